@@ -1,0 +1,51 @@
+"""Owns what an access token says of itself, unchecked: checking it is the server's part.
+
+Does not know how tokens are made.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TokenClaims:
+    """The claims of a LiveKit access token that matter here (docs.livekit.io, Tokens & grants)."""
+
+    identity: str
+    room: str
+    kind: str
+    expires_at_s: float | None
+    """Seconds since 1970."""
+    is_room_admin: bool
+
+
+def token_claims(token: str) -> TokenClaims | None:
+    """The claims of *token*, or None when it is no JSON web token at all."""
+    parts = token.split(".")
+    if len(parts) != 3 or not all(parts):
+        return None
+    padded = parts[1] + "=" * (-len(parts[1]) % 4)
+    try:
+        claims = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    if not isinstance(claims, dict):
+        return None
+    video = claims.get("video")
+    grants = video if isinstance(video, dict) else {}
+    expires = claims.get("exp")
+    return TokenClaims(
+        identity=_text(claims.get("sub")),
+        room=_text(grants.get("room")),
+        kind=_text(claims.get("kind")),
+        expires_at_s=float(expires) if isinstance(expires, (int, float)) else None,
+        is_room_admin=grants.get("roomAdmin") is True,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

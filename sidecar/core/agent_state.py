@@ -1,0 +1,197 @@
+"""Owns the agent's state: events in, decisions out, as one table. At most one Room exists.
+
+Does not know Rooms, sessions or clocks; the shell carries out what a decision says, and feeds what
+`due()` gives once `deadline()` has passed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sidecar.core.messages import AgentState
+
+WATCHDOG_S = 30.0
+"""The SDK may stay in its own reconnect for minutes with signalling alive (seen: 167 s)."""
+STEADY_S = 30.0
+"""Connected for this long, the ladder of delays starts again."""
+LIVED_S = 5.0
+"""A Room that lived this long and was closed as empty is rejoined at once: a person who comes back
+in that very second lands in a new room of the same name, and should not be alone there."""
+LONGEST_DELAY_S = 30.0
+
+
+class Event(Enum):
+    """What can happen to the agent."""
+
+    CONNECT = "connect"
+    TIMER = "timer"
+    WAKE = "wake"
+    JOINED = "joined"
+    ANSWER_LIMIT = "15 s over"
+    FAILED = "failed, retryable"
+    REFUSED = "failed: unauthorized, malformed"
+    TOKEN_EXPIRED = "failed: the token alone is known, and has expired"  # noqa: S105 - no password
+    RECONNECTING = "SDK reconnecting"
+    RECONNECTED = "SDK reconnected"
+    WATCHDOG = "30 s of reconnecting over"
+    STEADY = "30 s of connected over"
+    LOST = "final, retryable"
+    ROOM_GONE = "final, ROOM_CLOSED or ROOM_DELETED"
+    EVICTED = "final, DUPLICATE_IDENTITY or PARTICIPANT_REMOVED"
+    DISCONNECT = "disconnect"
+    SHUTDOWN = "shutdown"
+
+
+class Do(Enum):
+    """What the shell carries out, in the order given."""
+
+    OPEN = "open a Room, once the earlier one's connect and disconnect have ended"
+    DROP = "drop the Room"
+    SNAPSHOT = "give the sessions the snapshot"
+    LINK_LOST = "tell the sessions that the link is shaky"
+    ROOM_LOST = "tell the sessions that the Room is lost"
+    CLOSE_ALL = "close all sessions"
+    CRITICAL = "the critical line, once per series of failures"
+    ANSWER = "answer who waits"
+    ANSWER_TIMEOUT = "answer who waited for 15 s: 1002, timeout, retryable"
+    POLL = "compare with the server's list"
+    WAIT = "wait, then try again"
+    AT_ONCE = "try again at once"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table."""
+
+    next: AgentState
+    does: tuple[Do, ...]
+
+
+_S = AgentState
+_E = Event
+
+TABLE: dict[tuple[AgentState, Event], Row] = {
+    (_S.IDLE, _E.CONNECT): Row(_S.CONNECTING, (Do.OPEN,)),
+    (_S.FAILED, _E.CONNECT): Row(_S.CONNECTING, (Do.OPEN,)),
+    (_S.WAITING_FOR_TOKEN, _E.CONNECT): Row(_S.CONNECTING, (Do.OPEN,)),
+    (_S.BACKOFF, _E.CONNECT): Row(_S.CONNECTING, (Do.OPEN,)),
+    (_S.BACKOFF, _E.TIMER): Row(_S.CONNECTING, (Do.OPEN,)),
+    (_S.BACKOFF, _E.WAKE): Row(_S.CONNECTING, (Do.OPEN,)),
+    (_S.CONNECTING, _E.JOINED): Row(_S.CONNECTED, (Do.SNAPSHOT, Do.ANSWER, Do.POLL)),
+    (_S.CONNECTING, _E.ANSWER_LIMIT): Row(_S.CONNECTING, (Do.ANSWER_TIMEOUT,)),
+    (_S.CONNECTING, _E.FAILED): Row(_S.BACKOFF, (Do.CRITICAL, Do.ANSWER, Do.WAIT)),
+    (_S.CONNECTING, _E.REFUSED): Row(_S.FAILED, (Do.CRITICAL, Do.ANSWER)),
+    (_S.CONNECTING, _E.TOKEN_EXPIRED): Row(_S.WAITING_FOR_TOKEN, (Do.CRITICAL, Do.ANSWER)),
+    (_S.CONNECTED, _E.STEADY): Row(_S.CONNECTED, ()),
+    (_S.CONNECTED, _E.RECONNECTING): Row(_S.RECONNECTING, (Do.LINK_LOST,)),
+    (_S.RECONNECTING, _E.RECONNECTED): Row(_S.CONNECTED, (Do.SNAPSHOT, Do.POLL)),
+    (_S.RECONNECTING, _E.WATCHDOG): Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST, Do.AT_ONCE)),
+    **{
+        (state, event): row
+        for state in (_S.CONNECTED, _S.RECONNECTING)
+        for event, row in {
+            _E.LOST: Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST, Do.WAIT)),
+            _E.ROOM_GONE: Row(_S.BACKOFF, (Do.DROP, Do.CLOSE_ALL, Do.WAIT)),
+            _E.EVICTED: Row(_S.FAILED, (Do.DROP, Do.CLOSE_ALL)),
+        }.items()
+    },
+    **{
+        (state, event): Row(after, (Do.CLOSE_ALL, Do.DROP, Do.ANSWER))
+        for state in AgentState
+        if state is not _S.STOPPING
+        for event, after in {_E.DISCONNECT: _S.IDLE, _E.SHUTDOWN: _S.STOPPING}.items()
+    },
+}
+"""A pair that is not here changes nothing and does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an event came to."""
+
+    previous: AgentState
+    state: AgentState
+    does: tuple[Do, ...]
+    room_number: int
+    """Of the Room that counts from now on; events of any other are dropped."""
+    attempt: int
+    """Failed attempts since the last success."""
+    retry_in_s: float | None = None
+
+
+class AgentMachine:
+    """The state, the number of the Room that counts, and the three deadlines."""
+
+    def __init__(self) -> None:
+        """Start idle."""
+        self.state = AgentState.IDLE
+        self.room_number = 0
+        self.attempt = 0
+        self._rung = 0
+        self._was_critical = False
+        self._joined_s = 0.0
+        self._due: tuple[float, Event] | None = None
+
+    def on(self, event: Event, now_s: float, jitter: float = 1.0) -> Decision:
+        """Take *event* at *now_s*, attended seconds; *jitter*, 0 to 1, scales a delay.
+
+        Full jitter, so that a thousand apps do not come back to a restarted server at once.
+        """
+        previous = self.state
+        row = TABLE.get((previous, event))
+        if row is None:
+            return Decision(previous, previous, (), self.room_number, self.attempt)
+        does = list(row.does)
+        if event is Event.CONNECT and previous is AgentState.FAILED:
+            self._was_critical = False
+        if event in (Event.FAILED, Event.REFUSED, Event.TOKEN_EXPIRED):
+            self.attempt += 1
+        if event in (Event.JOINED, Event.DISCONNECT):
+            self.attempt = 0
+            self._was_critical = False
+        if event in (Event.STEADY, Event.DISCONNECT):
+            self._rung = 0
+        if Do.CRITICAL in does:
+            if self._was_critical:
+                does.remove(Do.CRITICAL)
+            self._was_critical = True
+        if Do.OPEN in does or Do.DROP in does:
+            self.room_number += 1
+        if event is Event.ROOM_GONE and now_s - self._joined_s >= LIVED_S:
+            does[does.index(Do.WAIT)] = Do.AT_ONCE
+        if event is Event.JOINED:
+            self._joined_s = now_s
+        self.state = row.next
+        retry_in_s = self._arm(event, does, now_s, jitter)
+        return Decision(
+            previous, self.state, tuple(does), self.room_number, self.attempt, retry_in_s
+        )
+
+    def deadline(self) -> float | None:
+        """Attended seconds at which `due` has an event."""
+        return None if self._due is None else self._due[0]
+
+    def due(self, now_s: float) -> Event | None:
+        """The event whose time has come, to be given to `on`."""
+        if self._due is None or self._due[0] > now_s:
+            return None
+        return self._due[1]
+
+    def _arm(self, event: Event, does: list[Do], now_s: float, jitter: float) -> float | None:
+        if event is Event.ANSWER_LIMIT:
+            return None
+        self._due = None
+        if Do.AT_ONCE in does:
+            self._due = (now_s, Event.TIMER)
+            return 0.0
+        if Do.WAIT in does:
+            delay_s = jitter * min(LONGEST_DELAY_S, 2.0**self._rung)
+            self._rung = min(self._rung + 1, 5)
+            self._due = (now_s + delay_s, Event.TIMER)
+            return delay_s
+        if self.state is AgentState.RECONNECTING:
+            self._due = (now_s + WATCHDOG_S, Event.WATCHDOG)
+        elif self.state is AgentState.CONNECTED and event is not Event.STEADY:
+            self._due = (now_s + STEADY_S, Event.STEADY)
+        return None

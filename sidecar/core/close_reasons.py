@@ -1,0 +1,65 @@
+"""Owns why a session ended: the closed enum of the wire and the table from LiveKit's reasons.
+
+Does not know what a session is.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sidecar.core.facts import DisconnectReason
+
+
+class CloseReason(StrEnum):
+    """Every `session-closed` carries exactly one of these."""
+
+    LEFT = "left"
+    CONNECTION_LOST = "connection-lost"
+    JOIN_FAILED = "join-failed"
+    """Left or dropped without ever being active."""
+    REPLACED = "replaced"
+    """The identity came back under a new sid; a page reload looks like this too."""
+    REMOVED = "removed"
+    """Kicked, or `closeSession`."""
+    ROOM_CLOSED = "room-closed"
+    LEFT_DURING_RECONNECT = "left-during-reconnect"
+    SERVER_SHUTDOWN = "server-shutdown"
+    AGENT_DISCONNECTED = "agent-disconnected"
+    SIDECAR_SHUTDOWN = "sidecar-shutdown"
+    SIDECAR_EXITED = "sidecar-exited"
+    """Given by the bridge alone."""
+
+
+REASON_TABLE: dict[DisconnectReason, CloseReason] = {
+    DisconnectReason.CLIENT_INITIATED: CloseReason.LEFT,
+    DisconnectReason.USER_UNAVAILABLE: CloseReason.LEFT,
+    DisconnectReason.USER_REJECTED: CloseReason.LEFT,
+    DisconnectReason.AGENT_ERROR: CloseReason.LEFT,
+    DisconnectReason.DUPLICATE_IDENTITY: CloseReason.REPLACED,
+    DisconnectReason.PARTICIPANT_REMOVED: CloseReason.REMOVED,
+    DisconnectReason.ROOM_DELETED: CloseReason.ROOM_CLOSED,
+    DisconnectReason.ROOM_CLOSED: CloseReason.ROOM_CLOSED,
+    DisconnectReason.JOIN_FAILURE: CloseReason.JOIN_FAILED,
+    DisconnectReason.SIP_TRUNK_FAILURE: CloseReason.JOIN_FAILED,
+    DisconnectReason.CONNECTION_TIMEOUT: CloseReason.CONNECTION_LOST,
+    DisconnectReason.STATE_MISMATCH: CloseReason.CONNECTION_LOST,
+    DisconnectReason.MIGRATION: CloseReason.CONNECTION_LOST,
+    DisconnectReason.MEDIA_FAILURE: CloseReason.CONNECTION_LOST,
+    DisconnectReason.SIGNAL_CLOSE: CloseReason.CONNECTION_LOST,
+    DisconnectReason.SERVER_SHUTDOWN: CloseReason.SERVER_SHUTDOWN,
+}
+"""What a leave with LiveKit's reason means; a number not listed means `left`."""
+
+
+def close_reason(number: int, *, was_active: bool) -> CloseReason:
+    """The close reason for a leave with LiveKit's reason *number*.
+
+    SIGNAL_CLOSE of one who never was active is a failed join: the websocket dropped before the
+    media connection stood (livekit-server pkg/rtc/participant.go).
+    """
+    if number == DisconnectReason.SIGNAL_CLOSE and not was_active:
+        return CloseReason.JOIN_FAILED
+    try:
+        return REASON_TABLE[DisconnectReason(number)]
+    except (ValueError, KeyError):
+        return CloseReason.LEFT

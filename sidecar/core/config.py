@@ -1,0 +1,228 @@
+"""Owns the configuration: its layers, their order, and the one target that comes of them.
+
+Does not know where a layer was read: `cli` hands in the environment and the text of the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from urllib.parse import urlsplit
+
+from sidecar.core.access_token import TokenClaims, token_claims
+from sidecar.core.errors import InvalidParams
+from sidecar.core.messages import Capabilities
+
+DEFAULT_IDENTITY = "clara-voice-agent"
+DEFAULT_NAME = "Clara"
+MAX_NAME_CHARS = 256
+"""The server answers 400 to a room or an identity longer than this."""
+
+ENVIRONMENT = {
+    "LIVEKIT_URL": "url",
+    "LIVEKIT_API_KEY": "api_key",
+    "LIVEKIT_API_SECRET": "api_secret",
+    "LIVEKIT_TOKEN": "token",
+    "LIVEKIT_ROOM": "room",
+}
+"""The variables, and the setting each gives."""
+
+_SCHEMES = ("ws", "wss", "http", "https")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One layer of the configuration, or several merged; None is not given."""
+
+    url: str | None = None
+    api_key: str | None = None
+    api_secret: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    room: str | None = None
+    identity: str | None = None
+    name: str | None = None
+    auto_subscribe: bool | None = None
+
+    def over(self, weaker: Settings) -> Settings:
+        """These settings, and *weaker*'s where these have none.
+
+        A token displaces a weaker key and secret, and they a weaker token.
+        """
+        merged = {
+            each.name: getattr(weaker, each.name)
+            if getattr(self, each.name) is None
+            else getattr(self, each.name)
+            for each in fields(Settings)
+        }
+        if self.token is not None:
+            merged |= {"api_key": self.api_key, "api_secret": self.api_secret}
+        elif self.api_key is not None or self.api_secret is not None:
+            merged["token"] = None
+        return Settings(**merged)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be seen anywhere."""
+        return tuple(each for each in (self.api_secret, self.token) if each)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the agent is to be, and as whom; complete."""
+
+    url: str
+    room: str
+    """Empty only where the token is malformed."""
+    identity: str
+    name: str
+    auto_subscribe: bool
+    api_key: str | None
+    api_secret: str | None = field(repr=False)
+    token: str | None = field(repr=False)
+    """Set where there is no secret."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Two targets of the same url, room and identity are the same one."""
+        return (self.url, self.room, self.identity)
+
+    @property
+    def claims(self) -> TokenClaims | None:
+        """What the token says of itself; None without a token, or with a malformed one."""
+        return None if self.token is None else token_claims(self.token)
+
+    def capabilities(self, now_s: float) -> Capabilities:
+        """What the credentials allow at *now_s*, seconds since 1970."""
+        if self.api_secret is not None:
+            return Capabilities(create_connection=True, close_session=True, reconcile=True)
+        claims = self.claims
+        reconcile = claims is not None and claims.is_room_admin and not has_expired(claims, now_s)
+        return Capabilities(create_connection=False, close_session=False, reconcile=reconcile)
+
+
+NO_CAPABILITIES = Capabilities(create_connection=False, close_session=False, reconcile=False)
+"""Before anything is configured."""
+
+
+def has_expired(claims: TokenClaims, now_s: float) -> bool:
+    """Whether the token's own `exp` has passed at *now_s*, seconds since 1970."""
+    return claims.expires_at_s is not None and claims.expires_at_s <= now_s
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """The layer of the LIVEKIT_* variables in *environ*; an empty one counts as not set."""
+    given = {
+        name: environ[variable] for variable, name in ENVIRONMENT.items() if environ.get(variable)
+    }
+    return Settings(**given)  # type: ignore[arg-type]  # the table names text settings alone
+
+
+def parse_dotenv(text: str) -> dict[str, str]:
+    """The variables of a .env file: `NAME=value` lines, quotes and `export` allowed, # comments."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        name, value = name.strip(), value.strip()
+        if not equals or not name or name.startswith("#"):
+            continue
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        else:
+            value = value.partition(" #")[0].rstrip()
+        found[name] = value
+    return found
+
+
+def missing(settings: Settings) -> tuple[str, ...]:
+    """What is lacking for a target, by the names of the variables."""
+    lacking = []
+    if settings.url is None:
+        lacking.append("LIVEKIT_URL")
+    if settings.token is None:
+        if settings.api_key is None:
+            lacking.append("LIVEKIT_API_KEY")
+        if settings.api_secret is None:
+            lacking.append("LIVEKIT_API_SECRET")
+        if settings.room is None:
+            lacking.append("LIVEKIT_ROOM")
+    return tuple(lacking)
+
+
+def target(settings: Settings) -> Target:
+    """The target that *settings* come to.
+
+    Raises:
+        InvalidParams: names what is missing, empty or too long, and where to set it.
+    """
+    for name in ("url", "api_key", "api_secret", "token", "room", "identity"):
+        if getattr(settings, name) == "":
+            raise _refusal(name, "is empty")
+    lacking = missing(settings)
+    if lacking:
+        raise InvalidParams(
+            f"Not configured: {', '.join(lacking)} not given.",
+            "Pass url, room, and apiKey with apiSecret or a token to `connect`, or set "
+            + ", ".join(lacking)
+            + ".",
+        )
+    assert settings.url is not None  # noqa: S101 - `missing` has seen to it; for the type checker
+    claims = None
+    if settings.api_secret is None and settings.token is not None:
+        claims = token_claims(settings.token)
+    room = settings.room or ""
+    identity = settings.identity or DEFAULT_IDENTITY
+    if claims is not None:
+        if settings.room is not None and claims.room and settings.room != claims.room:
+            raise _refusal("room", "is not the one that the token is for")
+        room = claims.room or room
+        identity = claims.identity or identity
+        if not room:
+            raise _refusal("token", "names no room")
+    for name, text in (("room", room), ("identity", identity)):
+        if len(text) > MAX_NAME_CHARS:
+            raise _refusal(name, f"is longer than {MAX_NAME_CHARS} characters")
+    has_secret = settings.api_secret is not None
+    return Target(
+        url=settings.url,
+        room=room,
+        identity=identity,
+        name=settings.name or DEFAULT_NAME,
+        auto_subscribe=bool(settings.auto_subscribe),
+        api_key=settings.api_key if has_secret else None,
+        api_secret=settings.api_secret,
+        token=None if has_secret else settings.token,
+    )
+
+
+def url_problem(url: str) -> str | None:
+    """What is wrong with *url*, as the end of a sentence; None when nothing is."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a url"
+    if parts.scheme not in _SCHEMES:
+        return "must begin with ws://, wss://, http:// or https://"
+    if not host or any(each.isspace() for each in url):
+        return "names no host"
+    if parts.username is not None or parts.query or parts.fragment:
+        return "must hold no user name, password, query or fragment"
+    return None
+
+
+def shown_url(url: str) -> str:
+    """*url* as it may be shown: a malformed one may hold a secret anywhere."""
+    return url if url_problem(url) is None else "(malformed url)"
+
+
+def with_newer_token(current: Target, newer: Target) -> Target:
+    """*current* with the credentials of *newer*, kept for the next attempt."""
+    return replace(current, api_key=newer.api_key, api_secret=newer.api_secret, token=newer.token)
+
+
+def _refusal(name: str, problem: str) -> InvalidParams:
+    variable = next((each for each, setting in ENVIRONMENT.items() if setting == name), None)
+    words = name.split("_")
+    wire = words[0] + "".join(each.capitalize() for each in words[1:])
+    shown = wire if variable is None else f"{wire} ({variable})"
+    return InvalidParams(f"The {shown} {problem}.", f"Correct the {shown}.")

@@ -1,0 +1,93 @@
+"""Owns why a join can fail: the categories, each with its sentence and its fix, on one page.
+
+Does not know SDK texts: the adapters map those to a category and pass nothing of them on, since
+LiveKit's answer to a refused token holds the whole token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """Why the agent could not join."""
+
+    UNREACHABLE = "unreachable"
+    UNAUTHORIZED = "unauthorized"
+    NOT_FOUND = "not-found"
+    PROXY = "proxy"
+    TLS = "tls"
+    MEDIA_BLOCKED = "media-blocked"
+    FULL = "full"
+    TIMEOUT = "timeout"
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt, as a person is told of it.
+
+    On the wire: `{"category": str, "detail": str, "fix": str, "retryable": bool}`.
+    """
+
+    category: Category
+    detail: str
+    fix: str
+    retryable: bool
+    """Whether the agent goes on trying by itself."""
+
+
+_SENTENCES: dict[Category, tuple[str, str]] = {
+    Category.UNREACHABLE: (
+        "No LiveKit server answers at {url}.",
+        "Start the server, or correct the url (LIVEKIT_URL); check network, VPN and firewall.",
+    ),
+    Category.UNAUTHORIZED: (
+        "The LiveKit server at {url} refused the access token.",
+        "Check that the API key and secret (LIVEKIT_API_KEY, LIVEKIT_API_SECRET) or the token"
+        " belong to this server, that the token has not expired and grants this room, and that"
+        " the clock of this machine is right.",
+    ),
+    Category.NOT_FOUND: (
+        "The LiveKit server at {url} does not know this address or room.",
+        "Use the server's base url without a path; where rooms are not created on demand, create"
+        " the room first.",
+    ),
+    Category.PROXY: (
+        "The connection to {url} failed at the proxy set for this process.",
+        "Correct HTTP_PROXY or HTTPS_PROXY, or name the server's host in NO_PROXY.",
+    ),
+    Category.TLS: (
+        "No secure connection to {url} could be made.",
+        "Use ws:// for a server without TLS; else check its certificate, and that this machine"
+        " trusts who signed it.",
+    ),
+    Category.MEDIA_BLOCKED: (
+        "The LiveKit server at {url} answers, but no media connection to it came about.",
+        "Open the server's UDP and TCP media ports in the firewall, or set up TURN; a machine"
+        " with no network interface up but loopback cannot connect at all.",
+    ),
+    Category.FULL: (
+        "The LiveKit server at {url} cannot take the agent now: the room or the server is full,"
+        " or it failed.",
+        "Raise the room's or the server's limit, or look into the server's log.",
+    ),
+    Category.TIMEOUT: (
+        "The LiveKit server at {url} did not answer in time.",
+        "Check that the server is healthy and that nothing between holds its traffic back.",
+    ),
+    Category.MALFORMED: (
+        "The url or the token for {url} is not well formed.",
+        "Give a url like wss://host or ws://host:7880, and the token exactly as it was issued.",
+    ),
+}
+
+FATAL = frozenset({Category.UNAUTHORIZED, Category.MALFORMED})
+"""Waiting does not cure these; all others are retried."""
+
+
+def failure(category: Category, url: str) -> Failure:
+    """The failure of *category* at *url* (scheme, host and port alone), with its sentences."""
+    detail, fix = _SENTENCES[category]
+    return Failure(category, detail.format(url=url), fix, retryable=category not in FATAL)

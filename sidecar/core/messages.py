@@ -1,0 +1,228 @@
+"""Owns the shapes on the wire: sessions, params, results and notifications, as dataclasses.
+
+Does not know which method takes or gives them (protocol.py does), nor how bytes travel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sidecar.core.close_reasons import CloseReason
+from sidecar.core.facts import ConnectionQuality, ParticipantKind
+from sidecar.core.failures import Failure
+from sidecar.core.wire import IsoTime, member
+
+
+class ConnectionState(StrEnum):
+    """Of one session; derived, never set."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    ERROR = "error"
+    CLOSED = "closed"
+
+
+class AgentState(StrEnum):
+    """Of the agent and its Room."""
+
+    IDLE = "idle"
+    """Not configured, or disconnected on request."""
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    """The SDK's own resume or full reconnect."""
+    BACKOFF = "backoff"
+    """Waiting to rejoin."""
+    WAITING_FOR_TOKEN = "waiting-for-token"  # noqa: S105 - a state, not a password
+    FAILED = "failed"
+    """A cause that waiting does not cure."""
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSession:
+    """One stay of one person in the room; not LiveKit Agents' class of that name."""
+
+    session_id: str = member("`session_{milliseconds}_{identity}`; treat it as opaque.")
+    participant_id: str = member("The participant's identity.")
+    participant_sid: str = member("LiveKit's name of this one stay.")
+    room_name: str = member("The room's name.")
+    start_time: IsoTime = member("When the stay began, by the server's clock.")
+    message_count: int = member("Chat messages of this person in this stay.")
+    connection_state: ConnectionState = member("Derived from the room's events.")
+    name: str = member("The participant's display name.")
+    kind: ParticipantKind = member("standard, sip or connector.")
+    metadata: str = member("The participant's metadata, cut at 16 KiB.")
+    attributes: Mapping[str, str] = member("The participant's attributes, cut at 16 KiB in all.")
+    connection_quality: ConnectionQuality = member(
+        "unknown until a track of that person is subscribed."
+    )
+    end_time: IsoTime | None = member("When the end was seen; on closed sessions.", optional=True)
+    truncated: bool | None = member("true where metadata or attributes were cut.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the given credentials allow; open for more."""
+
+    create_connection: bool = member("`createConnection` works: there is an API secret.")
+    close_session: bool = member("`closeSession` works: there is an API secret.")
+    reconcile: bool = member("The agent can compare its sessions with the server's list.")
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Since the process started."""
+
+    created: int = member("Sessions created.")
+    closed: int = member("Sessions closed.")
+    errors: int = member("Failed joins, and sessions that could not be created.")
+    reconnects: int = member("Times the link to the room came back.")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What `getStatus` and `connect` answer."""
+
+    state: AgentState = member("The agent's state.")
+    room: str | None = member("The room it is in or wants to join; null when not configured.")
+    url: str | None = member("The server's url; null when not configured.")
+    identity: str | None = member("The agent's identity; null when not configured.")
+    sessions: int = member("Open sessions.")
+    seq: int = member("The seq of the last notification; 0 before the first.")
+    epoch: str = member("A random id of this sidecar process.")
+    uptime_seconds: float = member("Seconds since the process started.")
+    attempt: int = member("Failed attempts to join since the last success.")
+    warnings: tuple[str, ...] = member("What is allowed but probably not meant.")
+    rss_bytes: int = member("Resident memory of the process; 0 where the system does not say.")
+    capabilities: Capabilities = member("What the given credentials allow.")
+    counters: Counters = member("Since the process started.")
+    versions: Mapping[str, str] = member("Of the sidecar and of what it is made of.")
+    last_error: Failure | None = member("Why the last attempt to join failed.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who talks to the sidecar."""
+
+    name: str = member("Its name.")
+    version: str = member("Its version.")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Who answers."""
+
+    name: str = member("Always `clara-voice-sidecar`.")
+    version: str = member("The sidecar's version.")
+
+
+@dataclass(frozen=True, slots=True)
+class InitializeParams:
+    """Of `initialize`; unknown members are ignored."""
+
+    protocol_version: int = member("1. Any other is refused with a message that names both.")
+    parent_pid: int | None = member(
+        "The sidecar also ends when this process is gone.", optional=True
+    )
+    client: Client | None = member("Who talks to the sidecar.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class InitializeResult:
+    """The handshake's answer."""
+
+    protocol_version: int = member("The version this sidecar speaks.")
+    server: Server = member("Who answers.")
+    pid: int = member("The sidecar's process id.")
+    epoch: str = member("A random id of this sidecar process.")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectParams:
+    """Of `connect`; what is not given is taken from the configuration."""
+
+    url: str | None = member("ws://, wss://, http:// or https://.", optional=True)
+    api_key: str | None = member("With apiSecret; instead of a token.", optional=True)
+    api_secret: str | None = member("With apiKey.", optional=True, secret=True)
+    token: str | None = member(
+        "An access token; instead of key and secret.", optional=True, secret=True
+    )
+    room: str | None = member("The room to join.", optional=True)
+    identity: str | None = member("The agent's identity.", optional=True)
+    name: str | None = member("The agent's display name.", optional=True)
+    auto_subscribe: bool | None = member(
+        "Subscribe to all tracks; connectionQuality needs it.", optional=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NoParams:
+    """Of the methods that take none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParams:
+    """Of the methods about one session."""
+
+    session_id: str = member("The session's id.")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionList:
+    """What `listSessions` answers."""
+
+    sessions: tuple[AgentSession, ...] = member("The open sessions, oldest announcement first.")
+    seq: int = member("The seq of the last notification this list includes.")
+    epoch: str = member("A random id of this sidecar process.")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCreated:
+    """A stay began; the session's state is `connecting`."""
+
+    session: AgentSession = member("The new session.")
+    seq: int = member("+1 per notification, from 1.")
+    epoch: str = member("A random id of this sidecar process.")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUpdated:
+    """Something of a session changed."""
+
+    session: AgentSession = member("The session as it is now.")
+    changed: tuple[str, ...] = member("The names of the members that changed.")
+    seq: int = member("+1 per notification.")
+    epoch: str = member("A random id of this sidecar process.")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """A stay ended; the session's state is `closed`, `endTime` is set."""
+
+    session: AgentSession = member("The session as it was at its end.")
+    reason: CloseReason = member("Why.")
+    seq: int = member("+1 per notification.")
+    epoch: str = member("A random id of this sidecar process.")
+    detail: str | None = member("LiveKit's own reason, where it gave one.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStateChanged:
+    """The agent went from one state to another, or tries again."""
+
+    state: AgentState = member("The state now.")
+    previous_state: AgentState = member("The state before.")
+    capabilities: Capabilities = member("What the given credentials allow.")
+    seq: int = member("+1 per notification.")
+    epoch: str = member("A random id of this sidecar process.")
+    reason: str | None = member("What led here, in a word or LiveKit's own.", optional=True)
+    error: Failure | None = member("The failed attempt that led here.", optional=True)
+    attempt: int | None = member("Failed attempts since the last success.", optional=True)
+    retry_in_ms: int | None = member("Milliseconds until the next attempt.", optional=True)
+
+
+Notification = SessionCreated | SessionUpdated | SessionClosed | AgentStateChanged

@@ -1,0 +1,105 @@
+"""Owns what the shell needs of the world, as Protocols: a Room, LiveKit's API, time, chance.
+
+Does not know who provides them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sidecar.core.config import Target
+from sidecar.core.facts import Fact, Moment
+from sidecar.core.messages import AgentSession, Notification
+
+
+class Room(Protocol):
+    """One attempt to be in a room. Never reused, its `join` never cancelled."""
+
+    async def join(self) -> None:
+        """Join; comes back when that is decided, having emitted `Joined` or `ConnectFailed`.
+
+        Never raises. Emits `Seen`, `Left` and the like from then on, `RoomEnded` at most once.
+        """
+
+    async def leave(self) -> None:
+        """Leave, once `join` has come back; nothing is emitted afterwards. Never raises."""
+
+
+class RoomFactory(Protocol):
+    """Makes Rooms."""
+
+    def __call__(self, target: Target, token: str, emit: Callable[[Fact], None]) -> Room:
+        """A Room at *target*, not joined yet, that tells *emit* its facts."""
+
+
+class LiveKitApi(Protocol):
+    """LiveKit's server API, as far as it is needed."""
+
+    async def agent_token(self, target: Target) -> str:
+        """A fresh access token for the agent, or the one that the target has."""
+
+
+class Notify(Protocol):
+    """Takes notifications for the wire; never blocks, never awaits."""
+
+    def __call__(self, notification: Notification, /) -> None:
+        """Queue *notification*."""
+
+
+class Clock(Protocol):
+    """Tells the time, and wakes the shell."""
+
+    def now(self) -> Moment:
+        """Attended seconds and wall milliseconds."""
+
+    def wake_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
+        """Call *wake* once at *due_s*, attended seconds, instead of what was set before.
+
+        Room events that are queued by then are run first.
+        """
+
+
+class Chance(Protocol):
+    """Randomness."""
+
+    def __call__(self) -> float:
+        """A number from 0 up to 1."""
+
+
+class SessionSetup(Protocol):
+    """Sets a new session up before it is announced; where later steps hook in."""
+
+    def __call__(self, session: AgentSession, /) -> None:
+        """Set *session* up; what it raises means that this participant has no session."""
+
+
+class ProcessFacts(Protocol):
+    """What `getStatus` says of the process."""
+
+    def uptime_s(self) -> float:
+        """Seconds since it started."""
+
+    def rss_bytes(self) -> int:
+        """Resident memory; 0 where the system does not say."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Of the sidecar and of what it is made of, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the agent needs of the world, all of it."""
+
+    room_factory: RoomFactory
+    api: LiveKitApi
+    notify: Notify
+    clock: Clock
+    chance: Chance
+    process: ProcessFacts
+    set_up_session: SessionSetup
+    protect: Callable[[tuple[str, ...]], None]
+    """Keeps these secrets out of every log line from now on."""
+    epoch: str
+    """A random id of this process."""

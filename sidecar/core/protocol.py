@@ -1,0 +1,107 @@
+"""Owns the contract of the wire, written once: METHODS, NOTIFICATIONS, ERRORS and the limits.
+
+The OpenRPC document, the bridge's types and the docs are generated from these tables and from the
+shapes in messages.py. Does not know who answers a method, nor how bytes travel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sidecar.core.errors import ErrorCode
+from sidecar.core.messages import (
+    AgentSession,
+    AgentStateChanged,
+    ConnectParams,
+    InitializeParams,
+    InitializeResult,
+    NoParams,
+    SessionClosed,
+    SessionCreated,
+    SessionList,
+    SessionParams,
+    SessionUpdated,
+    Status,
+)
+
+PROTOCOL_VERSION = 1
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""Longest line in both directions, newline not counted."""
+MAX_SHOWN_BYTES = 16 * 1024
+"""Where metadata, and attributes, are cut on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One row of METHODS."""
+
+    name: str
+    summary: str
+    params: type
+    result: object
+    """A dataclass, a Literal, None, or `object` for a document described elsewhere."""
+    errors: tuple[ErrorCode, ...] = ()
+    ignore_unknown: bool = False
+
+
+METHODS: dict[str, Method] = {
+    row.name: row
+    for row in (
+        Method(
+            "initialize",
+            "The handshake. Optional: every method works without it, so that a person can type.",
+            InitializeParams,
+            InitializeResult,
+            ignore_unknown=True,
+        ),
+        Method(
+            "connect",
+            "Joins a room; answers once the first attempt is decided, within 15 s.",
+            ConnectParams,
+            Status,
+            (ErrorCode.CONNECT_FAILED, ErrorCode.OTHER_ROOM),
+        ),
+        Method(
+            "disconnect",
+            "Leaves the room; open sessions close with `agent-disconnected`.",
+            NoParams,
+            Status,
+        ),
+        Method("listSessions", "The open sessions.", NoParams, SessionList),
+        Method(
+            "getSession",
+            "One open session.",
+            SessionParams,
+            AgentSession,
+            (ErrorCode.UNKNOWN_SESSION,),
+        ),
+        Method("getStatus", "The agent's state and figures.", NoParams, Status),
+        Method("ping", "Shows that the sidecar answers.", NoParams, Literal["pong"]),
+        Method("shutdown", "Closes all sessions, leaves the room, exits 0.", NoParams, None),
+        Method("rpc.discover", "This contract, as an OpenRPC document.", NoParams, object),
+    )
+}
+
+NOTIFICATIONS: dict[type, str] = {
+    SessionCreated: "session-created",
+    SessionUpdated: "session-updated",
+    SessionClosed: "session-closed",
+    AgentStateChanged: "agent-state-changed",
+}
+
+ERRORS: dict[ErrorCode, str] = {
+    ErrorCode.PARSE_ERROR: "The line is not JSON.",
+    ErrorCode.INVALID_REQUEST: "The message is not a request, or is over 16 MiB, or comes twice.",
+    ErrorCode.METHOD_NOT_FOUND: "There is no such method.",
+    ErrorCode.INVALID_PARAMS: "The params are not what the method takes; nothing was changed.",
+    ErrorCode.INTERNAL_ERROR: "A bug in the sidecar; its log on stderr has the traceback.",
+    ErrorCode.NOT_CONNECTED: "The agent is not in a room.",
+    ErrorCode.CONNECT_FAILED: "The join failed: data is {category, detail, fix, retryable}.",
+    ErrorCode.UNKNOWN_SESSION: "No open session has this id.",
+    ErrorCode.API_CALL_FAILED: "The LiveKit server refused a call, or did not answer it.",
+    ErrorCode.SHUTTING_DOWN: "The sidecar is ending.",
+    ErrorCode.NOT_ALLOWED: "These credentials do not allow it.",
+    ErrorCode.OTHER_ROOM: "In another room already; disconnect first.",
+}
+"""Each has `data.fix`, a sentence a person can act on."""

@@ -1,0 +1,290 @@
+"""Owns which sessions are open and why each one ends: facts in, changes out.
+
+The table of calls is in docs/behaviour.md. Does not know asyncio, clocks, LiveKit or the wire;
+time comes in with each call, and `deadline()` says when `expire()` has something to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sidecar.core.changes import Change
+from sidecar.core.close_reasons import CloseReason, close_reason
+from sidecar.core.facts import (
+    PERSON_KINDS,
+    DisconnectReason,
+    Listed,
+    Moment,
+    Participant,
+    ParticipantState,
+    reason_name,
+)
+from sidecar.core.link import SNAPSHOT_HOLD_S, Due, Link, LinkClock
+from sidecar.core.messages import AgentSession
+from sidecar.core.stays import OpenStays, Stay
+from sidecar.core.texts import Texts
+
+POLL_APART_S = 5.0
+"""Two misses this far apart: the server's list and its announcements lag by up to 4 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A ListParticipants under way: what its answer may be held against."""
+
+    sids: frozenset[str]
+    link_number: int
+
+
+class Sessions:
+    """The registry. Every call returns the changes it made, in order, as frozen copies."""
+
+    def __init__(self) -> None:
+        """Start with no session and the link down."""
+        self._clock = LinkClock()
+        self._texts = Texts()
+        self._stays = OpenStays(self._clock, self._texts)
+        self._own_identity = ""
+        self._outage_reason = CloseReason.CONNECTION_LOST
+
+    # What is open
+
+    def __len__(self) -> int:
+        """How many sessions are open."""
+        return len(self._stays)
+
+    def listed(self) -> tuple[AgentSession, ...]:
+        """The open sessions, oldest announcement first."""
+        return tuple(stay.shown for stay in self._stays)
+
+    def get(self, session_id: str) -> AgentSession | None:
+        """The open session of this id."""
+        stay = self._stays.of_session(session_id)
+        return None if stay is None else stay.shown
+
+    @property
+    def has_misses(self) -> bool:
+        """Whether the last poll missed an open session, so that the next one should be soon."""
+        return any(stay.missed_s is not None for stay in self._stays)
+
+    def unannounced(self, listed: Iterable[Listed]) -> frozenset[str]:
+        """The sids of people whom the server lists as active, and who have no session."""
+        return frozenset(
+            each.sid
+            for each in listed
+            if each.kind in PERSON_KINDS
+            and each.state is ParticipantState.ACTIVE
+            and each.identity != self._own_identity
+            and self._stays.of_sid(each.sid) is None
+            and each.sid not in self._stays.tombstones
+        )
+
+    # Facts
+
+    def resume(self, sessions: Sequence[AgentSession], at: Moment) -> bool:
+        """Take over the open sessions of an earlier process; False when it is too late for that.
+
+        They are listed as `reconnecting` until the next snapshot, 45 s at most. *sessions* differ
+        in id, sid and identity: the wire boundary has checked that.
+        """
+        if self._stays.ever_created or self._stays or self._clock.link is Link.UP:
+            return False
+        for session in sessions:
+            self._stays.adopt(session, at)
+        if sessions:
+            self._clock.start_outage(at.attended_s)
+        return True
+
+    def snapshot(
+        self,
+        people: Sequence[Participant],
+        at: Moment,
+        *,
+        room_name: str | None = None,
+        own_identity: str | None = None,
+    ) -> list[Change]:
+        """Who is in the room, at our join (with its name and our identity) or `reconnected`."""
+        self._stays.room_name = self._stays.room_name if room_name is None else room_name
+        self._own_identity = self._own_identity if own_identity is None else own_identity
+        self._clock.up(at.attended_s)
+        self._outage_reason = CloseReason.CONNECTION_LOST
+        changes: list[Change] = []
+        for stay in self._stays:
+            if stay.shown.room_name != self._stays.room_name:
+                changes += self._stays.close(stay, CloseReason.AGENT_DISCONNECTED, None, at)
+        present = {each.sid for each in people if each.state is not ParticipantState.DISCONNECTED}
+        for stay in self._stays:
+            if stay.sid not in present:
+                stay.hold_reason = CloseReason.LEFT_DURING_RECONNECT
+                self._clock.set(Due.HOLD, stay.sid, at.attended_s, SNAPSHOT_HOLD_S)
+        for person in people:
+            changes += self.seen(person, at)
+        changes += self._stays.show_all()
+        return changes
+
+    def seen(self, person: Participant, at: Moment) -> list[Change]:
+        """A participant joined, became active, changed, or is in a snapshot."""
+        if person.kind not in PERSON_KINDS or person.identity == self._own_identity:
+            return []
+        if person.state is ParticipantState.DISCONNECTED or person.sid in self._stays.tombstones:
+            return []
+        changes: list[Change] = []
+        new_messages = 0
+        stay = self._stays.of_sid(person.sid)
+        if stay is None:
+            earlier = self._stays.of_identity(person.identity)
+            if earlier is not None:
+                changes += self._stays.close(
+                    earlier, CloseReason.REPLACED, None, at, by_server=True
+                )
+            stay, created = self._stays.create(person, at)
+            changes.append(created)
+            new_messages = self._texts.claim(person.identity, at.attended_s)
+        stay.person = person
+        stay.missed_s = None
+        self._clock.cancel(Due.HOLD, person.sid)
+        if person.state is ParticipantState.ACTIVE and not stay.was_active:
+            stay.was_active = True
+            stay.is_overdue = False
+            self._clock.cancel(Due.ACTIVE, person.sid)
+        changes += self._stays.show(stay, new_messages)
+        return changes
+
+    def creation_failed(self, session_id: str) -> None:
+        """The session of a `Created` could not be set up: it never was, and stays away."""
+        stay = self._stays.of_session(session_id)
+        if stay is not None:
+            self._stays.forget(stay)
+            self._stays.tombstones.add(stay.sid)
+
+    def left(self, sid: str, reason: int | None, at: Moment) -> list[Change]:
+        """The SDK says that *sid* is gone; without a reason that may be our own reconnect."""
+        stay = self._stays.of_sid(sid)
+        if stay is None:
+            return []
+        if reason is None or reason == DisconnectReason.UNKNOWN_REASON:
+            if not self._clock.has(Due.HOLD, sid):
+                stay.hold_reason = CloseReason.LEFT
+                self._clock.set(Due.HOLD, sid, at.attended_s)
+            return []
+        why = close_reason(reason, was_active=stay.was_active)
+        return self._stays.close(stay, why, reason_name(reason), at, by_server=True)
+
+    def link_lost(self, at: Moment) -> list[Change]:
+        """The SDK is reconnecting; nothing said meanwhile proves that anyone left."""
+        return self._down(Link.SHAKY, CloseReason.CONNECTION_LOST, at)
+
+    def room_lost(self, reason: int, at: Moment) -> list[Change]:
+        """Our Room ended; *reason* is LiveKit's, 0 when unknown."""
+        began_so = reason == DisconnectReason.SERVER_SHUTDOWN
+        why = CloseReason.SERVER_SHUTDOWN if began_so else CloseReason.CONNECTION_LOST
+        return self._down(Link.DOWN, why, at)
+
+    def text(self, identity: str, opened_s: float, at: Moment) -> list[Change]:
+        """A chat message of *identity* is complete; it began at *opened_s*, attended seconds."""
+        stay = self._stays.of_identity(identity)
+        session_opened_s = None if stay is None else stay.opened_s
+        if not self._texts.belongs(identity, opened_s, at.attended_s, session_opened_s):
+            return []
+        return [] if stay is None else list(self._stays.show(stay, new_messages=1))
+
+    def begin_poll(self) -> Poll:
+        """A ListParticipants is about to be sent."""
+        return Poll(frozenset(stay.sid for stay in self._stays), self._clock.link_number)
+
+    def polled(self, poll: Poll, listed: Sequence[Listed], at: Moment) -> list[Change]:
+        """The answer of a ListParticipants; it closes the second time it misses someone."""
+        if self._clock.link is not Link.UP or self._clock.link_number != poll.link_number:
+            return []
+        if all(each.identity != self._own_identity for each in listed):
+            return []
+        present = {each.sid for each in listed}
+        changes: list[Change] = []
+        for stay in self._stays:
+            if stay.sid not in poll.sids:
+                continue
+            if stay.sid in present:
+                stay.missed_s = None
+            elif stay.missed_s is None:
+                stay.missed_s = at.attended_s
+            elif at.attended_s - stay.missed_s >= POLL_APART_S:
+                changes += self._stays.close(stay, _meant(stay, CloseReason.LEFT), "reconcile", at)
+        return changes
+
+    def removing(self, session_id: str) -> None:
+        """The server is being asked to remove this person."""
+        stay = self._stays.of_session(session_id)
+        if stay is not None:
+            stay.is_being_removed = True
+
+    def removal_agreed(self, session_id: str, at: Moment) -> None:
+        """The server removed this person; the leave should follow."""
+        stay = self._stays.of_session(session_id)
+        if stay is not None:
+            self._clock.set(Due.REMOVAL, stay.sid, at.attended_s)
+
+    def removal_moot(self, session_id: str, reason: CloseReason, at: Moment) -> list[Change]:
+        """There was nobody to remove: `left`, or `replaced` by another sid."""
+        stay = self._stays.of_session(session_id)
+        return [] if stay is None else self._stays.close(stay, reason, None, at)
+
+    def removal_failed(self, session_id: str) -> None:
+        """The server did not remove this person."""
+        stay = self._stays.of_session(session_id)
+        if stay is not None:
+            stay.is_being_removed = False
+
+    def close_all(self, reason: CloseReason, detail: str | None, at: Moment) -> list[Change]:
+        """We left the room, or it is gone."""
+        by_server = reason is CloseReason.ROOM_CLOSED
+        changes = [
+            change
+            for stay in self._stays
+            for change in self._stays.close(stay, reason, detail, at, by_server=by_server)
+        ]
+        self._clock.down(Link.DOWN, at.attended_s)
+        self._clock.end_outage()
+        return changes
+
+    # Time
+
+    def deadline(self) -> float | None:
+        """Attended seconds at which `expire` has something to do; None while nothing is due."""
+        return self._clock.earliest()
+
+    def expire(self, at: Moment) -> list[Change]:
+        """Carry out what is due."""
+        changes: list[Change] = []
+        for due, sid in self._clock.passed(at.attended_s):
+            changes += self._expired(due, sid, at)
+        return changes
+
+    def _expired(self, due: Due, sid: str, at: Moment) -> Iterator[Change]:
+        if due is Due.OUTAGE:
+            for each in self._stays:
+                yield from self._stays.close(each, self._outage_reason, None, at)
+            return
+        stay = self._stays.of_sid(sid)
+        if stay is None:
+            return
+        if due is Due.HOLD:
+            yield from self._stays.close(stay, _meant(stay, stay.hold_reason), None, at)
+        elif due is Due.REMOVAL:
+            yield from self._stays.close(stay, CloseReason.REMOVED, None, at, by_server=True)
+        elif due is Due.ACTIVE:
+            stay.is_overdue = True
+            yield from self._stays.show(stay)
+
+    def _down(self, link: Link, outage_reason: CloseReason, at: Moment) -> list[Change]:
+        if self._clock.start_outage(at.attended_s):
+            self._outage_reason = outage_reason
+        self._clock.down(link, at.attended_s)
+        for stay in self._stays:
+            stay.missed_s = None
+        return list(self._stays.show_all())
+
+
+def _meant(stay: Stay, otherwise: CloseReason) -> CloseReason:
+    """An absence that we asked for is a removal."""
+    return CloseReason.REMOVED if stay.is_being_removed else otherwise

@@ -1,0 +1,174 @@
+"""Owns the open sessions: what is known of each, how it is found, opened, shown and closed.
+
+Does not know why a stay begins or ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sidecar.core.changes import (
+    Change,
+    Closed,
+    Created,
+    Updated,
+    believable_ms,
+    changed_members,
+    iso_time,
+    shown_session,
+)
+from sidecar.core.close_reasons import CloseReason
+from sidecar.core.facts import Moment, Participant
+from sidecar.core.link import Due, Link, LinkClock
+from sidecar.core.messages import AgentSession, ConnectionState
+from sidecar.core.session_ids import SessionIds, Tombstones
+from sidecar.core.texts import Texts
+
+
+@dataclass(slots=True)
+class Stay:
+    """One open session."""
+
+    person: Participant
+    """As LiveKit last described them."""
+    opened_s: float
+    """Attended seconds of the creation."""
+    shown: AgentSession
+    """As consumers last saw it."""
+    was_active: bool = False
+    is_overdue: bool = False
+    is_being_removed: bool = False
+    hold_reason: CloseReason = CloseReason.LEFT
+    """Why it closes if its hold runs out."""
+    missed_s: float | None = None
+    """When the server's list first missed it, while it goes on missing it."""
+
+    @property
+    def sid(self) -> str:
+        """LiveKit's name of this stay."""
+        return self.shown.participant_sid
+
+
+class OpenStays:
+    """At most one stay a sid, an identity and a session id; oldest first."""
+
+    def __init__(self, clock: LinkClock, texts: Texts) -> None:
+        """Start empty; *clock* has their deadlines, *texts* the messages they wait for."""
+        self._clock = clock
+        self._texts = texts
+        self._ids = SessionIds()
+        self.tombstones = Tombstones()
+        self.room_name = ""
+        self.ever_created = False
+        self._by_sid: dict[str, Stay] = {}
+        self._by_identity: dict[str, Stay] = {}
+        self._by_session_id: dict[str, Stay] = {}
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._by_sid)
+
+    def __iter__(self) -> Iterator[Stay]:
+        """A copy, so that stays can close on the way."""
+        return iter(list(self._by_sid.values()))
+
+    def of_sid(self, sid: str) -> Stay | None:
+        """The stay of this sid."""
+        return self._by_sid.get(sid)
+
+    def of_identity(self, identity: str) -> Stay | None:
+        """The stay of this identity."""
+        return self._by_identity.get(identity)
+
+    def of_session(self, session_id: str) -> Stay | None:
+        """The stay of this session id."""
+        return self._by_session_id.get(session_id)
+
+    def create(self, person: Participant, at: Moment) -> tuple[Stay, Created]:
+        """A stay begins; nobody with this sid or identity has one."""
+        joined_at_ms = believable_ms(person.joined_at_ms, at.wall_ms)
+        shown = shown_session(
+            person,
+            session_id=self._ids.new(person.identity, joined_at_ms, at.wall_ms),
+            room_name=self.room_name,
+            start_time=iso_time(joined_at_ms),
+            message_count=0,
+            connection_state=ConnectionState.CONNECTING,
+        )
+        stay = Stay(person, at.attended_s, shown)
+        self.ever_created = True
+        self._add(stay)
+        self._clock.set(Due.ACTIVE, person.sid, at.attended_s)
+        if self._clock.link is not Link.UP:
+            self._clock.start_outage(at.attended_s)
+        return stay, Created(shown)
+
+    def adopt(self, session: AgentSession, at: Moment) -> None:
+        """A stay that an earlier process opened goes on."""
+        person = Participant(session.participant_sid, session.participant_id)
+        stay = Stay(person, at.attended_s, session, was_active=True)
+        stay.shown = replace(session, connection_state=self.state_of(stay))
+        self._ids.take(session.session_id)
+        self._add(stay)
+
+    def show(self, stay: Stay, new_messages: int = 0) -> Iterator[Change]:
+        """What consumers do not know yet of *stay*."""
+        now = shown_session(
+            stay.person,
+            session_id=stay.shown.session_id,
+            room_name=stay.shown.room_name,
+            start_time=stay.shown.start_time,
+            message_count=stay.shown.message_count + new_messages,
+            connection_state=self.state_of(stay),
+        )
+        if now != stay.shown:
+            changed = changed_members(stay.shown, now)
+            stay.shown = now
+            yield Updated(now, changed)
+
+    def show_all(self) -> Iterator[Change]:
+        """What the link's state changed."""
+        for stay in self:
+            state = self.state_of(stay)
+            if state is not stay.shown.connection_state:
+                stay.shown = replace(stay.shown, connection_state=state)
+                yield Updated(stay.shown, ("connectionState",))
+
+    def state_of(self, stay: Stay) -> ConnectionState:
+        """The state of an open stay, derived."""
+        if self._clock.link is not Link.UP:
+            return ConnectionState.RECONNECTING
+        if stay.was_active:
+            return ConnectionState.CONNECTED
+        return ConnectionState.ERROR if stay.is_overdue else ConnectionState.CONNECTING
+
+    def close(
+        self,
+        stay: Stay,
+        reason: CloseReason,
+        detail: str | None,
+        at: Moment,
+        *,
+        by_server: bool = False,
+    ) -> list[Change]:
+        """A stay ended; *by_server*: the server's own word, so its sid never opens again."""
+        self.forget(stay)
+        self._texts.closed(stay.shown.participant_id, at.attended_s)
+        if by_server:
+            self.tombstones.add(stay.sid)
+        end_time = max(iso_time(at.wall_ms), stay.shown.start_time)
+        closed = replace(stay.shown, connection_state=ConnectionState.CLOSED, end_time=end_time)
+        return [Closed(closed, reason, detail)]
+
+    def forget(self, stay: Stay) -> None:
+        """A stay is not open any more."""
+        del self._by_sid[stay.sid]
+        del self._by_identity[stay.shown.participant_id]
+        del self._by_session_id[stay.shown.session_id]
+        self._clock.forget(stay.sid)
+
+    def _add(self, stay: Stay) -> None:
+        self._by_sid[stay.sid] = stay
+        self._by_identity[stay.shown.participant_id] = stay
+        self._by_session_id[stay.shown.session_id] = stay

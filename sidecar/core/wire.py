@@ -1,0 +1,189 @@
+"""Owns the way between a dataclass and its JSON: names, shapes, and checks of what came in.
+
+`snake_case` here, `camelCase` there. Does not know any one message, nor bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, NewType, TypeVar, Union, get_args, get_origin
+
+from sidecar.core.errors import InvalidParams
+
+T = TypeVar("T")
+
+IsoTime = NewType("IsoTime", str)
+"""ISO-8601, UTC, milliseconds, `Z`: `2026-01-31T12:00:00.000Z`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireField:
+    """One member of a JSON object."""
+
+    name: str
+    """As in Python."""
+    wire_name: str
+    """As on the wire."""
+    type: object
+    """Without the `None` of an optional member."""
+    doc: str
+    optional: bool
+    """Left out when None; never null."""
+    nullable: bool
+    """Always there, null when None."""
+    required: bool
+    """Must be given by a sender."""
+
+
+def member(doc: str, *, optional: bool = False, secret: bool = False) -> typing.Any:
+    """A dataclass field with its sentence for the contract.
+
+    *optional*: left out when None. *secret*: never in a repr. (Any: what `field()` returns.)
+    """
+    metadata = {"doc": doc, "optional": optional}
+    if optional:
+        return dataclasses.field(default=None, repr=not secret, metadata=metadata)
+    return dataclasses.field(repr=not secret, metadata=metadata)
+
+
+def wire_name(name: str) -> str:
+    """`session_id` -> `sessionId`."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+_FIELDS: dict[type, tuple[WireField, ...]] = {}
+
+
+def fields_of(cls: type) -> tuple[WireField, ...]:
+    """The members of *cls*'s JSON object, in order."""
+    if cls not in _FIELDS:
+        _FIELDS[cls] = tuple(_read_fields(cls))
+    return _FIELDS[cls]
+
+
+def _read_fields(cls: type) -> Iterator[WireField]:
+    hints = typing.get_type_hints(cls)
+    for each in dataclasses.fields(cls):
+        inner, has_none = _without_none(hints[each.name])
+        optional = bool(each.metadata.get("optional"))
+        has_default = each.default is not dataclasses.MISSING or (
+            each.default_factory is not dataclasses.MISSING
+        )
+        yield WireField(
+            name=each.name,
+            wire_name=wire_name(each.name),
+            type=inner,
+            doc=each.metadata.get("doc", ""),
+            optional=optional,
+            nullable=has_none and not optional,
+            required=not (optional or has_default),
+        )
+
+
+def to_wire(value: object) -> object:
+    """*value* as what JSON can say: dataclasses become objects with camelCase members."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            each.wire_name: to_wire(inner)
+            for each in fields_of(type(value))
+            if (inner := getattr(value, each.name)) is not None or not each.optional
+        }
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (list, tuple)):
+        return [to_wire(each) for each in value]
+    if isinstance(value, Mapping):
+        return {key: to_wire(each) for key, each in value.items()}
+    return value
+
+
+def parse(cls: type[T], value: object, *, ignore_unknown: bool = False, where: str = "params") -> T:
+    """*value*, decoded JSON, as a *cls*.
+
+    Raises:
+        InvalidParams: names the member that is missing, unknown or of another type.
+    """
+    if not isinstance(value, Mapping):
+        raise _refusal(where, "must be an object with named members")
+    fields = fields_of(cls)
+    known = {each.wire_name: each for each in fields}
+    if not ignore_unknown:
+        for key in value:
+            if key not in known:
+                listed = ", ".join(known) or "no members at all"
+                raise _refusal(where, f"has an unknown member {_quoted(key)}; it takes {listed}")
+    parsed: dict[str, object] = {}
+    for each in fields:
+        if each.wire_name not in value:
+            if each.required:
+                raise _refusal(where, f"lacks the member {each.wire_name}")
+            continue
+        inner = value[each.wire_name]
+        if inner is None and (each.nullable or each.optional):
+            parsed[each.name] = None
+            continue
+        parsed[each.name] = _parse_value(each.type, inner, f"{where}.{each.wire_name}")
+    return cls(**parsed)
+
+
+def _parse_value(kind: object, value: object, where: str) -> object:
+    origin = get_origin(kind)
+    if origin is Literal:
+        if value not in get_args(kind) or isinstance(value, bool):
+            raise _refusal(where, f"must be {' or '.join(repr(each) for each in get_args(kind))}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise _refusal(where, "must be an array")
+        (item, _) = get_args(kind)
+        return tuple(
+            _parse_value(item, each, f"{where}[{index}]") for index, each in enumerate(value)
+        )
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping) or not all(isinstance(v, str) for v in value.values()):
+            raise _refusal(where, "must be an object of strings")
+        return dict(value)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return parse(kind, value, where=where)
+    plain = getattr(kind, "__supertype__", kind)
+    expected = _PLAIN.get(plain) if isinstance(plain, type) else None
+    if expected is None:
+        raise TypeError(f"{kind!r} has no JSON form here")
+    accepted, words = expected
+    if not isinstance(value, accepted) or (isinstance(value, bool) and plain is not bool):
+        raise _refusal(where, f"must be {words}")
+    return value
+
+
+_PLAIN: dict[type, tuple[type | tuple[type, ...], str]] = {
+    str: (str, "a string"),
+    bool: (bool, "true or false"),
+    int: (int, "a whole number"),
+    float: ((int, float), "a number"),
+}
+
+
+def _without_none(kind: object) -> tuple[object, bool]:
+    if get_origin(kind) in (Union, types.UnionType):
+        rest = [each for each in get_args(kind) if each is not type(None)]
+        if len(rest) == 1 and len(get_args(kind)) == 2:
+            return rest[0], True
+    return kind, False
+
+
+def _quoted(key: object) -> str:
+    text = str(key)
+    return repr(text if len(text) <= 40 else text[:40] + "…")
+
+
+def _refusal(where: str, problem: str) -> InvalidParams:
+    return InvalidParams(
+        f"Invalid params: {where} {problem}.",
+        f"Correct {where}; rpc.discover describes every method.",
+    )
