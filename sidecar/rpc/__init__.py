@@ -1,0 +1,1 @@
+"""The adapter to the parent process: bytes, lines, JSON-RPC, methods, stdio."""

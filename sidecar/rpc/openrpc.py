@@ -1,0 +1,124 @@
+"""Owns the OpenRPC document, made from the tables of core/protocol.py.
+
+Does not know who answers a method.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from enum import Enum
+from typing import Literal, get_args, get_origin
+
+from sidecar import __version__
+from sidecar.core.protocol import ERRORS, METHODS, NOTIFICATIONS, PROTOCOL_VERSION
+from sidecar.core.wire import IsoTime, WireField, fields_of
+
+Json = dict[str, object]
+
+OPENRPC_VERSION = "1.3.2"
+"""spec.open-rpc.org"""
+
+_PLAIN: dict[object, Json] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    None: {"type": "null"},
+    object: {"type": "object"},
+    IsoTime: {
+        "type": "string",
+        "format": "date-time",
+        "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+    },
+}
+
+
+def document() -> Json:
+    """The whole contract; notifications stand under `x-notifications`, which OpenRPC lacks."""
+    schemas: dict[str, Json] = {}
+    methods = [
+        {
+            "name": row.name,
+            "summary": row.summary,
+            "paramStructure": "by-name",
+            "params": [_param(each, schemas) for each in fields_of(row.params)],
+            "result": {"name": "result", "schema": schema(row.result, schemas)},
+            "errors": [{"code": int(code), "message": ERRORS[code]} for code in row.errors],
+        }
+        for row in METHODS.values()
+    ]
+    notifications = [
+        {"name": name, "summary": _summary(shape), "params": schema(shape, schemas)}
+        for shape, name in NOTIFICATIONS.items()
+    ]
+    return {
+        "openrpc": OPENRPC_VERSION,
+        "info": {
+            "title": "Clara voice sidecar",
+            "version": __version__,
+            "description": "JSON-RPC 2.0 over stdio, one message a line.",
+            "x-protocol-version": PROTOCOL_VERSION,
+        },
+        "methods": methods,
+        "x-notifications": notifications,
+        "x-errors": [{"code": int(code), "message": text} for code, text in ERRORS.items()],
+        "components": {"schemas": schemas},
+    }
+
+
+def schema(kind: object, schemas: dict[str, Json]) -> Json:
+    """The JSON Schema of a type of the contract; shapes and enums go into *schemas*, once."""
+    try:
+        if kind in _PLAIN:
+            return dict(_PLAIN[kind])
+    except TypeError:
+        pass
+    origin = get_origin(kind)
+    if origin is Literal:
+        return {"enum": list(get_args(kind))}
+    if origin is tuple:
+        return {"type": "array", "items": schema(get_args(kind)[0], schemas)}
+    if origin is not None and issubclass(origin, Mapping):
+        return {"type": "object", "additionalProperties": {"type": "string"}}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        schemas.setdefault(kind.__name__, {"enum": [each.value for each in kind]})
+        return {"$ref": f"#/components/schemas/{kind.__name__}"}
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        if kind.__name__ not in schemas:
+            schemas[kind.__name__] = {}
+            schemas[kind.__name__] = _object(kind, schemas)
+        return {"$ref": f"#/components/schemas/{kind.__name__}"}
+    raise TypeError(f"{kind!r} has no JSON Schema here")
+
+
+def _object(cls: type, schemas: dict[str, Json]) -> Json:
+    fields = fields_of(cls)
+    return {
+        "type": "object",
+        "description": _summary(cls),
+        "properties": {each.wire_name: _described(each, schemas) for each in fields},
+        "required": [each.wire_name for each in fields if each.required],
+    }
+
+
+def _param(each: WireField, schemas: dict[str, Json]) -> Json:
+    return {
+        "name": each.wire_name,
+        "required": each.required,
+        "description": each.doc,
+        "schema": _nullable(each, schemas),
+    }
+
+
+def _described(each: WireField, schemas: dict[str, Json]) -> Json:
+    return {**_nullable(each, schemas), "description": each.doc}
+
+
+def _nullable(each: WireField, schemas: dict[str, Json]) -> Json:
+    found = schema(each.type, schemas)
+    return {"anyOf": [found, {"type": "null"}]} if each.nullable else found
+
+
+def _summary(cls: type) -> str:
+    return (cls.__doc__ or "").strip().splitlines()[0]

@@ -1,0 +1,225 @@
+"""Owns the process's stdin and stdout: claims them, reads and writes them on threads of their own.
+
+The threads are daemons on raw file descriptors: the one design that is the same on Windows, never
+blocks the loop, and ends with the process. Does not know JSON-RPC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sidecar.core.messages import Notification
+from sidecar.rpc.outbox import Item, Outbox
+
+_log = logging.getLogger("sidecar.rpc")
+
+_CHUNK_BYTES = 65_536
+_CHUNKS_WAITING = 16
+"""Chunks handed to the loop and not taken yet: about 1 MiB."""
+PARENT_POLL_S = 3.0
+"""How often a parent is looked for by its pid, as language servers do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The two ends that the parent talks to, known to nobody else in the process."""
+
+    read_fd: int
+    write_fd: int
+
+
+def claim() -> Wire:
+    """Take fds 0 and 1 for the wire: 0 then is empty, and 1 leads to stderr.
+
+    A stray `print`, and whatever a child process writes, lands on stderr and never in a frame.
+
+    Raises:
+        OSError: fd 0 or fd 1 is closed.
+    """
+    read_fd, write_fd = os.dup(0), os.dup(1)
+    null_fd = os.open(os.devnull, os.O_RDWR)
+    try:
+        os.fstat(2)
+    except OSError:
+        os.dup2(null_fd, 2)
+    os.dup2(null_fd, 0)
+    os.close(null_fd)
+    os.dup2(2, 1)
+    if sys.platform == "win32":
+        _rebind_windows_handles()
+    return Wire(read_fd, write_fd)
+
+
+class Reader:
+    """Hands what comes in to the loop, at a pace that the loop sets."""
+
+    def __init__(
+        self,
+        read_fd: int,
+        loop: asyncio.AbstractEventLoop,
+        on_chunk: Callable[[bytes], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        """*on_chunk* and *on_end* are called on *loop*; *on_end* once, at the end of input."""
+        self._read_fd = read_fd
+        self._loop = loop
+        self._on_chunk = on_chunk
+        self._on_end = on_end
+        self._places = threading.Semaphore(_CHUNKS_WAITING)
+        self._thread = threading.Thread(target=self._run, name="stdin", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        while chunk := _read(self._read_fd):
+            self._places.acquire()
+            if not _call_on(self._loop, self._take, chunk):
+                return
+        _call_on(self._loop, self._on_end)
+
+    def _take(self, chunk: bytes) -> None:
+        self._places.release()
+        self._on_chunk(chunk)
+
+
+class Writer:
+    """Writes what is queued, one line each, whole or not at all."""
+
+    def __init__(
+        self,
+        write_fd: int,
+        encode: Callable[[Notification], bytes],
+        on_gone: Callable[[], None],
+        on_broken: Callable[[], None],
+    ) -> None:
+        """*on_gone*, from the thread: nobody reads any more. *on_broken*: it cannot go on."""
+        self._write_fd = write_fd
+        self._encode = encode
+        self._on_gone = on_gone
+        self._on_broken = on_broken
+        self._outbox = Outbox()
+        self._thread = threading.Thread(target=self._run, name="stdout", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def put(self, item: Item) -> None:
+        """Queue *item*; never blocks."""
+        if not self._outbox.put(item):
+            self._on_broken()
+
+    def flush(self, timeout_s: float) -> None:
+        """Write what is queued and take no more; gives up after *timeout_s*."""
+        self._outbox.close()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while (item := self._outbox.take()) is not None:
+            try:
+                line = item if isinstance(item, bytes) else self._encode(item)
+            except Exception:
+                _log.exception("A notification has no JSON form.")
+                self._on_broken()
+                return
+            if not _write(self._write_fd, line + b"\n"):
+                self._on_gone()
+                return
+
+
+def watch_parent(pid: int, on_gone: Callable[[], None]) -> bool:
+    """Call *on_gone*, from a thread, once the process *pid* is gone; False when it is not there.
+
+    A second layer: a dead parent's pipes may be held open by a process that it started.
+    """
+    if not process_exists(pid):
+        return False
+
+    def run() -> None:
+        pause = threading.Event()
+        while process_exists(pid):
+            pause.wait(PARENT_POLL_S)
+        on_gone()
+
+    threading.Thread(target=run, name="parent", daemon=True).start()
+    return True
+
+
+def process_exists(pid: int) -> bool:
+    """Whether there is a process *pid*, a zombie included."""
+    if sys.platform == "win32":
+        return _process_exists_on_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _read(fd: int) -> bytes:
+    while True:
+        try:
+            return os.read(fd, _CHUNK_BYTES)
+        except BlockingIOError:  # the parent shares the description and made it non-blocking
+            select.select([fd], [], [])
+        except OSError:
+            return b""
+
+
+def _write(fd: int, line: bytes) -> bool:
+    rest = memoryview(line)
+    while rest:
+        try:
+            rest = rest[os.write(fd, rest[:_CHUNK_BYTES]) :]
+        except BlockingIOError:
+            select.select([], [fd], [])
+        except OSError:
+            return False
+    return True
+
+
+def _call_on(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: object) -> bool:
+    try:
+        loop.call_soon_threadsafe(call, *args)
+    except RuntimeError:  # the loop is closed: the process is ending
+        return False
+    return True
+
+
+# Windows, checked by `mypy --platform win32` and not run.
+
+
+def _rebind_windows_handles() -> None:
+    # os.dup2 does not move the Win32 standard handles, which child processes and native code use.
+    if sys.platform == "win32":
+        import ctypes
+        import msvcrt
+
+        for number, fd in ((-10, 0), (-11, 1)):
+            ctypes.windll.kernel32.SetStdHandle(number, msvcrt.get_osfhandle(fd))
+
+
+def _process_exists_on_windows(pid: int) -> bool:
+    if sys.platform == "win32":
+        import ctypes
+
+        synchronize, still_running = 0x0010_0000, 0x0000_0102
+        handle = ctypes.windll.kernel32.OpenProcess(synchronize, False, pid)
+        if not handle:
+            return False
+        state = ctypes.windll.kernel32.WaitForSingleObject(handle, 0)
+        ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(state == still_running)
+    return True
