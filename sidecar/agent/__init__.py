@@ -1,0 +1,1 @@
+"""The shell around the core: it feeds facts, owns the one timer, and carries decisions out."""

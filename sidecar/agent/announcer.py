@@ -1,0 +1,113 @@
+"""Owns what the outside is told: the customer's log lines, and the notifications with their seq.
+
+Synchronous: between a fact and the queue there is no await. Does not know why anything happened.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from sidecar.core.changes import Closed, Updated
+from sidecar.core.failures import Failure
+from sidecar.core.messages import (
+    AgentSession,
+    AgentState,
+    AgentStateChanged,
+    Capabilities,
+    SessionClosed,
+    SessionCreated,
+    SessionUpdated,
+)
+from sidecar.core.ports import Notify, SessionSetup
+
+CRITICAL_LINE = (
+    "Critical: ClaraVoiceAgent failed to connect to the LiveKit server."
+    " Voice features will be unavailable."
+)
+"""The customer's words; the cause goes on the next line."""
+
+_log = logging.getLogger("sidecar.agent")
+
+
+class Announcer:
+    """Numbers notifications from 1 on; counts what it announced."""
+
+    def __init__(self, notify: Notify, set_up: SessionSetup, epoch: str) -> None:
+        """*set_up* is called for each new session before it is announced."""
+        self.epoch = epoch
+        self.seq = 0
+        self.created = 0
+        self.closed = 0
+        self.errors = 0
+        self._notify = notify
+        self._set_up = set_up
+
+    def session_created(self, session: AgentSession) -> bool:
+        """A session began; False when it could not be set up, and so never was."""
+        _log.info("🎤 Participant joined: %s", session.participant_id)
+        try:
+            self._set_up(session)
+        except Exception as error:
+            self.errors += 1
+            _log.error(
+                "Failed to initialize session for participant %s. Error: %s",
+                session.participant_id,
+                error,
+            )
+            return False
+        _log.info("✅ Session %s initialized successfully", session.session_id)
+        self.created += 1
+        self._notify(SessionCreated(session, **self._stamp()))
+        return True
+
+    def session_updated(self, updated: Updated) -> None:
+        """Members of a session changed."""
+        self._notify(SessionUpdated(updated.session, updated.changed, **self._stamp()))
+
+    def session_closed(self, closed: Closed) -> None:
+        """A session ended."""
+        _log.info("🧹 Cleaning up session %s", closed.session.session_id)
+        self.closed += 1
+        self._notify(
+            SessionClosed(closed.session, closed.reason, detail=closed.detail, **self._stamp())
+        )
+
+    def agent_state_changed(
+        self,
+        state: AgentState,
+        previous: AgentState,
+        capabilities: Capabilities,
+        *,
+        reason: str | None = None,
+        error: Failure | None = None,
+        attempt: int | None = None,
+        retry_in_ms: int | None = None,
+    ) -> None:
+        """The agent went from one state to another."""
+        _log.debug("Agent %s -> %s (%s)", previous, state, reason or "no reason given")
+        self._notify(
+            AgentStateChanged(
+                state=state,
+                previous_state=previous,
+                capabilities=capabilities,
+                reason=reason,
+                error=error,
+                attempt=attempt,
+                retry_in_ms=retry_in_ms,
+                **self._stamp(),
+            )
+        )
+
+    def connect_failed(self, failure: Failure, *, is_first: bool) -> None:
+        """A join failed; *is_first* of a series, which has the critical line."""
+        self.errors += 1
+        if is_first:
+            _log.critical(CRITICAL_LINE)
+            _log.critical("%s: %s %s", failure.category, failure.detail, failure.fix)
+        else:
+            _log.warning("%s: %s Trying again.", failure.category, failure.detail)
+
+    def _stamp(self) -> dict[str, Any]:  # Any: two members of different types, by name
+        self.seq += 1
+        return {"seq": self.seq, "epoch": self.epoch}

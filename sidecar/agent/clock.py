@@ -1,0 +1,85 @@
+"""Owns attended time and the one timer.
+
+A process that was stopped, or a laptop that slept, did not attend to the room: that time must not
+expire anything. Does not know what the timer is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from sidecar.core.facts import Moment
+
+TICK_S = 0.25
+"""How often the clock ticks while a deadline is pending."""
+LONGEST_STEP_S = 1.0
+"""A longer time between two looks at the clock was not attended."""
+_SETTLE_TURNS = 4
+"""Loop turns from the native thread's callback to our handler: queue, listen task, emit, spare."""
+
+
+class AttendedClock:
+    """The `ports.Clock` of a running loop."""
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """*monotonic* and *wall* tell seconds; attended time starts at 0."""
+        self._monotonic = monotonic
+        self._wall = wall
+        self._last_s = monotonic()
+        self._attended_s = 0.0
+        self._jumped = False
+        self._due_s: float | None = None
+        self._wake: Callable[[], None] = _nothing
+        self._handle: asyncio.Handle | None = None
+
+    def now(self) -> Moment:
+        """Attended seconds and wall milliseconds."""
+        real_s = self._monotonic()
+        step_s = real_s - self._last_s
+        self._last_s = real_s
+        self._jumped = step_s > LONGEST_STEP_S
+        self._attended_s += TICK_S if self._jumped else step_s
+        return Moment(self._attended_s, int(self._wall() * 1000))
+
+    def wake_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
+        """Call *wake* once at *due_s*, attended seconds, instead of what was set before."""
+        self._due_s = due_s
+        self._wake = wake
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        if due_s is not None:
+            self._schedule(due_s)
+
+    def _schedule(self, due_s: float) -> None:
+        wait_s = min(TICK_S, max(0.0, due_s - self._attended_s))
+        self._handle = asyncio.get_running_loop().call_later(wait_s, self._tick)
+
+    def _tick(self) -> None:
+        if self._due_s is None:
+            return
+        now_s = self.now().attended_s
+        if now_s < self._due_s or self._jumped:
+            self._schedule(self._due_s)
+        else:
+            self._settle(_SETTLE_TURNS)
+
+    def _settle(self, turns: int) -> None:
+        """Let what the room said until now be heard before its silence counts."""
+        if turns:
+            loop = asyncio.get_running_loop()
+            self._handle = loop.call_soon(self._settle, turns - 1)
+            return
+        self._handle = None
+        self._due_s = None
+        self._wake()
+
+
+def _nothing() -> None:
+    """The wake-up of a clock that was never set."""

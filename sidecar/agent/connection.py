@@ -1,0 +1,68 @@
+"""Owns the life of the one Room: opened only after the earlier one is gone, never cancelled.
+
+Cancelling `Room.connect()` makes LiveKit's native layer end the process 15 s later
+(livekit/python-sdks#784). Does not know states, sessions or failures' causes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from sidecar.core.config import Target
+from sidecar.core.facts import Fact
+from sidecar.core.ports import LiveKitApi, Room, RoomFactory
+
+
+class Connection:
+    """At most one Room exists; its facts go out with its number."""
+
+    def __init__(
+        self, factory: RoomFactory, api: LiveKitApi, emit: Callable[[int, Fact], None]
+    ) -> None:
+        """*emit* takes the number of a Room and a fact of it."""
+        self._factory = factory
+        self._api = api
+        self._emit = emit
+        self._number = 0
+        self._joining: asyncio.Task[Room | None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+
+    def open(self, number: int, target: Callable[[], Target]) -> None:
+        """Join as Room *number*, once the earlier Room is gone.
+
+        *target* is asked then, so that the newest token is used.
+        """
+        self._number = number
+        self._joining = asyncio.create_task(self._join(number, target, self._leaving))
+
+    def drop(self) -> None:
+        """Leave the Room, once its `join` has ended; comes back at once."""
+        joining, self._joining = self._joining, None
+        self._number = 0
+        if joining is not None:
+            self._leaving = asyncio.create_task(_leave(joining))
+
+    async def gone(self) -> None:
+        """Return when there is no Room any more. Cancelling this leaves the Room as it is."""
+        if self._leaving is not None:
+            await asyncio.shield(self._leaving)
+
+    async def _join(
+        self, number: int, target: Callable[[], Target], earlier: asyncio.Task[None] | None
+    ) -> Room | None:
+        if earlier is not None:
+            await earlier
+        if number != self._number:
+            return None
+        at = target()
+        token = await self._api.agent_token(at)
+        room = self._factory(at, token, lambda fact: self._emit(number, fact))
+        await room.join()
+        return room
+
+
+async def _leave(joining: asyncio.Task[Room | None]) -> None:
+    room = await joining
+    if room is not None:
+        await room.leave()

@@ -1,0 +1,1 @@
+"""The adapter to LiveKit: the only importers of `livekit.rtc` and `livekit.api`."""

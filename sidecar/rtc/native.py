@@ -1,0 +1,57 @@
+"""Owns LiveKit's native library: loading it, its panics, and letting go of it at the end.
+
+Imported late: `livekit.rtc` takes 100 to 250 ms. Does not know rooms.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Any, NoReturn
+
+PANIC_STATUS = 70
+"""EX_SOFTWARE of sysexits.h: the process ended by a bug, with no `session-closed`."""
+DISPOSE_WITHIN_S = 1.5
+"""Dispose closes rooms synchronously: at once when healthy, about 5 s at a hung server."""
+
+
+def load() -> None:
+    """Import `livekit.rtc` and load the native library; may be called from any thread.
+
+    Raises:
+        ImportError: the library is not there, or not for this machine.
+    """
+    from livekit.rtc import _ffi_client
+
+    # livekit/rtc/_ffi_client.py kills its own process with SIGTERM on a panic, which would begin
+    # our orderly drain on a native library that must not be called any more.
+    vars(_ffi_client)["os"] = _OsOfNativeClient()
+    _ = _ffi_client.FfiClient.instance
+
+
+def dispose() -> None:
+    """Let go of the native client, if it was ever loaded; gives up after 1.5 s.
+
+    Without it, a native thread that calls into a finalising interpreter aborts the process in
+    2 to 5 % of exits.
+    """
+    client_module = sys.modules.get("livekit.rtc._ffi_client")
+    client = None if client_module is None else client_module.FfiClient._instance
+    if client is None:
+        return
+    disposing = threading.Thread(target=client._dispose, name="dispose", daemon=True)
+    disposing.start()
+    disposing.join(DISPOSE_WITHIN_S)
+
+
+class _OsOfNativeClient:
+    """The `os` that livekit/rtc/_ffi_client.py sees: as it is, but for `kill`."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def kill(self, pid: int, signal: int) -> NoReturn:
+        message = f"LiveKit's native library panicked; the process ends (status {PANIC_STATUS}).\n"
+        os.write(2, message.encode())
+        os._exit(PANIC_STATUS)

@@ -1,0 +1,58 @@
+"""Owns which hosts are reached without the proxy of the environment.
+
+LiveKit's native layer honours HTTP_PROXY and HTTPS_PROXY but not NO_PROXY
+(rust-sdks livekit-net/src/native/proxy.rs), and so would look for a server on this machine at the
+proxy. It reads the variables at each connect. Does not know rooms.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, MutableMapping
+from urllib.parse import urlsplit
+
+VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
+
+
+def set_for(url: str, environ: MutableMapping[str, str], original: Mapping[str, str]) -> None:
+    """Leave in *environ* the proxies of *original* that hold for *url*, and no others."""
+    is_direct = goes_direct(urlsplit(url).hostname or "", original)
+    for name in (*VARIABLES, *(each.upper() for each in VARIABLES)):
+        if name in original and not is_direct:
+            environ[name] = original[name]
+        else:
+            environ.pop(name, None)
+
+
+def goes_direct(host: str, environ: Mapping[str, str]) -> bool:
+    """Whether *host* is loopback, or named by NO_PROXY (as curl reads it) in *environ*."""
+    host = host.lower().rstrip(".")
+    if host == "localhost" or host.endswith(".localhost") or _is_loopback(host):
+        return True
+    no_proxy = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    return any(_covers(entry.strip().lower(), host) for entry in no_proxy.split(","))
+
+
+def _covers(entry: str, host: str) -> bool:
+    if not entry:
+        return False
+    if entry == "*":
+        return True
+    entry = (
+        entry.lstrip("*").lstrip(".").partition(":")[0]
+        if entry.count(":") == 1
+        else (entry.lstrip("*").lstrip("."))
+    )
+    if "/" in entry:
+        try:
+            return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            return False
+    return host == entry or host.endswith("." + entry)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

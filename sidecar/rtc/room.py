@@ -1,0 +1,226 @@
+"""Owns one LiveKit Room: the SDK's callbacks in, facts out.
+
+Handlers are synchronous, tiny, and never raise into the SDK: a BaseException there would leave the
+Room connected and deaf. Does not know sessions, states, nor what a fact leads to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sidecar.core.config import Target, url_problem
+from sidecar.core.facts import (
+    ConnectFailed,
+    ConnectionQuality,
+    DisconnectReason,
+    Fact,
+    Joined,
+    Left,
+    Participant,
+    ParticipantKind,
+    ParticipantState,
+    Reconnected,
+    Reconnecting,
+    RoomEnded,
+    Seen,
+)
+from sidecar.core.failures import Category
+from sidecar.rtc import native, proxies
+from sidecar.rtc.connect_errors import category_of
+
+if TYPE_CHECKING:
+    from livekit import rtc
+
+REASON_WITHIN_S = 1.0
+"""`disconnected(reason)` follows its state change; for our own it may never come (5 of 50)."""
+
+_log = logging.getLogger("sidecar.rtc")
+_environ = dict(os.environ)
+"""As the process was started: `proxies` changes the real one."""
+
+
+class LiveKitRoom:
+    """A `ports.Room`: one attempt, never reused."""
+
+    def __init__(self, target: Target, token: str, emit: Callable[[Fact], None]) -> None:
+        """Nothing happens before `join`."""
+        self._target = target
+        self._token = token
+        self._emit = emit
+        self._room: rtc.Room | None = None
+        self._has_ended = False
+        self._is_leaving = False
+        self._ending: asyncio.TimerHandle | None = None
+
+    async def join(self) -> None:
+        """Join; emits `Joined` or `ConnectFailed`. Must not be cancelled."""
+        if url_problem(self._target.url) is not None or not self._is_token_sendable():
+            self._emit(ConnectFailed(Category.MALFORMED))
+            return
+        try:
+            await asyncio.to_thread(native.load)
+            from livekit import rtc
+        except ImportError:
+            _log.exception("LiveKit's native library cannot be loaded.")
+            self._emit(ConnectFailed(Category.MEDIA_BLOCKED))
+            return
+        proxies.set_for(self._target.url, os.environ, _environ)
+        room = rtc.Room()
+        self._listen(room)
+        options = rtc.RoomOptions(auto_subscribe=self._target.auto_subscribe)
+        try:
+            await room.connect(self._target.url, self._token, options)
+        except rtc.ConnectError as error:
+            category = category_of(error.message, through_proxy=self._has_proxy())
+            self._emit(ConnectFailed(category))
+            return
+        except Exception:
+            _log.exception("The SDK failed in a way it does not document.")
+            self._emit(ConnectFailed(Category.FULL))
+            return
+        # No await from here to the snapshot: the SDK holds events back until its next turn.
+        self._room = room
+        people = _people(room)
+        name = room.name or self._target.room
+        self._emit(Joined(name, room.local_participant.identity, people))
+
+    async def leave(self) -> None:
+        """Leave; nothing is emitted any more."""
+        self._is_leaving = True
+        self._cancel_ending()
+        if self._room is None:
+            return
+        try:
+            await self._room.disconnect()
+        except (Exception, asyncio.CancelledError):
+            # AssertionError where the native room is gone, CancelledError where its listener died.
+            _log.debug("The Room was gone before it was left.", exc_info=True)
+
+    def _listen(self, room: rtc.Room) -> None:
+        from livekit import rtc
+
+        def seen(person: rtc.Participant) -> None:
+            if isinstance(person, rtc.RemoteParticipant):
+                self._tell(Seen(_participant(person)))
+
+        def left(person: rtc.RemoteParticipant) -> None:
+            self._tell(Left(person.sid, person.identity, person.disconnect_reason))
+
+        def state_changed(state: int) -> None:
+            if state == rtc.ConnectionState.CONN_DISCONNECTED and not self._has_ended:
+                loop = asyncio.get_running_loop()
+                self._cancel_ending()
+                unknown = int(DisconnectReason.UNKNOWN_REASON)
+                self._ending = loop.call_later(REASON_WITHIN_S, self._end, unknown)
+
+        def attributes_changed(_: dict[str, str], person: rtc.Participant) -> None:
+            seen(person)
+
+        def value_changed(person: rtc.Participant, _before: str, _after: str) -> None:
+            seen(person)
+
+        def quality_changed(person: rtc.Participant, _quality: int) -> None:
+            seen(person)
+
+        handlers: dict[rtc.room.EventTypes, Callable[..., None]] = {
+            "participant_connected": seen,
+            "participant_active": seen,
+            "participant_disconnected": left,
+            "participant_name_changed": value_changed,
+            "participant_metadata_changed": value_changed,
+            "participant_attributes_changed": attributes_changed,
+            "connection_quality_changed": quality_changed,
+            "reconnecting": lambda: self._tell(Reconnecting()),
+            "reconnected": lambda: self._tell(Reconnected(_people(room))),
+            "connection_state_changed": state_changed,
+            "disconnected": lambda reason: self._end(int(reason)),
+        }
+        for event, handler in handlers.items():
+            room.on(event, _guarded(handler))
+
+    def _end(self, reason: int) -> None:
+        self._cancel_ending()
+        if not self._has_ended:
+            self._has_ended = True
+            self._tell(RoomEnded(reason))
+
+    def _cancel_ending(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+
+    def _tell(self, fact: Fact) -> None:
+        if not self._is_leaving:
+            self._emit(fact)
+
+    def _is_token_sendable(self) -> bool:
+        if self._target.token is None:
+            return True
+        return self._target.claims is not None
+
+    def _has_proxy(self) -> bool:
+        names = (*proxies.VARIABLES, *(each.upper() for each in proxies.VARIABLES))
+        return any(name in os.environ for name in names)
+
+
+def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
+    """*handler*, which raises nothing: the SDK re-raises a TypeError and skips the others."""
+
+    @functools.wraps(handler)  # the SDK counts the handler's parameters
+    def call(*args: object) -> None:
+        try:
+            handler(*args)
+        except Exception:
+            _log.exception("A room event could not be taken.")
+
+    return call
+
+
+def _people(room: rtc.Room) -> tuple[Participant, ...]:
+    return tuple(_participant(each) for each in room.remote_participants.values())
+
+
+def _participant(person: rtc.RemoteParticipant) -> Participant:
+
+    joined_at = person.joined_at
+    return Participant(
+        sid=person.sid,
+        identity=person.identity,
+        name=person.name,
+        kind=_kind(person.kind),
+        state=_state(person.state),
+        joined_at_ms=None if joined_at is None else round(joined_at.timestamp() * 1000),
+        metadata=person.metadata,
+        attributes=person.attributes,
+        quality=_quality(person.connection_quality.name),
+    )
+
+
+def _kind(number: rtc.ParticipantKind.ValueType) -> ParticipantKind:
+    """By name: the SDK and the server API number CONNECTOR and BRIDGE differently."""
+    from livekit import rtc
+
+    try:
+        name = rtc.ParticipantKind.Name(number)
+        return ParticipantKind(name.removeprefix("PARTICIPANT_KIND_").lower())
+    except ValueError:  # a newer server's number
+        return ParticipantKind.UNKNOWN
+
+
+def _state(number: rtc.ParticipantState.ValueType) -> ParticipantState:
+    from livekit import rtc
+
+    try:
+        name = rtc.ParticipantState.Name(number)
+        return ParticipantState(name.removeprefix("PARTICIPANT_STATE_").lower())
+    except ValueError:  # a newer server's number
+        return ParticipantState.JOINED
+
+
+def _quality(name: str) -> ConnectionQuality:
+    return ConnectionQuality(name.removeprefix("QUALITY_").lower())
