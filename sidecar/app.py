@@ -1,0 +1,233 @@
+"""Owns the composition: builds every part, joins them, and ends the process in order.
+
+The one place that knows rtc, rpc and logs together. Does not know what any of them does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+import os
+import platform
+import random
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+from sidecar import __version__
+from sidecar.agent.agent import ClaraVoiceAgent
+from sidecar.agent.clock import AttendedClock
+from sidecar.core.config import Settings
+from sidecar.core.errors import SidecarError
+from sidecar.core.messages import AgentSession, Notification
+from sidecar.core.ports import Ports
+from sidecar.core.protocol import NOTIFICATIONS, PROTOCOL_VERSION
+from sidecar.core.wire import to_wire
+from sidecar.logs import LineHandler, Redactor
+from sidecar.rpc.framing import LineSplitter, LineTooLong
+from sidecar.rpc.jsonrpc import Dispatcher, encode_notification
+from sidecar.rpc.methods import handlers
+from sidecar.rpc.stdio import Reader, Wire, Writer, watch_parent
+from sidecar.rtc import native
+from sidecar.rtc.livekit_api import LiveKitServerApi
+from sidecar.rtc.room import LiveKitRoom
+from sidecar.watchdog import Watchdog
+
+LEAVE_WITHIN_S = 0.8
+FLUSH_WITHIN_S = 0.4
+DRAIN_WITHIN_S = 2.9
+"""All of the drain: leave, flush, dispose. After it the process ends whatever hangs."""
+OVERFLOW_STATUS = 70
+"""EX_SOFTWARE of sysexits.h: nobody read 64 MiB of what was written."""
+
+_log = logging.getLogger("sidecar.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What `cli` hands over."""
+
+    wire: Wire
+    log_handler: LineHandler
+    redactor: Redactor
+    settings: Settings
+    """What `connect` falls back on."""
+    connects: bool
+    """Whether to connect at once."""
+
+
+def run(start: Start) -> NoReturn:
+    """Serve until the parent is gone or asks for the end; ends the process."""
+    status = 1
+    try:
+        asyncio.run(_App(start).serve())
+        status = 0
+    except Exception:
+        _log.exception("The sidecar failed.")
+    end(status, start.log_handler)
+
+
+def end(status: int, log_handler: LineHandler) -> NoReturn:
+    """Let go of the native client, flush, and end: a normal exit may abort (see native.py)."""
+    native.dispose()
+    log_handler.finish(FLUSH_WITHIN_S)
+    os._exit(status)
+
+
+class _App:
+    """One process: the parts, and the drain."""
+
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        self._started_s = time.monotonic()
+        self._stopping = asyncio.Event()
+        self.is_stopping = False
+        self._splitter = LineSplitter()
+
+    async def serve(self) -> None:
+        """From the first line to the last."""
+        self._loop = asyncio.get_running_loop()
+        self._writer = Writer(
+            self._start.wire.write_fd, _encode, self._on_parent_gone, self._on_overflow
+        )
+        self._agent = ClaraVoiceAgent(self._ports(), self._start.settings)
+        self._dispatcher = Dispatcher(handlers(self._agent, self), self._writer.put)
+        reader = Reader(self._start.wire.read_fd, self._loop, self._on_chunk, self._on_end)
+        self._handle_signals()
+        Watchdog(self._loop).start()
+        self._writer.start()
+        reader.start()
+        if self._start.connects:
+            connecting = asyncio.create_task(self._connect())
+            connecting.add_done_callback(lambda _: None)
+        await self._stopping.wait()
+        await self._drain()
+
+    # What the methods ask of the process
+
+    def stop(self) -> None:
+        """Begin the drain, after what is queued now."""
+        if not self.is_stopping:
+            self.is_stopping = True
+            _end_at_last()
+            self._loop.call_soon(self._stopping.set)
+
+    def watch_parent(self, pid: int) -> None:
+        """Begin the drain once the process *pid* is gone."""
+        if not watch_parent(pid, self._on_parent_gone):
+            _log.warning("There is no process %d to watch; the end of stdin will do.", pid)
+
+    # What `getStatus` says of the process
+
+    def uptime_s(self) -> float:
+        """Seconds since it started."""
+        return time.monotonic() - self._started_s
+
+    def rss_bytes(self) -> int:
+        """Resident memory; on macOS its peak; 0 where the system does not say."""
+        with contextlib.suppress(OSError, ValueError):
+            with open("/proc/self/statm", "rb") as file:
+                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        if sys.platform == "darwin":
+            import resource
+
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return 0
+
+    def versions(self) -> Mapping[str, str]:
+        """Of the sidecar and of what it is made of, by name."""
+        found = {"sidecar": __version__, "protocol": str(PROTOCOL_VERSION)}
+        found["python"] = platform.python_version()
+        for name in ("livekit", "livekit-api"):
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                found[name] = importlib.metadata.version(name)
+        return found
+
+    # Parts
+
+    def _ports(self) -> Ports:
+        return Ports(
+            room_factory=LiveKitRoom,
+            api=LiveKitServerApi(),
+            notify=self._writer.put,
+            clock=AttendedClock(),
+            chance=random.random,
+            process=self,
+            set_up_session=_set_up_session,
+            protect=self._start.redactor.protect,
+            epoch=secrets.token_hex(8),
+        )
+
+    async def _connect(self) -> None:
+        try:
+            await self._agent.connect(Settings())
+        except SidecarError as error:
+            _log.debug("The first connect: %s", error.message)
+
+    # What comes in
+
+    def _on_chunk(self, chunk: bytes) -> None:
+        for line in self._splitter.feed(chunk):
+            self._on_line(line)
+
+    def _on_line(self, line: bytes | LineTooLong) -> None:
+        if isinstance(line, LineTooLong):
+            self._dispatcher.refuse_long_line()
+        else:
+            self._dispatcher.receive(line)
+
+    def _on_end(self) -> None:
+        for line in self._splitter.end():
+            self._on_line(line)
+        self.stop()
+
+    def _handle_signals(self) -> None:
+        names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
+        for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+            try:
+                self._loop.add_signal_handler(number, self.stop)
+            except NotImplementedError:  # Windows, not run
+                signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(self.stop))
+
+    def _on_parent_gone(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
+            self._loop.call_soon_threadsafe(self.stop)
+
+    def _on_overflow(self) -> None:
+        _log.critical("Nobody reads what the sidecar writes; the process ends.")
+        self._start.log_handler.finish(FLUSH_WITHIN_S)
+        os._exit(OVERFLOW_STATUS)
+
+    # The end
+
+    async def _drain(self) -> None:
+        leaving = asyncio.create_task(self._agent.stop())
+        answering = asyncio.create_task(self._dispatcher.answered())
+        await asyncio.wait({leaving, answering}, timeout=LEAVE_WITHIN_S)
+        await asyncio.to_thread(self._writer.flush, FLUSH_WITHIN_S)
+        end(0, self._start.log_handler)
+
+
+def _encode(notification: Notification) -> bytes:
+    return encode_notification(NOTIFICATIONS[type(notification)], to_wire(notification))
+
+
+def _set_up_session(session: AgentSession) -> None:
+    """Nothing yet: the audio pipeline of a session begins here."""
+
+
+def _end_at_last() -> None:
+    """End the process when the drain hangs, status 0 all the same: it was asked to end."""
+
+    def run() -> None:
+        threading.Event().wait(DRAIN_WITHIN_S)
+        os._exit(0)
+
+    threading.Thread(target=run, name="end", daemon=True).start()

@@ -1,0 +1,173 @@
+"""Owns the command line: arguments, layers of configuration, exit codes.
+
+Imports nothing heavy before fds 0 and 1 are claimed. Does not know what the parts do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sidecar import __version__
+
+if TYPE_CHECKING:
+    from sidecar.core.config import Settings
+    from sidecar.logs import LineHandler
+
+USAGE_STATUS = 2
+"""As argparse has it: the command line, or a variable it falls back on, is wrong."""
+
+COMMANDS = {
+    "demo": "run the whole thing on this machine: a LiveKit server, this sidecar, two people",
+}
+"""Tools for developers, not in a frozen build; each has its own --help."""
+
+EPILOG = """\
+Configuration, strongest first: the params of `connect`, the options above, the environment
+(LIVEKIT_URL, LIVEKIT_API_KEY with LIVEKIT_API_SECRET or LIVEKIT_TOKEN, LIVEKIT_ROOM), and
+.env.local and .env in the working directory (not in a frozen build). Secrets are never options:
+other users of a machine can read those.
+
+Speaks JSON-RPC 2.0, one message a line, on stdin and stdout; logs go to stderr. Try it by hand:
+  {"jsonrpc":"2.0","id":1,"method":"getStatus"}
+It ends when stdin ends. Exit codes: 0 asked to end, 1 failed, 2 wrong usage, 70 panic or hang.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns the exit code where the process is not ended on the way."""
+    multiprocessing.freeze_support()
+    is_frozen = getattr(sys, "frozen", False)
+    if arguments and arguments[0] in COMMANDS and not is_frozen:
+        return _run_command(arguments[0], arguments[1:])
+    options = _parser(is_frozen).parse_args(arguments)
+    if options.self_test:
+        from sidecar.self_test import run_self_test
+
+        return run_self_test()
+    return _serve(options, is_frozen)
+
+
+def _serve(options: argparse.Namespace, is_frozen: bool) -> int:
+    # Until the loop handles them there is nothing to drain.
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: os._exit(0))
+    from sidecar.rpc.stdio import claim
+
+    try:
+        wire = claim()
+    except OSError:
+        sys.stderr.write("sidecar: stdin and stdout must be open: they carry the messages.\n")
+        return USAGE_STATUS
+    faulthandler.enable()
+    from sidecar import logs
+    from sidecar.core.config import Settings, missing, target, url_problem
+    from sidecar.core.errors import InvalidParams
+
+    redactor = logs.Redactor()
+    handler = logs.set_up(options.log_level, options.log_format, redactor)
+    settings = Settings() if options.wait else _settings(options, is_frozen)
+    redactor.protect(settings.secrets)
+    lacking = missing(settings)
+    if settings.url is not None and (problem := url_problem(settings.url)) is not None:
+        return _refuse(handler, f"LIVEKIT_URL or --url {problem}, like wss://my.livekit.cloud.")
+    if not lacking:
+        try:
+            target(settings)
+        except InvalidParams as error:
+            return _refuse(handler, f"{error.message} {error.data['fix']}")
+    _say_what_happens(options, lacking)
+    from sidecar.app import Start, run
+
+    run(Start(wire, handler, redactor, settings, connects=not options.wait and not lacking))
+
+
+def _say_what_happens(options: argparse.Namespace, lacking: Sequence[str]) -> None:
+    import logging
+
+    log = logging.getLogger("sidecar.cli")
+    if options.wait:
+        log.debug("Waiting for `connect`.")
+    elif lacking:
+        log.info("Not configured: %s not set. Waiting for `connect` on stdin.", ", ".join(lacking))
+
+
+def _settings(options: argparse.Namespace, is_frozen: bool) -> Settings:
+    from sidecar.core.config import Settings, from_environment
+
+    layers = [
+        Settings(
+            url=options.url,
+            room=options.room,
+            identity=options.identity,
+            name=options.name,
+            auto_subscribe=True if options.auto_subscribe else None,
+        ),
+        from_environment(os.environ),
+    ]
+    if not is_frozen:
+        layers += [from_environment(_dotenv(name)) for name in (".env.local", ".env")]
+    merged = layers.pop()
+    while layers:
+        merged = layers.pop().over(merged)
+    return merged
+
+
+def _dotenv(name: str) -> Mapping[str, str]:
+    from sidecar.core.config import parse_dotenv
+
+    try:
+        return parse_dotenv(Path(name).read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError):
+        return {}
+
+
+def _refuse(handler: LineHandler, sentence: str) -> int:
+    import logging
+
+    logging.getLogger("sidecar.cli").error(sentence)
+    handler.finish(1.0)
+    return USAGE_STATUS
+
+
+def _run_command(name: str, arguments: Sequence[str]) -> int:
+    import importlib
+
+    command = importlib.import_module(f"sidecar.dev.{name}")
+    return int(command.main(list(arguments)))
+
+
+def _parser(is_frozen: bool) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sidecar" if is_frozen else "python -m sidecar",
+        description="Joins a LiveKit room as an agent and reports a session for each person in it.",
+        epilog=EPILOG if is_frozen else EPILOG + _commands(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--url", help="the LiveKit server, like wss://my.livekit.cloud or ws://127.0.0.1:7880")
+    add("--room", help="the room to join")
+    add("--identity", help="the agent's identity (default: clara-voice-agent)")
+    add("--name", help="the agent's display name (default: Clara)")
+    add("--auto-subscribe", action="store_true", help="subscribe to all tracks")
+    add("--wait", action="store_true", help="ignore all configuration; wait for `connect`")
+    levels = ("debug", "info", "warning", "error", "critical")
+    add("--log-level", choices=levels, default="info", help="the least that is logged (info)")
+    add("--log-format", choices=("text", "json"), default="text", help="of stderr (text)")
+    add("--self-test", action="store_true", help="check that this build works, then end")
+    add("--version", action="version", version=f"clara-voice-sidecar {__version__}")
+    return parser
+
+
+def _commands() -> str:
+    lines = [f"  {name}  {what}" for name, what in COMMANDS.items()]
+    return "\nCommands (first argument):\n" + "\n".join(lines) + "\n"

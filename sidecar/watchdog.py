@@ -1,0 +1,47 @@
+"""Owns the watch over the event loop: one that is stuck for 30 s ends the process.
+
+A stuck loop would hold sessions open for ever; the bridge starts a new process instead, which
+resumes them. Does not know what the loop does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import os
+import threading
+
+STUCK_S = 30.0
+"""Of attended time: a process that was stopped is not stuck."""
+LOOK_S = 1.0
+STUCK_STATUS = 70
+"""EX_SOFTWARE of sysexits.h, as after a panic of the native library."""
+
+
+class Watchdog:
+    """A thread that expects a sign of life from the loop each second."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Not watching yet."""
+        self._loop = loop
+        self._beats = 0
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch; call it on the loop."""
+        self._beat()
+        self._thread.start()
+
+    def _beat(self) -> None:
+        self._beats += 1
+        self._loop.call_later(LOOK_S, self._beat)
+
+    def _watch(self) -> None:
+        pause, seen, silent_s = threading.Event(), 0, 0.0
+        while silent_s < STUCK_S:
+            pause.wait(LOOK_S)  # one look is at most LOOK_S of attended time, however late it is
+            silent_s = silent_s + LOOK_S if self._beats == seen else 0.0
+            seen = self._beats
+        os.write(2, f"The event loop was stuck for {STUCK_S:.0f} s; the process ends.\n".encode())
+        faulthandler.dump_traceback(all_threads=True)
+        os._exit(STUCK_STATUS)
