@@ -1,0 +1,105 @@
+"""Owns where the agent is to be and with which credentials, and what follows from those.
+
+Does not know whether it is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from sidecar.core.agent_state import Event
+from sidecar.core.config import (
+    NO_CAPABILITIES,
+    Settings,
+    Target,
+    has_expired,
+    shown_url,
+    with_newer_token,
+)
+from sidecar.core.config import target as resolved
+from sidecar.core.errors import OtherRoom
+from sidecar.core.failures import Category, Failure, failure
+from sidecar.core.messages import Capabilities
+from sidecar.core.ports import Clock
+
+_log = logging.getLogger("sidecar.agent")
+
+_WRONG_KIND = (
+    "The agent's token is not of kind `agent`: it keeps the room open by itself, and others see it"
+    " as a person. Issue it with kind `agent`."
+)
+
+
+class Destination:
+    """The newest settings and the target that they come to."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, protect: Callable[[tuple[str, ...]], None]
+    ) -> None:
+        """*settings* are what later ones go over; *protect* keeps secrets out of the logs."""
+        self._settings = settings
+        self._clock = clock
+        self._protect = protect
+        self.target: Target | None = None
+        self.warnings: list[str] = []
+
+    def want(self, settings: Settings, *, is_under_way: bool) -> None:
+        """Take *settings*, over the earlier ones.
+
+        Raises:
+            InvalidParams: they do not come to a target; nothing changed.
+            OtherRoom: the agent *is_under_way* to another target; nothing changed.
+        """
+        merged = settings.over(self._settings)
+        self._protect(merged.secrets)
+        wanted = resolved(merged)
+        if is_under_way and self.target is not None:
+            if wanted.place != self.target.place:
+                raise OtherRoom(
+                    f"The agent is in room {self.target.room!r} already, or on its way there.",
+                    "Send `disconnect` first.",
+                )
+            wanted = with_newer_token(self.target, wanted)
+        self._settings, self.target = merged, wanted
+        if wanted.claims is not None and wanted.claims.kind != "agent":
+            self.warn(_WRONG_KIND)
+
+    def required(self) -> Target:
+        """The target; there is one whenever a Room is opened."""
+        if self.target is None:
+            raise RuntimeError("a Room is opened only for a target")
+        return self.target
+
+    def capabilities(self) -> Capabilities:
+        """What the credentials allow now."""
+        if self.target is None:
+            return NO_CAPABILITIES
+        return self.target.capabilities(self._now_s())
+
+    def failed(self, category: Category) -> tuple[Event, Failure]:
+        """What a failed join means, and how a person is told of it."""
+        target = self.required()
+        found = failure(category, shown_url(target.url))
+        if found.retryable:
+            return Event.FAILED, found
+        # The server's texts do not tell an expired token from a wrong one: its own `exp` does.
+        if target.claims is not None and has_expired(target.claims, self._now_s()):
+            return Event.TOKEN_EXPIRED, found
+        return Event.REFUSED, found
+
+    def evicted(self) -> None:
+        """Somebody else took our identity, or put us out."""
+        self.warn(
+            f"Another participant took the identity {self.required().identity!r}, or removed this"
+            " agent from the room; give each agent an identity of its own."
+        )
+
+    def warn(self, warning: str) -> None:
+        """Log *warning* and keep it for `getStatus`, once."""
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+            _log.warning("%s", warning)
+
+    def _now_s(self) -> float:
+        return self._clock.now().wall_ms / 1000
