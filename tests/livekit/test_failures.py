@@ -1,0 +1,155 @@
+"""A join that fails on the real server: said once, with its cause and its fix, and mended."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from sidecar.agent.announcer import CRITICAL_LINE
+from sidecar.dev.child import environment_without_livekit
+from sidecar.dev.server import DevServer
+from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
+from sidecar.dev.tokens import mint_token
+from tests.livekit.conftest import Arrive
+from tests.livekit.stdio import connect_params, identities
+
+
+def _refusal(caught: pytest.ExceptionInfo[RpcError]) -> JsonObject:
+    assert caught.value.code == 1002
+    assert isinstance(caught.value.data, dict)
+    assert {"category", "detail", "fix", "retryable"} <= set(caught.value.data)
+    return caught.value.data
+
+
+async def _fails(sidecar: SidecarClient, params: JsonObject) -> JsonObject:
+    with pytest.raises(RpcError) as caught:
+        await sidecar.call("connect", params)
+    return _refusal(caught)
+
+
+@pytest.mark.parametrize(
+    ("change", "category", "retryable"),
+    [
+        ({"apiSecret": "not-the-secret-of-this-server-0123456789"}, "unauthorized", False),
+        ({"apiKey": "not-the-key"}, "unauthorized", False),
+        ({"url": "ws://127.0.0.1:1"}, "unreachable", True),
+        ({"url": "ftp://127.0.0.1:7880"}, "malformed", False),
+        ({"url": "not a url"}, "malformed", False),
+    ],
+    ids=["secret", "key", "port", "scheme", "url"],
+)
+async def test_a_failed_connect_names_the_category_and_the_fix_and_the_process_stays_up(
+    server: DevServer,
+    room: str,
+    sidecar_command: list[str],
+    change: JsonObject,
+    category: str,
+    retryable: bool,
+) -> None:
+    async with SidecarClient([*sidecar_command, "--wait", "--log-level", "debug"]) as sidecar:
+        told = await _fails(sidecar, {**connect_params(server, room), **change})
+        assert (told["category"], told["retryable"]) == (category, retryable)
+        await logged(sidecar, CRITICAL_LINE)
+        lines = list(sidecar.stderr_lines)
+        assert lines[lines.index(CRITICAL_LINE) + 1].startswith(f"{category}: ")
+        status = await sidecar.call("getStatus")
+        assert status["state"] == ("backoff" if retryable else "failed")
+        assert status["lastError"] == told
+        # The cause gone, the same process joins.
+        status = await sidecar.call("disconnect")
+        assert status["state"] == "idle"
+        status = await sidecar.call("connect", connect_params(server, room))
+        assert status["state"] == "connected"
+        assert "lastError" not in status
+        assert await sidecar.stop() == 0
+
+
+async def test_a_path_in_the_url_is_not_found(
+    server: DevServer, room: str, sidecar_command: list[str]
+) -> None:
+    async with SidecarClient([*sidecar_command, "--wait"]) as sidecar:
+        params = connect_params(server, room, url=server.url + "/nowhere")
+        assert (await _fails(sidecar, params))["category"] == "not-found"
+        await sidecar.stop()
+
+
+async def test_tls_to_a_server_without_it_is_a_matter_of_tls(
+    server: DevServer, room: str, sidecar_command: list[str]
+) -> None:
+    async with SidecarClient([*sidecar_command, "--wait"]) as sidecar:
+        params = connect_params(server, room, url=server.url.replace("ws://", "wss://"))
+        assert (await _fails(sidecar, params))["category"] == "tls"
+        await sidecar.stop()
+
+
+async def test_a_server_that_takes_the_connection_and_says_nothing_is_answered_in_time(
+    server: DevServer, room: str, sidecar_command: list[str]
+) -> None:
+    """A listening socket that nobody accepts from: no real server can be made to do this."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        async with SidecarClient([*sidecar_command, "--wait"]) as sidecar:
+            params = connect_params(server, room, url=f"ws://127.0.0.1:{port}")
+            told = await _fails(sidecar, params)
+            assert (told["category"], told["retryable"]) == ("timeout", True)
+            assert (await sidecar.call("getStatus"))["state"] == "connecting"
+            # In time also while a connect is in flight that must not be cancelled.
+            assert await sidecar.stop() == 0
+
+
+async def test_the_agent_joins_by_itself_once_the_server_is_there(
+    server_binary: Path, room: str, sidecar_command: list[str]
+) -> None:
+    server = DevServer(server_binary)
+    async with SidecarClient([*sidecar_command, "--wait"]) as sidecar:
+        told = await _fails(sidecar, connect_params(server, room))
+        assert told["category"] == "unreachable"
+        async with server:
+            await sidecar.notified(
+                "agent-state-changed", lambda params: params["state"] == "connected", timeout_s=35
+            )
+            assert list(sidecar.stderr_lines).count(CRITICAL_LINE) == 1
+            assert (await sidecar.call("getStatus"))["attempt"] == 0
+            assert await sidecar.stop() == 0
+
+
+async def test_without_configuration_the_sidecar_says_so_waits_and_then_connects(
+    server: DevServer, room: str, person: Arrive, sidecar_command: list[str]
+) -> None:
+    async with SidecarClient(sidecar_command) as sidecar:
+        assert "LIVEKIT_URL" in await sidecar.logged("Not configured")
+        assert (await sidecar.call("getStatus"))["state"] == "idle"
+        with pytest.raises(RpcError) as caught:
+            await sidecar.call("connect")
+        assert caught.value.code == -32602
+        assert (await sidecar.call("getStatus"))["state"] == "idle"
+        await sidecar.call("connect", connect_params(server, room))
+        bob = person("bob")
+        await bob.join()
+        await sidecar.notified("session-created")
+        assert await identities(sidecar) == ["bob"]
+        await sidecar.stop()
+
+
+async def test_no_token_and_no_secret_is_ever_shown(
+    server: DevServer, room: str, sidecar_command: list[str]
+) -> None:
+    """A server that refuses a token says the whole token back."""
+    wrong = "a-secret-that-this-server-does-not-know-0123456789"
+    token = mint_token(server.api_key, wrong, room, "clara", kind="agent")
+    environment = environment_without_livekit({"LIVEKIT_RTC_DEBUG": "1", "RUST_LOG": "trace"})
+    command = [*sidecar_command, "--wait", "--log-level", "debug"]
+    async with SidecarClient(command, env=environment) as sidecar:
+        for credentials in (
+            {"apiKey": server.api_key, "apiSecret": wrong},
+            {"token": token},
+        ):
+            told = await _fails(sidecar, {"url": server.url, "room": room, **credentials})
+            assert told["category"] == "unauthorized"
+        await sidecar.call("connect", connect_params(server, room))
+        assert await sidecar.stop() == 0
+        shown = b"".join(sidecar.lines).decode() + "\n".join(sidecar.stderr_lines)
+    for secret in (token, token[:24], wrong, server.api_secret, "eyJ"):
+        assert secret not in shown

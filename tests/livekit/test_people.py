@@ -1,0 +1,187 @@
+"""Who gets a session in a real room, and who does not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+
+from sidecar.agent.agent import ClaraVoiceAgent
+from sidecar.agent.clock import AttendedClock
+from sidecar.core.config import Settings
+from sidecar.core.messages import AgentSession, Notification, SessionClosed, SessionCreated
+from sidecar.core.ports import Ports
+from sidecar.dev.person import Person
+from sidecar.dev.server import DevServer
+from sidecar.dev.stdio_client import SidecarClient
+from sidecar.dev.tokens import mint_token
+from sidecar.rtc.livekit_api import LiveKitServerApi
+from sidecar.rtc.room import LiveKitRoom
+from tests.livekit.conftest import Arrive
+from tests.livekit.stdio import closes, connect_params, identities, session_of
+
+
+@pytest_asyncio.fixture
+async def sidecar(sidecar_command: list[str]) -> AsyncIterator[SidecarClient]:
+    async with SidecarClient([*sidecar_command, "--wait"]) as running:
+        yield running
+        assert await running.stop() == 0
+
+
+async def test_people_who_are_there_before_the_agent_get_their_sessions(
+    server: DevServer, room: str, person: Arrive, sidecar: SidecarClient
+) -> None:
+    bob, carol = person("bob"), person("carol")
+    await asyncio.gather(bob.join(), carol.join())
+    status = await sidecar.call("connect", connect_params(server, room))
+    assert status["sessions"] == 2
+    assert sorted(await identities(sidecar)) == ["bob", "carol"]
+
+
+async def test_two_people_at_once_have_a_session_each_and_end_apart(
+    server: DevServer, room: str, person: Arrive, sidecar: SidecarClient
+) -> None:
+    await sidecar.call("connect", connect_params(server, room))
+    bob, carol = person("bob"), person("carol")
+    await asyncio.gather(bob.join(), carol.join())
+    for identity in ("bob", "carol"):
+        await sidecar.notified("session-created", _of(identity))
+    await bob.leave()
+    await sidecar.notified("session-closed", _of("bob"))
+    assert await identities(sidecar) == ["carol"]
+    assert closes(sidecar) == [("bob", "left")]
+
+
+async def test_a_rejoin_under_a_new_sid_ends_the_old_session_and_begins_a_new_one(
+    server: DevServer, room: str, person: Arrive, sidecar: SidecarClient
+) -> None:
+    await sidecar.call("connect", connect_params(server, room))
+    first = person("bob")
+    await first.join()
+    await sidecar.notified("session-created")
+    second = person("bob")
+    await second.join()
+    await sidecar.notified(
+        "session-created", lambda params: session_of(params)["participantSid"] == second.sid
+    )
+    order = [
+        (n.method, session_of(n.params)["participantSid"])
+        for n in sidecar.notifications
+        if n.method in ("session-created", "session-closed")
+    ]
+    assert order == [
+        ("session-created", first.sid),
+        ("session-closed", first.sid),
+        ("session-created", second.sid),
+    ]
+    assert closes(sidecar) == [("bob", "replaced")]
+    assert await identities(sidecar) == ["bob"]
+
+
+@pytest.mark.parametrize("kind", ["agent", "egress", "ingress"])
+async def test_one_who_is_no_person_gets_no_session_and_no_line(
+    server: DevServer, room: str, person: Arrive, sidecar: SidecarClient, kind: str
+) -> None:
+    await sidecar.call("connect", connect_params(server, room))
+    token = mint_token(server.api_key, server.api_secret, room, "other", kind=kind)
+    other = Person(server.url, token, "other")
+    await other.join()
+    bob = person("bob")
+    await bob.join()
+    await sidecar.notified("session-created", _of("bob"))
+    # Announced in one batch with bob, or before: livekit-server flushes all at once.
+    assert await identities(sidecar) == ["bob"]
+    await other.leave()
+    await bob.leave()
+    await sidecar.notified("session-closed", _of("bob"))
+    assert all(
+        session_of(n.params)["participantId"] == "bob"
+        for n in sidecar.notifications
+        if n.method.startswith("session-")
+    )
+    assert not [line for line in sidecar.stderr_lines if "other" in line]
+
+
+async def test_a_session_that_cannot_be_set_up_is_logged_and_the_others_live_on(
+    server: DevServer, room: str, person: Arrive, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In this process: nothing on the wire can make the set-up of a session fail."""
+    world = _World(refused="bob")
+    agent = ClaraVoiceAgent(world.ports(), Settings())
+    with caplog.at_level("INFO", logger="sidecar.agent"):
+        await agent.connect(
+            Settings(
+                url=server.url, api_key=server.api_key, api_secret=server.api_secret, room=room
+            )
+        )
+        bob, carol = person("bob"), person("carol")
+        await bob.join()
+        await bob.publish()  # announced at once
+        await carol.join()
+        await world.notified(SessionCreated)
+        assert [each.participant_id for each in agent.sessions.values()] == ["carol"]
+        await bob.leave()
+        await carol.leave()
+        await world.notified(SessionClosed)
+        await agent.stop()
+    assert "Failed to initialize session for participant bob. Error: no room for bob" in (
+        caplog.messages
+    )
+    told = [
+        n.session.participant_id
+        for n in world.notifications
+        if isinstance(n, SessionCreated | SessionClosed)
+    ]
+    assert told == ["carol", "carol"]
+
+
+def _of(identity: str) -> Callable[[dict[str, object]], bool]:
+    return lambda params: session_of(params)["participantId"] == identity
+
+
+@dataclass
+class _World:
+    """The agent's ports: real ones for the room, the test's for what it tells."""
+
+    refused: str
+    notifications: list[Notification] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ports(self) -> Ports:
+        return Ports(
+            room_factory=LiveKitRoom,
+            api=LiveKitServerApi(),
+            notify=self._notify,
+            clock=AttendedClock(),
+            chance=lambda: 0.5,
+            process=self,
+            set_up_session=self._set_up,
+            protect=lambda secrets: None,
+            epoch="test",
+        )
+
+    def uptime_s(self) -> float:
+        return 0.0
+
+    def rss_bytes(self) -> int:
+        return 0
+
+    def versions(self) -> dict[str, str]:
+        return {}
+
+    async def notified(self, kind: type) -> None:
+        async with asyncio.timeout(10):
+            while not any(isinstance(each, kind) for each in self.notifications):
+                self.news.clear()
+                await self.news.wait()
+
+    def _notify(self, notification: Notification) -> None:
+        self.notifications.append(notification)
+        self.news.set()
+
+    def _set_up(self, session: AgentSession) -> None:
+        if session.participant_id == self.refused:
+            raise RuntimeError(f"no room for {self.refused}")
