@@ -8,6 +8,8 @@ export interface InitializeParams {
   parentPid?: number
   /** Who talks to the sidecar. */
   client?: Client
+  /** Open sessions of an earlier process; no session-created comes for them. */
+  resume?: ResumedSession[]
 }
 
 /** Who talks to the sidecar. */
@@ -16,6 +18,22 @@ export interface Client {
   name: string
   /** Its version. */
   version: string
+}
+
+/** An open session of an earlier process, which goes on under its id. */
+export interface ResumedSession {
+  /** As it was announced. */
+  sessionId: string
+  /** The participant's identity. */
+  participantId: string
+  /** LiveKit's name of the stay. */
+  participantSid: string
+  /** The room's name; only a stay in the room joined next goes on. */
+  roomName: string
+  /** As it was announced. */
+  startTime: string
+  /** As it was last announced. */
+  messageCount: number
 }
 
 /** The handshake's answer. */
@@ -193,6 +211,46 @@ export interface SessionParams {
   sessionId: string
 }
 
+/** Of `createConnection`; grants are true unless given as false. */
+export interface ConnectionParams {
+  /** Generated when absent; never the agent's own. */
+  identity?: string
+  /** The display name. */
+  name?: string
+  /** At most 16 KiB. */
+  metadata?: string
+  /** At most 16 KiB in all. */
+  attributes?: Record<string, string>
+  /** 60 to 86400; 600 when absent. */
+  ttlSeconds?: number
+  /** May publish tracks. */
+  canPublish?: boolean
+  /** May subscribe to tracks. */
+  canSubscribe?: boolean
+  /** May send data and chat. */
+  canPublishData?: boolean
+}
+
+/** What a page's livekit-client needs to join the agent's room. */
+export interface ConnectionDetails {
+  /** The server's url. */
+  url: string
+  /** The room's name. */
+  room: string
+  /** The identity that the token is for. */
+  identity: string
+  /** The access token. */
+  token: string
+  /** Until when it can be used to join. */
+  expiresAt: string
+}
+
+/** Of `wake`. */
+export interface WakeParams {
+  /** What happened. */
+  reason: "system-resume" | "network-online"
+}
+
 /** A stay began; the session's state is `connecting`. */
 export interface SessionCreated {
   /** The new session. */
@@ -261,6 +319,9 @@ export interface Methods {
   "disconnect": { params: NoParams; result: Status }
   "listSessions": { params: NoParams; result: SessionList }
   "getSession": { params: SessionParams; result: AgentSession }
+  "closeSession": { params: SessionParams; result: AgentSession }
+  "createConnection": { params: ConnectionParams; result: ConnectionDetails }
+  "wake": { params: WakeParams; result: null }
   "getStatus": { params: NoParams; result: Status }
   "ping": { params: NoParams; result: "pong" }
   "shutdown": { params: NoParams; result: null }

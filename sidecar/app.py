@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib.metadata
 import logging
 import os
@@ -153,11 +154,12 @@ class _App:
     # Parts
 
     def _ports(self) -> Ports:
+        clock = AttendedClock()
         return Ports(
-            room_factory=LiveKitRoom,
+            room_factory=functools.partial(LiveKitRoom, now_s=lambda: clock.now().attended_s),
             api=LiveKitServerApi(),
             notify=self._writer.put,
-            clock=AttendedClock(),
+            clock=clock,
             chance=random.random,
             process=self,
             set_up_session=_set_up_session,

@@ -142,12 +142,11 @@ def set_up(level: str, form: Format, redactor: Redactor) -> LineHandler:
     handler = LineHandler(redactor, form)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    # The SDK reports its own retries as errors, aiohttp and asyncio talk to developers.
-    for name in ("livekit", "asyncio", "aiohttp"):
-        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
-    if root.level <= logging.DEBUG:
-        logging.getLogger("livekit").setLevel(logging.DEBUG)
+    own = logging.getLogger(_OWN_LOGGER)
+    own.setLevel(level.upper())
+    # Others talk to developers: the SDK reports its own retries as errors, and the root logger
+    # each topic that a participant made up.
+    root.setLevel(own.level if own.level == logging.DEBUG else max(own.level, logging.WARNING))
     logging.captureWarnings(True)
     return handler
 

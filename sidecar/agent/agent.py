@@ -5,21 +5,19 @@ Does not know JSON, threads or LiveKit's SDK.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sidecar.agent.announcer import Announcer
 from sidecar.agent.causes import Cause, closing_of, connect_failure, ending_of, refusal_of
 from sidecar.agent.connection import Connection
 from sidecar.agent.destination import Destination
+from sidecar.agent.reconciler import Reconciler
+from sidecar.agent.removals import Removals
 from sidecar.agent.waiters import Waiters
-from sidecar.core.agent_state import AgentMachine, Decision, Do, Event
-from sidecar.core.changes import Change, Closed, Created, Updated
-from sidecar.core.config import (
-    Settings,
-    shown_url,
-)
-from sidecar.core.errors import ShuttingDown
+from sidecar.core.agent_state import AgentMachine, Do, Event
+from sidecar.core.changes import Change, Closed
+from sidecar.core.config import Settings, shown_url
+from sidecar.core.errors import InvalidRequest, ShuttingDown
 from sidecar.core.facts import (
     ConnectFailed,
     Fact,
@@ -37,6 +35,8 @@ from sidecar.core.failures import Category, Failure
 from sidecar.core.messages import (
     AgentSession,
     AgentState,
+    ConnectionDetails,
+    ConnectionParams,
     Counters,
     SessionList,
     Status,
@@ -47,8 +47,6 @@ from sidecar.core.sessions import Sessions
 ANSWER_WITHIN_S = 15.0
 """A `connect` is answered within this; the attempt itself goes on."""
 
-_log = logging.getLogger("sidecar.agent")
-
 
 class ClaraVoiceAgent:
     """One per process: connects to a LiveKit room and keeps a session per person in it."""
@@ -57,10 +55,21 @@ class ClaraVoiceAgent:
         """*settings* are what `connect` falls back on."""
         self._ports = ports
         self._clock = ports.clock
-        self._destination = Destination(settings, ports.clock, ports.protect)
+        self._destination = Destination(settings, ports)
         self._machine = AgentMachine()
         self._sessions = Sessions()
         self._announcer = Announcer(ports.notify, ports.set_up_session, ports.epoch)
+        self._removals = Removals(
+            self._sessions, self._destination, ports.api, ports.clock, self._announce
+        )
+        self._reconciler = Reconciler(
+            self._sessions,
+            self._destination,
+            ports.api,
+            ports.clock,
+            self._announce,
+            lambda: self._happen(Cause(Event.DEAF)),
+        )
         self._connection = Connection(ports.room_factory, ports.api, self.take)
         self._waiters = Waiters()
         self._last_error: Failure | None = None
@@ -98,10 +107,8 @@ class ClaraVoiceAgent:
         """
         if self._machine.state is AgentState.STOPPING:
             raise ShuttingDown
-        is_in_room = self._machine.state in (AgentState.CONNECTED, AgentState.RECONNECTING)
-        is_under_way = is_in_room or self._machine.state is AgentState.CONNECTING
-        self._destination.want(settings, is_under_way=is_under_way)
-        if is_in_room:
+        self._destination.want(settings, is_under_way=self._machine.is_under_way)
+        if self._machine.is_in_room:
             return self.status()
         waiter = self._waiters.add()
         self._happen(Cause(Event.CONNECT))
@@ -115,6 +122,35 @@ class ClaraVoiceAgent:
         """Leave the room; comes back without waiting for a connect in flight."""
         self._happen(Cause(Event.DISCONNECT))
         return self.status()
+
+    async def close_session(self, session_id: str) -> AgentSession:
+        """Remove a person from the room; see `Removals.close`."""
+        return await self._removals.close(session_id)
+
+    async def create_connection(
+        self, params: ConnectionParams, generated_identity: str
+    ) -> ConnectionDetails:
+        """A token for a page; see `Destination.create_connection`."""
+        return await self._destination.create_connection(params, generated_identity)
+
+    def wake(self) -> None:
+        """The system resumed, or the network is back: try again now, and compare now."""
+        self._happen(Cause(Event.WAKE))
+        if self._machine.state is AgentState.CONNECTED:
+            self._reconciler.start()
+
+    def resume(self, sessions: Sequence[AgentSession]) -> None:
+        """Take over the open sessions of an earlier process.
+
+        Raises:
+            InvalidRequest: sessions were created already.
+        """
+        if not self._sessions.resume(sessions, self._clock.now()):
+            raise InvalidRequest(
+                "Sessions can be resumed only before the first one is created.",
+                "Send `initialize` with `resume` first, and start the sidecar with --wait.",
+            )
+        self._arm()
 
     async def stop(self) -> None:
         """Close all sessions and leave the room for good; returns when the Room is gone."""
@@ -184,6 +220,7 @@ class ClaraVoiceAgent:
     def cleanup_session(self, closed: Closed) -> None:
         """Carry out a close, whatever its reason: the line, then the notification."""
         self._announcer.session_closed(closed)
+        self._removals.closed(closed)
 
     # Decisions
 
@@ -194,7 +231,11 @@ class ClaraVoiceAgent:
             self._last_error = cause.failure
             self._announcer.connect_failed(cause.failure, is_first=Do.CRITICAL in decision.does)
         if decision.state is not decision.previous:
-            self._announce_state(decision, cause)
+            self._reconciler.stop()
+            if cause.event is Event.EVICTED:
+                self._destination.evicted()
+            capabilities = self._destination.capabilities()
+            self._announcer.agent_state_changed(decision, cause, capabilities)
         for what in decision.does:
             self._carry_out(what, decision.room_number, cause)
         self._arm()
@@ -215,6 +256,8 @@ class ClaraVoiceAgent:
             case Do.CLOSE_ALL:
                 detail = reason_name(cause.reason) if cause.reason else None
                 self._announce(self._sessions.close_all(closing_of(cause.event), detail, at))
+            case Do.POLL:
+                self._reconciler.start()
             case Do.ANSWER:
                 self._answer(cause)
 
@@ -238,41 +281,17 @@ class ClaraVoiceAgent:
         else:
             self._waiters.refuse(refusal)
 
-    def _announce_state(self, decision: Decision, cause: Cause) -> None:
-        retry_in_s = decision.retry_in_s
-        if cause.event is Event.EVICTED:
-            self._destination.evicted()
-        self._announcer.agent_state_changed(
-            decision.state,
-            decision.previous,
-            self._destination.capabilities(),
-            reason=cause.words,
-            error=cause.failure,
-            attempt=decision.attempt or None,
-            retry_in_ms=None if retry_in_s is None else round(retry_in_s * 1000),
-        )
-
     def _announce(self, changes: Iterable[Change]) -> None:
-        failed: set[str] = set()
-        for change in changes:
-            session_id = change.session.session_id
-            if session_id in failed:
-                continue
-            if isinstance(change, Created):
-                if not self._announcer.session_created(change.session):
-                    failed.add(session_id)
-                    self._sessions.creation_failed(session_id)
-            elif isinstance(change, Updated):
-                self._announcer.session_updated(change)
-            else:
-                self.cleanup_session(change)
+        self._announcer.announce(changes, self._sessions.creation_failed, self.cleanup_session)
         self._arm()
 
     # Time
 
     def _arm(self) -> None:
-        deadlines = (self._machine.deadline(), self._sessions.deadline())
-        self._clock.wake_at(min((d for d in deadlines if d is not None), default=None), self._wake)
+        both = (self._machine.deadline(), self._sessions.deadline())
+        self._clock.wake_at(
+            min((each for each in both if each is not None), default=None), self._wake
+        )
 
     def _wake(self) -> None:
         at = self._clock.now()

@@ -6,13 +6,15 @@ Synchronous: between a fact and the queue there is no await. Does not know why a
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from sidecar.core.changes import Closed, Updated
+from sidecar.agent.causes import Cause
+from sidecar.core.agent_state import Decision
+from sidecar.core.changes import Change, Closed, Updated
 from sidecar.core.failures import Failure
 from sidecar.core.messages import (
     AgentSession,
-    AgentState,
     AgentStateChanged,
     Capabilities,
     SessionClosed,
@@ -42,6 +44,26 @@ class Announcer:
         self.errors = 0
         self._notify = notify
         self._set_up = set_up
+
+    def announce(
+        self,
+        changes: Iterable[Change],
+        creation_failed: Callable[[str], None],
+        clean_up: Callable[[Closed], None],
+    ) -> None:
+        """Tell *changes*, in order; *creation_failed* takes the id of a session that never was."""
+        failed: set[str] = set()
+        for change in changes:
+            session_id = change.session.session_id
+            if session_id in failed:
+                continue
+            if isinstance(change, Closed):
+                clean_up(change)
+            elif isinstance(change, Updated):
+                self.session_updated(change)
+            elif not self.session_created(change.session):
+                failed.add(session_id)
+                creation_failed(session_id)
 
     def session_created(self, session: AgentSession) -> bool:
         """A session began; False when it could not be set up, and so never was."""
@@ -74,27 +96,20 @@ class Announcer:
         )
 
     def agent_state_changed(
-        self,
-        state: AgentState,
-        previous: AgentState,
-        capabilities: Capabilities,
-        *,
-        reason: str | None = None,
-        error: Failure | None = None,
-        attempt: int | None = None,
-        retry_in_ms: int | None = None,
+        self, decision: Decision, cause: Cause, capabilities: Capabilities
     ) -> None:
         """The agent went from one state to another."""
-        _log.debug("Agent %s -> %s (%s)", previous, state, reason or "no reason given")
+        _log.debug("Agent %s -> %s (%s)", decision.previous, decision.state, cause.words)
+        retry_in_s = decision.retry_in_s
         self._notify(
             AgentStateChanged(
-                state=state,
-                previous_state=previous,
+                state=decision.state,
+                previous_state=decision.previous,
                 capabilities=capabilities,
-                reason=reason,
-                error=error,
-                attempt=attempt,
-                retry_in_ms=retry_in_ms,
+                reason=cause.words,
+                error=cause.failure,
+                attempt=decision.attempt or None,
+                retry_in_ms=None if retry_in_s is None else round(retry_in_s * 1000),
                 **self._stamp(),
             )
         )

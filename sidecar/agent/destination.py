@@ -6,9 +6,9 @@ Does not know whether it is there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from sidecar.core.agent_state import Event
+from sidecar.core.changes import iso_time
 from sidecar.core.config import (
     NO_CAPABILITIES,
     Settings,
@@ -18,10 +18,11 @@ from sidecar.core.config import (
     with_newer_token,
 )
 from sidecar.core.config import target as resolved
-from sidecar.core.errors import OtherRoom
+from sidecar.core.connections import wanted_connection
+from sidecar.core.errors import NotAllowed, OtherRoom
 from sidecar.core.failures import Category, Failure, failure
-from sidecar.core.messages import Capabilities
-from sidecar.core.ports import Clock
+from sidecar.core.messages import Capabilities, ConnectionDetails, ConnectionParams
+from sidecar.core.ports import Ports
 
 _log = logging.getLogger("sidecar.agent")
 
@@ -34,13 +35,12 @@ _WRONG_KIND = (
 class Destination:
     """The newest settings and the target that they come to."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock, protect: Callable[[tuple[str, ...]], None]
-    ) -> None:
-        """*settings* are what later ones go over; *protect* keeps secrets out of the logs."""
+    def __init__(self, settings: Settings, ports: Ports) -> None:
+        """*settings* are what later ones go over."""
         self._settings = settings
-        self._clock = clock
-        self._protect = protect
+        self._clock = ports.clock
+        self._api = ports.api
+        self._protect = ports.protect
         self.target: Target | None = None
         self.warnings: list[str] = []
 
@@ -87,6 +87,28 @@ class Destination:
         if target.claims is not None and has_expired(target.claims, self._now_s()):
             return Event.TOKEN_EXPIRED, found
         return Event.REFUSED, found
+
+    async def create_connection(
+        self, params: ConnectionParams, generated_identity: str
+    ) -> ConnectionDetails:
+        """What a page needs to join the agent's room as a person.
+
+        Raises:
+            NotAllowed: there is no API secret to make a token with.
+            InvalidParams: see `wanted_connection`.
+        """
+        target = self.target
+        if target is None or not self.capabilities().create_connection:
+            raise NotAllowed(
+                "Making an access token needs the API secret.",
+                "Connect with apiKey and apiSecret, or have your own server make the page's token.",
+            )
+        wanted = wanted_connection(
+            params, agent_identity=target.identity, generated_identity=generated_identity
+        )
+        token = await self._api.connection_token(target, wanted)
+        expires_at = iso_time(self._clock.now().wall_ms + wanted.ttl_s * 1000)
+        return ConnectionDetails(target.url, target.room, wanted.identity, token, expires_at)
 
     def evicted(self) -> None:
         """Somebody else took our identity, or put us out."""

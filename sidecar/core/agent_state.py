@@ -36,6 +36,7 @@ class Event(Enum):
     RECONNECTED = "SDK reconnected"
     WATCHDOG = "30 s of reconnecting over"
     STEADY = "30 s of connected over"
+    DEAF = "the server's list shows that the Room is not told what happens"
     LOST = "final, retryable"
     ROOM_GONE = "final, ROOM_CLOSED or ROOM_DELETED"
     EVICTED = "final, DUPLICATE_IDENTITY or PARTICIPANT_REMOVED"
@@ -85,6 +86,7 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
     (_S.CONNECTING, _E.TOKEN_EXPIRED): Row(_S.WAITING_FOR_TOKEN, (Do.CRITICAL, Do.ANSWER)),
     (_S.CONNECTED, _E.STEADY): Row(_S.CONNECTED, ()),
     (_S.CONNECTED, _E.RECONNECTING): Row(_S.RECONNECTING, (Do.LINK_LOST,)),
+    (_S.CONNECTED, _E.DEAF): Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST, Do.AT_ONCE)),
     (_S.RECONNECTING, _E.RECONNECTED): Row(_S.CONNECTED, (Do.SNAPSHOT, Do.POLL)),
     (_S.RECONNECTING, _E.WATCHDOG): Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST, Do.AT_ONCE)),
     **{
@@ -132,6 +134,16 @@ class AgentMachine:
         self._was_critical = False
         self._joined_s = 0.0
         self._due: tuple[float, Event] | None = None
+
+    @property
+    def is_in_room(self) -> bool:
+        """Whether there is a Room that was joined."""
+        return self.state in (AgentState.CONNECTED, AgentState.RECONNECTING)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether there is a Room, joined or not yet."""
+        return self.is_in_room or self.state is AgentState.CONNECTING
 
     def on(self, event: Event, now_s: float, jitter: float = 1.0) -> Decision:
         """Take *event* at *now_s*, attended seconds; *jitter*, 0 to 1, scales a delay.

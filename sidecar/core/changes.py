@@ -52,6 +52,14 @@ def iso_time(wall_ms: int) -> IsoTime:
     return IsoTime(moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
+def wall_ms(time: str) -> int:
+    """Milliseconds since 1970 of an ISO-8601 time; ValueError when *time* is none with a zone."""
+    moment = datetime.fromisoformat(time)
+    if moment.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
 def believable_ms(joined_at_ms: int | None, now_ms: int) -> int:
     """The server's `joined_at`, or now where it said none or what no calendar holds."""
     if joined_at_ms is None or not 0 < joined_at_ms < _YEAR_10000_MS:

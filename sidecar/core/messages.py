@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from sidecar.core.close_reasons import CloseReason
 from sidecar.core.facts import ConnectionQuality, ParticipantKind
@@ -121,6 +122,18 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class ResumedSession:
+    """An open session of an earlier process, which goes on under its id."""
+
+    session_id: str = member("As it was announced.")
+    participant_id: str = member("The participant's identity.")
+    participant_sid: str = member("LiveKit's name of the stay.")
+    room_name: str = member("The room's name; only a stay in the room joined next goes on.")
+    start_time: IsoTime = member("As it was announced.")
+    message_count: int = member("As it was last announced.")
+
+
+@dataclass(frozen=True, slots=True)
 class InitializeParams:
     """Of `initialize`; unknown members are ignored."""
 
@@ -129,6 +142,9 @@ class InitializeParams:
         "The sidecar also ends when this process is gone.", optional=True
     )
     client: Client | None = member("Who talks to the sidecar.", optional=True)
+    resume: tuple[ResumedSession, ...] | None = member(
+        "Open sessions of an earlier process; no session-created comes for them.", optional=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +173,38 @@ class ConnectParams:
     auto_subscribe: bool | None = member(
         "Subscribe to all tracks; connectionQuality needs it.", optional=True
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionParams:
+    """Of `createConnection`; grants are true unless given as false."""
+
+    identity: str | None = member("Generated when absent; never the agent's own.", optional=True)
+    name: str | None = member("The display name.", optional=True)
+    metadata: str | None = member("At most 16 KiB.", optional=True)
+    attributes: Mapping[str, str] | None = member("At most 16 KiB in all.", optional=True)
+    ttl_seconds: int | None = member("60 to 86400; 600 when absent.", optional=True)
+    can_publish: bool | None = member("May publish tracks.", optional=True)
+    can_subscribe: bool | None = member("May subscribe to tracks.", optional=True)
+    can_publish_data: bool | None = member("May send data and chat.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionDetails:
+    """What a page's livekit-client needs to join the agent's room."""
+
+    url: str = member("The server's url.")
+    room: str = member("The room's name.")
+    identity: str = member("The identity that the token is for.")
+    token: str = member("The access token.", secret=True)
+    expires_at: IsoTime = member("Until when it can be used to join.")
+
+
+@dataclass(frozen=True, slots=True)
+class WakeParams:
+    """Of `wake`."""
+
+    reason: Literal["system-resume", "network-online"] = member("What happened.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sidecar.core.config import Target
-from sidecar.core.facts import Fact, Moment
+from sidecar.core.connections import WantedConnection
+from sidecar.core.facts import Fact, Listed, Moment
 from sidecar.core.messages import AgentSession, Notification
 
 
@@ -39,6 +40,23 @@ class LiveKitApi(Protocol):
 
     async def agent_token(self, target: Target) -> str:
         """A fresh access token for the agent, or the one that the target has."""
+
+    async def connection_token(self, target: Target, wanted: WantedConnection) -> str:
+        """An access token for a person; the target has a secret."""
+
+    async def list_participants(self, target: Target) -> tuple[Listed, ...]:
+        """Everybody in the target's room, the agent included.
+
+        Raises:
+            ApiCallFailed: the server refused, or did not answer within 8 s.
+        """
+
+    async def remove_participant(self, target: Target, identity: str) -> bool:
+        """Remove *identity* from the target's room; False when nobody there has it.
+
+        Raises:
+            ApiCallFailed: the server refused, or did not answer within 8 s.
+        """
 
 
 class Notify(Protocol):

@@ -13,6 +13,8 @@ from sidecar.core.errors import ErrorCode
 from sidecar.core.messages import (
     AgentSession,
     AgentStateChanged,
+    ConnectionDetails,
+    ConnectionParams,
     ConnectParams,
     InitializeParams,
     InitializeResult,
@@ -23,6 +25,7 @@ from sidecar.core.messages import (
     SessionParams,
     SessionUpdated,
     Status,
+    WakeParams,
 )
 
 PROTOCOL_VERSION = 1
@@ -75,6 +78,26 @@ METHODS: dict[str, Method] = {
             SessionParams,
             AgentSession,
             (ErrorCode.UNKNOWN_SESSION,),
+        ),
+        Method(
+            "closeSession",
+            "Removes a person from the room; answers the closed session, after its notification.",
+            SessionParams,
+            AgentSession,
+            (ErrorCode.UNKNOWN_SESSION, ErrorCode.API_CALL_FAILED, ErrorCode.NOT_ALLOWED),
+        ),
+        Method(
+            "createConnection",
+            "An access token with which a page joins the agent's room.",
+            ConnectionParams,
+            ConnectionDetails,
+            (ErrorCode.NOT_ALLOWED,),
+        ),
+        Method(
+            "wake",
+            "The system resumed, or the network is back: ends a backoff, looks at the room anew.",
+            WakeParams,
+            None,
         ),
         Method("getStatus", "The agent's state and figures.", NoParams, Status),
         Method("ping", "Shows that the sidecar answers.", NoParams, Literal["pong"]),

@@ -6,7 +6,7 @@ time comes in with each call, and `deadline()` says when `expire()` has somethin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sidecar.core.changes import Change
@@ -68,9 +68,12 @@ class Sessions:
         """Whether the last poll missed an open session, so that the next one should be soon."""
         return any(stay.missed_s is not None for stay in self._stays)
 
-    def unannounced(self, listed: Iterable[Listed]) -> frozenset[str]:
-        """The sids of people whom the server lists as active, and who have no session."""
-        return frozenset(
+    def unheard(self, listed: Sequence[Listed]) -> frozenset[str]:
+        """The sids of active people whom the server lists, and who have no session.
+
+        Our own identity is among them where the server does not list us: then it tells us nothing.
+        """
+        people = frozenset(
             each.sid
             for each in listed
             if each.kind in PERSON_KINDS
@@ -79,6 +82,8 @@ class Sessions:
             and self._stays.of_sid(each.sid) is None
             and each.sid not in self._stays.tombstones
         )
+        is_listed = any(each.identity == self._own_identity for each in listed)
+        return people if is_listed else people | {self._own_identity}
 
     # Facts
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +17,8 @@ from sidecar.core.config import Settings
 from sidecar.core.errors import InvalidParams, InvalidRequest, ShuttingDown, UnknownSession
 from sidecar.core.messages import (
     AgentSession,
+    ConnectionDetails,
+    ConnectionParams,
     ConnectParams,
     InitializeParams,
     InitializeResult,
@@ -24,8 +27,10 @@ from sidecar.core.messages import (
     SessionList,
     SessionParams,
     Status,
+    WakeParams,
 )
 from sidecar.core.protocol import METHODS, PROTOCOL_VERSION, Method
+from sidecar.core.resumption import resumed_sessions
 from sidecar.core.wire import parse, to_wire
 from sidecar.rpc.jsonrpc import Handler
 from sidecar.rpc.openrpc import document
@@ -45,6 +50,20 @@ class Agent(Protocol):
 
     async def disconnect(self) -> Status:
         """Leave."""
+
+    async def close_session(self, session_id: str) -> AgentSession:
+        """Remove a person."""
+
+    async def create_connection(
+        self, params: ConnectionParams, generated_identity: str
+    ) -> ConnectionDetails:
+        """A token for a page."""
+
+    def wake(self) -> None:
+        """Look anew."""
+
+    def resume(self, sessions: Sequence[AgentSession]) -> None:
+        """Take over sessions."""
 
     def session_list(self) -> SessionList:
         """The open sessions."""
@@ -95,6 +114,8 @@ def handlers(agent: Agent, process: Process) -> dict[str, Handler]:
             raise InvalidParams(
                 "Invalid params: params.parentPid must be a process id.", "Pass process.pid."
             )
+        if params.resume:
+            agent.resume(resumed_sessions(params.resume))
         handshake.is_done = True
         if params.parent_pid is not None:
             process.watch_parent(params.parent_pid)
@@ -133,6 +154,15 @@ def handlers(agent: Agent, process: Process) -> dict[str, Handler]:
             )
         return session
 
+    async def close_session(params: SessionParams) -> AgentSession:
+        return await agent.close_session(params.session_id)
+
+    async def create_connection(params: ConnectionParams) -> ConnectionDetails:
+        return await agent.create_connection(params, f"person-{secrets.token_hex(4)}")
+
+    def wake(_: WakeParams) -> None:
+        agent.wake()
+
     def get_status(_: NoParams) -> Status:
         return agent.status()
 
@@ -159,6 +189,9 @@ def handlers(agent: Agent, process: Process) -> dict[str, Handler]:
         "disconnect": disconnect,
         "listSessions": list_sessions,
         "getSession": get_session,
+        "closeSession": close_session,
+        "createConnection": create_connection,
+        "wake": wake,
         "getStatus": get_status,
         "ping": ping,
         "shutdown": shutdown,

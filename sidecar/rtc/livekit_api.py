@@ -1,4 +1,4 @@
-"""Owns LiveKit's server API: access tokens. The only importer of `livekit.api`.
+"""Owns LiveKit's server API: tokens and the room service. The only importer of `livekit.api`.
 
 Imported late and off the loop: `livekit.api` takes 200 to 300 ms. Does not know the agent's state.
 """
@@ -6,9 +6,21 @@ Imported late and off the loop: `livekit.api` takes 200 to 300 ms. Does not know
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 from sidecar.core.config import Target
+from sidecar.core.connections import WantedConnection
+from sidecar.core.errors import ApiCallFailed
+from sidecar.core.facts import Listed, ParticipantKind, ParticipantState
+
+if TYPE_CHECKING:
+    from livekit.api import ParticipantInfo
+    from livekit.api.room_service import RoomService
+
+CALL_WITHIN_S = 8.0
 
 AGENT_TOKEN_TTL = datetime.timedelta(minutes=10)
 """A fresh one is made for every attempt; the server refreshes it while we are connected
@@ -29,6 +41,41 @@ class LiveKitServerApi:
         if target.api_key is None or target.api_secret is None:
             return target.token or ""
         return await asyncio.to_thread(_agent_token, target, target.api_key, target.api_secret)
+
+    async def connection_token(self, target: Target, wanted: WantedConnection) -> str:
+        """An access token for a person; the target has a secret."""
+        return await asyncio.to_thread(_connection_token, target, wanted)
+
+    async def list_participants(self, target: Target) -> tuple[Listed, ...]:
+        """Everybody in the target's room, the agent included.
+
+        Raises:
+            ApiCallFailed: the server refused, or did not answer within 8 s.
+        """
+        await asyncio.to_thread(load)
+        from livekit import api
+
+        async with _calling(target) as rooms:
+            wanted = api.ListParticipantsRequest(room=target.room)
+            answer = await rooms.list_participants(wanted)
+        return tuple(_listed(each) for each in answer.participants)
+
+    async def remove_participant(self, target: Target, identity: str) -> bool:
+        """Remove *identity* from the target's room; False when nobody there has it.
+
+        Raises:
+            ApiCallFailed: the server refused, or did not answer within 8 s.
+        """
+        await asyncio.to_thread(load)
+        from livekit import api
+
+        try:
+            async with _calling(target) as rooms:
+                wanted = api.RoomParticipantIdentity(room=target.room, identity=identity)
+                await rooms.remove_participant(wanted)
+        except _NotFound:
+            return False
+        return True
 
 
 def load() -> None:
@@ -64,3 +111,90 @@ def _agent_token(target: Target, api_key: str, api_secret: str) -> str:
         .with_room_config(config)
         .to_jwt()
     )
+
+
+def _connection_token(target: Target, wanted: WantedConnection) -> str:
+    from livekit import api
+
+    grants = api.VideoGrants(
+        room_join=True,
+        room=target.room,
+        can_publish=wanted.can_publish,
+        can_subscribe=wanted.can_subscribe,
+        can_publish_data=wanted.can_publish_data,
+    )
+    token = api.AccessToken(target.api_key, target.api_secret).with_identity(wanted.identity)
+    token = token.with_ttl(datetime.timedelta(seconds=wanted.ttl_s)).with_grants(grants)
+    if wanted.name:
+        token = token.with_name(wanted.name)
+    if wanted.metadata:
+        token = token.with_metadata(wanted.metadata)
+    if wanted.attributes:
+        token = token.with_attributes(dict(wanted.attributes))
+    return token.to_jwt()
+
+
+class _NotFound(Exception):
+    """The server knows nobody like that."""
+
+
+@contextlib.asynccontextmanager
+async def _calling(target: Target) -> AsyncIterator[RoomService]:
+    """The room service at *target*; what fails on the way becomes an error of ours.
+
+    Nothing of the server's text goes on: it may repeat the token.
+    """
+    import aiohttp
+    from livekit import api
+
+    try:
+        async with api.LiveKitAPI(
+            _http_url(target.url),
+            target.api_key,
+            target.api_secret,
+            token=target.token,
+            timeout=aiohttp.ClientTimeout(total=CALL_WITHIN_S),
+            failover=False,
+        ) as server:
+            yield server.room
+    except api.ServerError as error:
+        if error.code == api.ServerErrorCode.NOT_FOUND:
+            raise _NotFound from None
+        raise ApiCallFailed(
+            f"The LiveKit server refused the call (status {error.status}, {error.code}).",
+            "Check that the API key and secret belong to this server, and look into its log.",
+        ) from None
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        raise ApiCallFailed(
+            "The LiveKit server did not answer the call.", "Check the server and the network."
+        ) from None
+
+
+def _http_url(url: str) -> str:
+    return "http" + url.removeprefix("ws") if url.startswith("ws") else url
+
+
+def _listed(info: ParticipantInfo) -> Listed:
+    """By name: the SDK and the server API number some kinds differently."""
+    from livekit import api
+
+    return Listed(
+        sid=info.sid,
+        identity=info.identity,
+        kind=_kind(api.ParticipantInfo.Kind.Name, info.kind),
+        state=_state(api.ParticipantInfo.State.Name, info.state),
+    )
+
+
+def _kind(name_of: Callable[[int], str], number: int) -> ParticipantKind:
+    try:
+        return ParticipantKind(name_of(number).lower())
+    except ValueError:  # a newer server's number
+        return ParticipantKind.UNKNOWN
+
+
+def _state(name_of: Callable[[int], str], number: int) -> ParticipantState:
+    try:
+        return ParticipantState(name_of(number).lower())
+    except ValueError:  # a newer server's number
+        return ParticipantState.JOINED

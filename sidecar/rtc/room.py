@@ -31,6 +31,7 @@ from sidecar.core.facts import (
 )
 from sidecar.core.failures import Category
 from sidecar.rtc import native, proxies
+from sidecar.rtc.chat import MAX_TEXT_BYTES, TOPIC, Chat
 from sidecar.rtc.connect_errors import category_of
 
 if TYPE_CHECKING:
@@ -47,11 +48,19 @@ _environ = dict(os.environ)
 class LiveKitRoom:
     """A `ports.Room`: one attempt, never reused."""
 
-    def __init__(self, target: Target, token: str, emit: Callable[[Fact], None]) -> None:
-        """Nothing happens before `join`."""
+    def __init__(
+        self,
+        target: Target,
+        token: str,
+        emit: Callable[[Fact], None],
+        *,
+        now_s: Callable[[], float],
+    ) -> None:
+        """Nothing happens before `join`; *now_s* tells attended seconds."""
         self._target = target
         self._token = token
         self._emit = emit
+        self._chat = Chat(self._tell, now_s)
         self._room: rtc.Room | None = None
         self._has_ended = False
         self._is_leaving = False
@@ -72,7 +81,10 @@ class LiveKitRoom:
         proxies.set_for(self._target.url, os.environ, _environ)
         room = rtc.Room()
         self._listen(room)
-        options = rtc.RoomOptions(auto_subscribe=self._target.auto_subscribe)
+        options = rtc.RoomOptions(
+            auto_subscribe=self._target.auto_subscribe,
+            data_stream=rtc.DataStreamOptions(max_payload_byte_length=MAX_TEXT_BYTES),
+        )
         try:
             await room.connect(self._target.url, self._token, options)
         except rtc.ConnectError as error:
@@ -139,9 +151,11 @@ class LiveKitRoom:
             "reconnected": lambda: self._tell(Reconnected(_people(room))),
             "connection_state_changed": state_changed,
             "disconnected": lambda reason: self._end(int(reason)),
+            "data_received": self._chat.data_received,
         }
         for event, handler in handlers.items():
             room.on(event, _guarded(handler))
+        room.register_text_stream_handler(TOPIC, _guarded(self._chat.stream_opened))
 
     def _end(self, reason: int) -> None:
         self._cancel_ending()

@@ -1,0 +1,92 @@
+"""Owns when the sessions are compared with the server's own list, one comparison at a time.
+
+The SDK can lose a leave, or a join: after a half-failed full reconnect of its own, and wherever a
+message went astray. Does not know what a miss leads to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from sidecar.agent.destination import Destination
+from sidecar.core.changes import Change
+from sidecar.core.errors import ApiCallFailed
+from sidecar.core.ports import Clock, LiveKitApi
+from sidecar.core.sessions import Sessions
+
+EVERY_S = 30.0
+AFTER_MISS_S = 5.0
+"""Also while the server lists someone, or lacks us, in a way that needs a second look."""
+UNHEARD_POLLS = 3
+"""Polls in a row in which an active person has no session, or the agent itself is not listed."""
+REJOIN_EVERY_S = 600.0
+
+_log = logging.getLogger("sidecar.agent")
+
+
+class Reconciler:
+    """Polls while the link is up; a new start takes the place of the earlier."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        destination: Destination,
+        api: LiveKitApi,
+        clock: Clock,
+        announce: Callable[[Iterable[Change]], None],
+        is_deaf: Callable[[], None],
+    ) -> None:
+        """*announce* takes changes; *is_deaf*: the Room is plainly not told what happens."""
+        self._sessions = sessions
+        self._destination = destination
+        self._api = api
+        self._clock = clock
+        self._announce = announce
+        self._is_deaf = is_deaf
+        self._polling: asyncio.Task[None] | None = None
+        self._unheard: dict[str, int] = {}
+        self._last_rejoin_s = float("-inf")
+
+    def start(self) -> None:
+        """Compare now, and from then on at the pace that the answers ask for."""
+        self.stop()
+        self._unheard.clear()
+        self._polling = asyncio.create_task(self._run())
+
+    def stop(self) -> None:
+        """Compare no more; an answer under way is dropped."""
+        if self._polling is not None:
+            self._polling.cancel()
+            self._polling = None
+
+    async def _run(self) -> None:
+        while self._destination.capabilities().reconcile:
+            is_soon = await self._poll()
+            await asyncio.sleep(AFTER_MISS_S if is_soon else EVERY_S)
+
+    async def _poll(self) -> bool:
+        """Whether the next one is due soon."""
+        poll = self._sessions.begin_poll()
+        try:
+            listed = await self._api.list_participants(self._destination.required())
+        except ApiCallFailed as error:
+            _log.debug("No list to compare with: %s", error.message)
+            return False
+        self._announce(self._sessions.polled(poll, listed, self._clock.now()))
+        unheard = self._sessions.unheard(listed)
+        self._unheard = {sid: self._unheard.get(sid, 0) + 1 for sid in unheard}
+        if max(self._unheard.values(), default=0) >= UNHEARD_POLLS:
+            self._rejoin()
+        return self._sessions.has_misses or bool(self._unheard)
+
+    def _rejoin(self) -> None:
+        now_s = self._clock.now().attended_s
+        if now_s - self._last_rejoin_s < REJOIN_EVERY_S:
+            return
+        self._last_rejoin_s = now_s
+        self._unheard.clear()
+        _log.warning("The room holds what the agent was not told of; it joins anew.")
+        # Not from within this task, which joining anew ends.
+        asyncio.get_running_loop().call_soon(self._is_deaf)

@@ -1,0 +1,102 @@
+"""Owns `closeSession`: removing a person from the room, and waiting for what the room says of it.
+
+Does not know JSON; the close itself comes back through the room's events, or by their deadlines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from sidecar.agent.destination import Destination
+from sidecar.core.changes import Change, Closed
+from sidecar.core.close_reasons import CloseReason
+from sidecar.core.errors import NotAllowed, ShuttingDown, SidecarError, UnknownSession
+from sidecar.core.messages import AgentSession
+from sidecar.core.ports import Clock, LiveKitApi
+from sidecar.core.sessions import Sessions
+
+
+class Removals:
+    """At most one removal a session; those who ask for the same one share its outcome."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        destination: Destination,
+        api: LiveKitApi,
+        clock: Clock,
+        announce: Callable[[Iterable[Change]], None],
+    ) -> None:
+        """*announce* takes the changes that a removal makes of itself."""
+        self._sessions = sessions
+        self._destination = destination
+        self._api = api
+        self._clock = clock
+        self._announce = announce
+        self._waiting: dict[str, asyncio.Future[AgentSession]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self, session_id: str) -> AgentSession:
+        """Remove the person of this session; the closed session, after its `session-closed`.
+
+        Raises:
+            UnknownSession: it is not open.
+            NotAllowed: there is no API secret.
+            ApiCallFailed: the server did not remove the person; the session stays open.
+            ShuttingDown: the process ended first.
+        """
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise UnknownSession(
+                "No open session has this id.", "Ask `listSessions` for those that are open."
+            )
+        if not self._destination.capabilities().close_session:
+            raise NotAllowed(
+                "Removing a person needs the API secret.",
+                "Connect with apiKey and apiSecret, or remove the person from your own server.",
+            )
+        waiting = self._waiting.get(session_id)
+        if waiting is None:
+            waiting = asyncio.get_running_loop().create_future()
+            # Retrieved here, in case that nobody waits any more when it fails.
+            waiting.add_done_callback(lambda done: done.exception())
+            self._waiting[session_id] = waiting
+            task = asyncio.create_task(self._remove(session))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(waiting)
+
+    def closed(self, closed: Closed) -> None:
+        """A session closed, and was announced."""
+        waiting = self._waiting.pop(closed.session.session_id, None)
+        if waiting is None or waiting.done():
+            return
+        if closed.reason is CloseReason.SIDECAR_SHUTDOWN:
+            waiting.set_exception(ShuttingDown())
+        else:
+            waiting.set_result(closed.session)
+
+    async def _remove(self, session: AgentSession) -> None:
+        session_id, identity = session.session_id, session.participant_id
+        target = self._destination.required()
+        self._sessions.removing(session_id)
+        try:
+            # By identity alone, the server would remove whoever has it by now.
+            listed = await self._api.list_participants(target)
+            sids = [each.sid for each in listed if each.identity == identity]
+            if sids and session.participant_sid not in sids:
+                self._moot(session_id, CloseReason.REPLACED)
+            elif sids and await self._api.remove_participant(target, identity):
+                self._sessions.removal_agreed(session_id, self._clock.now())
+                self._announce(())
+            else:
+                self._moot(session_id, CloseReason.LEFT)
+        except SidecarError as error:
+            self._sessions.removal_failed(session_id)
+            waiting = self._waiting.pop(session_id, None)
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(error)
+
+    def _moot(self, session_id: str, reason: CloseReason) -> None:
+        self._announce(self._sessions.removal_moot(session_id, reason, self._clock.now()))
