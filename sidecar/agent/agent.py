@@ -262,17 +262,13 @@ class ClaraVoiceAgent:
                 self._answer(cause)
 
     def _take_snapshot(self, cause: Cause) -> None:
-        at, joined = self._clock.now(), cause.joined
+        joined, names = cause.joined, {}
         if joined is None:
             self._reconnects += 1
-            self._announce(self._sessions.snapshot(cause.people, at))
-            return
-        self._last_error = None
-        self._announce(
-            self._sessions.snapshot(
-                joined.people, at, room_name=joined.room_name, own_identity=joined.own_identity
-            )
-        )
+        else:
+            self._last_error = None
+            names = {"room_name": joined.room_name, "own_identity": joined.own_identity}
+        self._announce(self._sessions.snapshot(cause.people, self._clock.now(), **names))
 
     def _answer(self, cause: Cause) -> None:
         refusal = refusal_of(cause)
