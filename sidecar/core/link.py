@@ -47,7 +47,8 @@ RUNS_S: dict[Due, float] = {
 }
 """Seconds each runs, unless said otherwise."""
 
-_WHILE_UP = frozenset({Due.HOLD, Due.ACTIVE})
+WHILE_UP = frozenset({Due.HOLD, Due.ACTIVE})
+"""What our own link holds up; the others run always."""
 _NO_SID = ""
 
 
@@ -94,7 +95,7 @@ class LinkClock:
     def set(self, due: Due, sid: str, now_s: float, after_s: float | None = None) -> None:
         """Due *after_s* seconds from now, of attended time or of those that the link is up."""
         runs_s = RUNS_S[due] if after_s is None else after_s
-        if due in _WHILE_UP:
+        if due in WHILE_UP:
             self._linked.set((due, sid), self._linked_now_s(now_s) + runs_s)
         else:
             self._attended.set((due, sid), now_s + runs_s)

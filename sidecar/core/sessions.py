@@ -109,7 +109,7 @@ class Sessions:
         room_name: str | None = None,
         own_identity: str | None = None,
     ) -> list[Change]:
-        """Who is in the room, at our join (with its name and our identity) or `reconnected`."""
+        """Link up; *people* are `seen`; an open sid not among them is held, `left-during-reconnect`."""
         self._stays.room_name = self._stays.room_name if room_name is None else room_name
         self._own_identity = self._own_identity if own_identity is None else own_identity
         self._clock.up(at.attended_s)
@@ -129,7 +129,7 @@ class Sessions:
         return changes
 
     def seen(self, person: Participant, at: Moment) -> list[Change]:
-        """A participant joined, became active, changed, or is in a snapshot."""
+        """Upsert by sid, end its hold; another sid of that identity closes `replaced` before."""
         if person.kind not in PERSON_KINDS or person.identity == self._own_identity:
             return []
         if person.state is ParticipantState.DISCONNECTED or person.sid in self._stays.tombstones:
@@ -164,7 +164,7 @@ class Sessions:
             self._stays.tombstones.add(stay.sid)
 
     def left(self, sid: str, reason: int | None, at: Moment) -> list[Change]:
-        """The SDK says that *sid* is gone; without a reason that may be our own reconnect."""
+        """With a reason: close by the reason table. Without: hold, it may be our own reconnect."""
         stay = self._stays.of_sid(sid)
         if stay is None:
             return []
@@ -177,17 +177,17 @@ class Sessions:
         return self._stays.close(stay, why, reason_name(reason), at, by_server=True)
 
     def link_lost(self, at: Moment) -> list[Change]:
-        """The SDK is reconnecting; nothing said meanwhile proves that anyone left."""
+        """Link shaky: the outage begins, holds and active deadlines stand still."""
         return self._down(Link.SHAKY, CloseReason.CONNECTION_LOST, at)
 
     def room_lost(self, reason: int, at: Moment) -> list[Change]:
-        """Our Room ended; *reason* is LiveKit's, 0 when unknown."""
+        """Link down, likewise; an outage that begins with SERVER_SHUTDOWN ends `server-shutdown`."""
         began_so = reason == DisconnectReason.SERVER_SHUTDOWN
         why = CloseReason.SERVER_SHUTDOWN if began_so else CloseReason.CONNECTION_LOST
         return self._down(Link.DOWN, why, at)
 
     def text(self, identity: str, opened_s: float, at: Moment) -> list[Change]:
-        """A chat message of *identity* is complete; it began at *opened_s*, attended seconds."""
+        """+1 for the session open at *opened_s*, attended seconds; kept 5 s where none is yet."""
         stay = self._stays.of_identity(identity)
         session_opened_s = None if stay is None else stay.opened_s
         if not self._texts.belongs(identity, opened_s, at.attended_s, session_opened_s):
@@ -199,7 +199,7 @@ class Sessions:
         return Poll(frozenset(stay.sid for stay in self._stays), self._clock.link_number)
 
     def polled(self, poll: Poll, listed: Sequence[Listed], at: Moment) -> list[Change]:
-        """The answer of a ListParticipants; it closes the second time it misses someone."""
+        """Missed twice, 5 s apart, by an answer that lists us: close `left`, detail `reconcile`."""
         if self._clock.link is not Link.UP or self._clock.link_number != poll.link_number:
             return []
         if all(each.identity != self._own_identity for each in listed):
@@ -218,13 +218,13 @@ class Sessions:
         return changes
 
     def removing(self, session_id: str) -> None:
-        """The server is being asked to remove this person."""
+        """The server is asked to remove this person: an absence now means `removed`."""
         stay = self._stays.of_session(session_id)
         if stay is not None:
             stay.is_being_removed = True
 
     def removal_agreed(self, session_id: str, at: Moment) -> None:
-        """The server removed this person; the leave should follow."""
+        """The server removed this person: close `removed` if no leave follows."""
         stay = self._stays.of_session(session_id)
         if stay is not None:
             self._clock.set(Due.REMOVAL, stay.sid, at.attended_s)
@@ -235,13 +235,13 @@ class Sessions:
         return [] if stay is None else self._stays.close(stay, reason, None, at)
 
     def removal_failed(self, session_id: str) -> None:
-        """The server did not remove this person."""
+        """The server did not remove this person: an absence means what it did before."""
         stay = self._stays.of_session(session_id)
         if stay is not None:
             stay.is_being_removed = False
 
     def close_all(self, reason: CloseReason, detail: str | None, at: Moment) -> list[Change]:
-        """We left the room, or it is gone."""
+        """We left the room, or it is gone: close every session, link down."""
         by_server = reason is CloseReason.ROOM_CLOSED
         changes = [
             change

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FILES: dict[str, Callable[[], str]] = {
     "docs/openrpc.json": contract_docs.openrpc_json,
+    "docs/behaviour.md": contract_docs.behaviour_md,
     "docs/protocol.md": contract_docs.protocol_md,
     "electron-bridge/lib/protocol.cjs": contract_js.protocol_cjs,
     "electron-bridge/protocol.d.ts": contract_js.protocol_d_ts,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import get_args, get_origin
 
 from sidecar.core.agent_state import TABLE
 from sidecar.core.close_reasons import REASON_TABLE, CloseReason
 from sidecar.core.failures import Category, failure
+from sidecar.core.link import RUNS_S, SNAPSHOT_HOLD_S, WHILE_UP
 from sidecar.core.messages import AgentSession, Status
 from sidecar.core.protocol import ERRORS, METHODS, NOTIFICATIONS
+from sidecar.core.sessions import Sessions
 from sidecar.core.wire import fields_of
 from sidecar.dev.contract_js import ts_type
 from sidecar.rpc.openrpc import document
@@ -109,7 +112,37 @@ def protocol_md() -> str:
             "SIGNAL_CLOSE of one who never was active is `join-failed`. Numbers that are not known",
             "yet mean `left`. LiveKit's own reason stands in `detail`.",
             "",
-            "## The agent's states",
+        ]
+    )
+
+
+def behaviour_md() -> str:
+    """The two tables that say how the sidecar behaves."""
+    return "\n".join(
+        [
+            "# How it behaves",
+            "",
+            f"<!-- {GENERATED} -->",
+            "",
+            "Two pure objects decide everything: `core/sessions.py` what becomes of a session, and",
+            "`core/agent_state.py` what becomes of the agent's Room. Facts and times go in,",
+            "decisions come out; the shell in `agent/` carries them out.",
+            "",
+            "## Sessions",
+            "",
+            *_table(("call", "what it means"), _session_calls()),
+            "",
+            "A session is found by its `sid`, which names one stay. connectionState is derived:",
+            "`closed`; else `reconnecting` while the link is not up; else `connected` once active;",
+            "else `error` when overdue; else `connecting`.",
+            "",
+            *_table(("deadline", "seconds", "runs"), _deadlines()),
+            "",
+            "Attended time does not pass while the process is stopped or the machine sleeps.",
+            "",
+            "## The agent",
+            "",
+            "A pair that is not here changes nothing.",
             "",
             *_table(
                 ("state", "event", "next", "does"),
@@ -126,6 +159,24 @@ def protocol_md() -> str:
             "",
         ]
     )
+
+
+def _session_calls() -> Iterator[tuple[str, str]]:
+    for name, call in vars(Sessions).items():
+        if not name.startswith("_") and inspect.isfunction(call) and name not in _QUESTIONS:
+            what = " ".join((call.__doc__ or "").split("\n\n")[0].split())
+            yield f"`{name}`", what
+
+
+_QUESTIONS = {"listed", "get", "unheard", "deadline"}
+"""Calls that change nothing."""
+
+
+def _deadlines() -> Iterator[tuple[str, str, str]]:
+    for due, after_s in RUNS_S.items():
+        runs = "while the link is up" if due in WHILE_UP else "in attended time"
+        yield due.name.lower(), f"{after_s:g}", runs
+    yield "hold of one missing from a snapshot", f"{SNAPSHOT_HOLD_S:g}", "while the link is up"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
