@@ -109,7 +109,7 @@ class Sessions:
         room_name: str | None = None,
         own_identity: str | None = None,
     ) -> list[Change]:
-        """Link up; *people* are `seen`; an open sid not among them is held, `left-during-reconnect`."""
+        """Link up, *people* `seen`; who is not among them is held, `left-during-reconnect`."""
         self._stays.room_name = self._stays.room_name if room_name is None else room_name
         self._own_identity = self._own_identity if own_identity is None else own_identity
         self._clock.up(at.attended_s)
@@ -181,7 +181,7 @@ class Sessions:
         return self._down(Link.SHAKY, CloseReason.CONNECTION_LOST, at)
 
     def room_lost(self, reason: int, at: Moment) -> list[Change]:
-        """Link down, likewise; an outage that begins with SERVER_SHUTDOWN ends `server-shutdown`."""
+        """Link down, likewise; an outage begun with SERVER_SHUTDOWN ends `server-shutdown`."""
         began_so = reason == DisconnectReason.SERVER_SHUTDOWN
         why = CloseReason.SERVER_SHUTDOWN if began_so else CloseReason.CONNECTION_LOST
         return self._down(Link.DOWN, why, at)
