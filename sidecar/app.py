@@ -144,12 +144,7 @@ class _App:
 
     def versions(self) -> Mapping[str, str]:
         """Of the sidecar and of what it is made of, by name."""
-        found = {"sidecar": __version__, "protocol": str(PROTOCOL_VERSION)}
-        found["python"] = platform.python_version()
-        for name in ("livekit", "livekit-api"):
-            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-                found[name] = importlib.metadata.version(name)
-        return found
+        return _versions()
 
     # Parts
 
@@ -215,6 +210,16 @@ class _App:
         await asyncio.wait({leaving, answering}, timeout=LEAVE_WITHIN_S)
         await asyncio.to_thread(self._writer.flush, FLUSH_WITHIN_S)
         end(0, self._start.log_handler)
+
+
+@functools.cache
+def _versions() -> Mapping[str, str]:
+    found = {"sidecar": __version__, "protocol": str(PROTOCOL_VERSION)}
+    found["python"] = platform.python_version()
+    for name in ("livekit", "livekit-api"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _encode(notification: Notification) -> bytes:

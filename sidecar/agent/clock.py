@@ -33,7 +33,7 @@ class AttendedClock:
         self._wall = wall
         self._last_s = monotonic()
         self._attended_s = 0.0
-        self._jumped = False
+        self._not_before_s = 0.0
         self._due_s: float | None = None
         self._wake: Callable[[], None] = _nothing
         self._handle: asyncio.Handle | None = None
@@ -43,8 +43,12 @@ class AttendedClock:
         real_s = self._monotonic()
         step_s = real_s - self._last_s
         self._last_s = real_s
-        self._jumped = step_s > LONGEST_STEP_S
-        self._attended_s += TICK_S if self._jumped else step_s
+        if step_s > LONGEST_STEP_S:
+            self._attended_s += TICK_S
+            # What the room said meanwhile is still on its way through the native library.
+            self._not_before_s = self._attended_s + TICK_S
+        else:
+            self._attended_s += step_s
         return Moment(self._attended_s, int(self._wall() * 1000))
 
     def wake_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
@@ -58,14 +62,13 @@ class AttendedClock:
             self._schedule(due_s)
 
     def _schedule(self, due_s: float) -> None:
-        wait_s = min(TICK_S, max(0.0, due_s - self._attended_s))
+        wait_s = min(TICK_S, max(0.0, max(due_s, self._not_before_s) - self._attended_s))
         self._handle = asyncio.get_running_loop().call_later(wait_s, self._tick)
 
     def _tick(self) -> None:
         if self._due_s is None:
             return
-        now_s = self.now().attended_s
-        if now_s < self._due_s or self._jumped:
+        if self.now().attended_s < max(self._due_s, self._not_before_s):
             self._schedule(self._due_s)
         else:
             self._settle(_SETTLE_TURNS)

@@ -178,7 +178,7 @@ def target(settings: Settings) -> Target:
         identity = claims.identity or identity
         if not room:
             raise _refusal("token", "names no room")
-    for name, text in (("room", room), ("identity", identity)):
+    for name, text in (("room", room), ("identity", identity), ("name", settings.name or "")):
         if len(text) > MAX_NAME_CHARS:
             raise _refusal(name, f"is longer than {MAX_NAME_CHARS} characters")
     has_secret = settings.api_secret is not None
