@@ -1,0 +1,289 @@
+"""`python -m sidecar demo`: the product at its main job, on real parts, in under a minute.
+
+Owns the story and the check of what it shows: a LiveKit server of its own, the sidecar as a child
+over stdio exactly as Electron would start it, two people made of the real SDK who join, chat and
+leave. Knows the wire's names and no inside of the sidecar.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from sidecar import __version__
+from sidecar.dev.child import ChildGone
+from sidecar.dev.person_process import PersonFailed, PersonProcess
+from sidecar.dev.server import DevServer, ServerFailed
+from sidecar.dev.server_build import ServerMissing, needs_build
+from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
+from sidecar.dev.timeline import Timeline
+from sidecar.dev.tokens import mint_token
+
+STORY_TIMEOUT_S = 55.0
+"""The promise is a minute; a run takes about 8 s."""
+ANNOUNCED_WITHIN_S = 20.0
+"""The server tells of a person who publishes nothing up to 3 s late, of leaving too."""
+KEPT_ROOM_S = 24 * 3600
+"""With --keep: how long the server leaves the room open with only the agent in it."""
+TOKEN_TTL_S = 6 * 3600.0
+AGENT = "clara-voice-agent"
+PEOPLE = {"anna": "Hello, this is Anna.", "ben": "Ben here, good morning."}
+
+
+class PromiseBroken(RuntimeError):
+    """What the sidecar told is not what happened; the message says in what."""
+
+
+class NotConfigured(RuntimeError):
+    """`--url` without the key and the secret; the message has the fix."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """`url` of a server that runs already, or None for one of our own; `keep`: until Ctrl-C."""
+
+    url: str | None
+    room: str
+    keep: bool
+
+
+@dataclass(frozen=True)
+class Place:
+    """The room of the demo and how to get in."""
+
+    url: str
+    api_key: str
+    api_secret: str
+    room: str
+
+    def token(self, identity: str) -> str:
+        """Sign a token for a person."""
+        return mint_token(
+            self.api_key,
+            self.api_secret,
+            self.room,
+            identity,
+            name=identity.capitalize(),
+            ttl_s=TOKEN_TTL_S,
+        )
+
+
+def show(line: str = "") -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Read the command line; SystemExit as argparse does it."""
+    parser = argparse.ArgumentParser(
+        prog="sidecar demo",
+        description="Two people come, chat and go in a real LiveKit room, and the sidecar tells.",
+    )
+    parser.add_argument(
+        "--url",
+        help="a LiveKit server that runs already (LIVEKIT_API_KEY and LIVEKIT_API_SECRET from "
+        "the environment); without it the demo starts one of its own",
+    )
+    parser.add_argument("--room", help="the room's name (default: a new one)")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="leave all running until Ctrl-C, and print a token for a client of your own",
+    )
+    given = parser.parse_args(arguments)
+    return Options(given.url, given.room or f"demo-{secrets.token_hex(4)}", given.keep)
+
+
+@contextlib.asynccontextmanager
+async def place_for(options: Options) -> AsyncIterator[Place]:
+    """Give the room's place; a server of our own is gone at the end.
+
+    Raises NotConfigured, ServerMissing, ServerFailed.
+    """
+    if options.url is not None:
+        key, secret = (os.environ.get(f"LIVEKIT_API_{part}") for part in ("KEY", "SECRET"))
+        if not key or not secret:
+            raise NotConfigured(
+                "--url needs LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment. "
+                "Fix: export both, or leave --url out for a server of the demo's own."
+            )
+        yield Place(options.url, key, secret, options.room)
+        return
+    if needs_build():
+        show("The first run builds a LiveKit server (1 to 3 minutes, once). Later ones take 10 s.")
+    server = DevServer(
+        departure_timeout_s=KEPT_ROOM_S if options.keep else 20,
+        progress=lambda line: show(f"  {line}"),
+    )
+    async with server:
+        yield Place(server.url, server.api_key, server.api_secret, options.room)
+
+
+async def tell_story(place: Place, sidecar: SidecarClient, timeline: Timeline) -> None:
+    """Let everybody come, chat and go. Raises PromiseBroken and what the parts raise."""
+    await sidecar.call(
+        "initialize",
+        {
+            "protocolVersion": 1,
+            "parentPid": os.getpid(),
+            "client": {"name": "demo", "version": __version__},
+        },
+    )
+    await sidecar.call(
+        "connect",
+        {
+            "url": place.url,
+            "apiKey": place.api_key,
+            "apiSecret": place.api_secret,
+            "room": place.room,
+            "identity": AGENT,
+        },
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        people = [
+            await stack.enter_async_context(PersonProcess(place.url, place.token(name), name))
+            for name in PEOPLE
+        ]
+        for person in people:
+            await person.join()
+            if person is people[0]:
+                await person.publish()  # the server tells of her at once, of the others in 3 s
+            timeline.act(f"{person.identity} joins")
+            await sidecar.notified("session-created", _of(person), timeout_s=ANNOUNCED_WITHIN_S)
+        await listed(sidecar, len(people))
+        for person in people:
+            timeline.act(f"{person.identity} says: {PEOPLE[person.identity]}")
+            await person.chat(PEOPLE[person.identity])
+        for person in people:
+            timeline.act(f"{person.identity} leaves")
+            await person.leave()
+        for person in people:
+            await sidecar.notified("session-closed", _of(person), timeout_s=ANNOUNCED_WITHIN_S)
+    await listed(sidecar, 0)
+    check(sidecar)
+
+
+async def listed(sidecar: SidecarClient, expected: int) -> None:
+    """Ask for the list. Raises PromiseBroken where it is not as long as it should be."""
+    sessions = (await sidecar.call("listSessions"))["sessions"]
+    if not isinstance(sessions, list) or len(sessions) != expected:
+        raise PromiseBroken(f"listSessions should hold {expected} sessions, and gave {sessions}")
+
+
+def check(sidecar: SidecarClient) -> None:
+    """Check what was told: each stay created once, then closed once, as `left`, with no gap.
+
+    Raises PromiseBroken.
+    """
+    for identity in PEOPLE:
+        told = [
+            (notification.method, notification.params.get("reason"))
+            for notification in sidecar.notifications
+            if notification.method in ("session-created", "session-closed")
+            and _session(notification.params).get("participantId") == identity
+        ]
+        if told != [("session-created", None), ("session-closed", "left")]:
+            raise PromiseBroken(f"{identity} came and left once, and the sidecar told {told}")
+    numbers = [notification.params.get("seq") for notification in sidecar.notifications]
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise PromiseBroken(f"the seq of the notifications has a gap: {numbers}")
+
+
+async def keep_running(place: Place, sidecar: SidecarClient) -> None:
+    """Say how to join, and wait until Ctrl-C (our cancellation, taken as the end of waiting).
+
+    Raises ChildGone when the sidecar ends by itself.
+    """
+    show()
+    show("All is kept running. Join with a LiveKit client of your own, and watch the lines here:")
+    show(f"  url    {place.url}")
+    show(f"  room   {place.room}")
+    show(f"  token  {place.token('you')}")
+    hours = TOKEN_TTL_S / 3600
+    show(f"The token is for the identity `you` and lasts {hours:.0f} h. Ctrl-C ends all.")
+    try:
+        while sidecar.returncode is None:
+            with contextlib.suppress(TimeoutError):
+                await sidecar.wait(timeout_s=60)
+    except asyncio.CancelledError:
+        if (running := asyncio.current_task()) is not None:
+            running.uncancel()
+        return
+    raise ChildGone(sidecar.story("the sidecar ended by itself"))
+
+
+async def run(options: Options) -> int:
+    """Run the demo; give the exit status: 0 when the sidecar kept its promise.
+
+    Everything it started is gone when it returns, is cancelled or raises.
+    """
+    show("Two people come, chat and go in a real LiveKit room. `app` is this demo, in the place")
+    show("of Electron's main process; the sidecar is its child, spoken to over stdin and stdout.")
+    async with place_for(options) as place:
+        show(f"LiveKit server: {place.url}, room: {place.room}")
+        show()
+        started_s = time.monotonic()
+        timeline = Timeline(lambda: time.monotonic() - started_s, show)
+        command = [sys.executable, "-m", "sidecar", "--wait"]
+        async with SidecarClient(command, trace=timeline.trace, log=timeline.log) as sidecar:
+            async with asyncio.timeout(STORY_TIMEOUT_S):
+                await tell_story(place, sidecar, timeline)
+            if options.keep:
+                await keep_running(place, sidecar)
+                show()
+        if sidecar.returncode != 0:
+            raise PromiseBroken(sidecar.story("the sidecar did not end with status 0"))
+    show()
+    show(
+        f"The promise held: {len(PEOPLE)} people, one session-created and one session-closed each."
+    )
+    show(
+        "Next: `python -m sidecar demo --keep` and join by yourself; then electron-bridge/example."
+    )
+    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the demo from a command line without the program's name; give the exit status.
+
+    1: the promise did not hold, or a part did not run; 130: ended by Ctrl-C or SIGTERM.
+    """
+    options = parse(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a console that has no 🎤
+    try:
+        return asyncio.run(_until_signalled(options))
+    except (
+        *(ServerMissing, ServerFailed, NotConfigured, PromiseBroken),
+        *(PersonFailed, ChildGone, RpcError, TimeoutError),
+    ) as error:
+        print(f"The demo failed: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+
+
+async def _until_signalled(options: Options) -> int:
+    """Run it so that a signal ends everything in order."""
+    running = asyncio.current_task()
+    if sys.platform != "win32" and running is not None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    return await run(options)
+
+
+def _session(params: JsonObject) -> JsonObject:
+    session = params.get("session")
+    return session if isinstance(session, dict) else {}
+
+
+def _of(person: PersonProcess) -> Callable[[JsonObject], bool]:
+    return lambda params: _session(params).get("participantId") == person.identity

@@ -1,0 +1,127 @@
+"""What holds for every test: no configuration from outside, real parts, an honest last line.
+
+Owns the environment of the suite, the slow marker, the suite's account of itself, and the
+fixtures of the real parts that several folders use: livekit-server, and the sidecar's command
+as source and frozen.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from sidecar.dev.network import has_interface_beside_loopback
+from sidecar.dev.server import DevServer
+from sidecar.dev.server_build import ServerMissing, find_server
+from tests import parts
+from tests.frozen_build import frozen_sidecar, why_no_build
+
+# For the server's fixture, which is the one that may use it.
+GIVEN_LIVEKIT_SERVER = os.environ.get("LIVEKIT_SERVER")
+
+for _name in list(os.environ):
+    # The SDK honours this proxy even for a server on this machine.
+    if _name.upper().startswith("LIVEKIT_") or _name.upper() == "HTTP_PROXY":
+        del os.environ[_name]
+
+_status = pytest.StashKey[int]()
+_slow = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --full."""
+    parser.addoption("--full", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow tests out unless --full or `-m` asks for them."""
+    if config.getoption("--full") or config.getoption("markexpr"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.stash[_slow] = len(slow)
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run everything in an empty folder, so that no `.env` of anybody's is read."""
+    before = Path.cwd()
+    folder = tmp_path_factory.mktemp("empty")
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep the status for pytest_unconfigure."""
+    session.config.stash[_status] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say as the last line what ran; then end the process in the one way that never aborts."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and (parts.ran or parts.not_run or config.stash.get(_slow, 0)):
+        reporter.write_line(parts.account(config.stash.get(_slow, 0)))
+    if "livekit.rtc" in sys.modules and _status in config.stash:
+        # A normal interpreter exit after livekit.rtc was used aborts in 2 to 5 % of runs.
+        from sidecar.dev.person import end_process
+
+        end_process(config.stash[_status])
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server_binary(pytestconfig: pytest.Config) -> Path:
+    """The livekit-server to run, built on first use (1 to 3 minutes from nothing)."""
+    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+
+    def show(line: str) -> None:
+        if reporter is not None:
+            reporter.write_line(line)
+
+    try:
+        binary = await find_server(show, given=GIVEN_LIVEKIT_SERVER)
+    except ServerMissing as error:
+        parts.require("livekit-server", str(error))
+        raise
+    if not has_interface_beside_loopback():
+        parts.require("livekit-server", "only loopback is up; bring up any other interface")
+    parts.require("livekit-server", None)
+    return binary
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(server_binary: Path) -> AsyncIterator[DevServer]:
+    """The suite's one real LiveKit server. Take a room of your own; never stop this server.
+
+    Who kills, freezes or configures one makes it: `async with DevServer(server_binary, ...)`.
+    """
+    async with DevServer(server_binary) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def source_command() -> list[str]:
+    """The command of the sidecar's source."""
+    return [sys.executable, "-m", "sidecar"]
+
+
+@pytest.fixture(scope="session")
+def frozen_command() -> list[str]:
+    """The command of the frozen sidecar, built now unless it is there and of these sources."""
+    parts.require("frozen", why_no_build())
+    return [str(frozen_sidecar())]
+
+
+@pytest.fixture(scope="session", params=["source", "frozen"])
+def sidecar_command(request: pytest.FixtureRequest) -> list[str]:
+    """The command of the sidecar, once as source and once frozen."""
+    command: list[str] = request.getfixturevalue(f"{request.param}_command")
+    return command

@@ -1,0 +1,92 @@
+"""The frozen sidecar for the tests: built from build.spec whenever its inputs changed.
+
+Owns the folder `.cache/frozen/` of the repository. `dist/`, which may be stale, is never read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+KEPT_BUILDS = 3
+"""Older ones are removed; more than one, since another run may still use its own."""
+BUILD_TIMEOUT_S = 900.0
+"""A build takes about half a minute on two cores."""
+PROGRAM = "sidecar.exe" if sys.platform == "win32" else "sidecar"
+
+
+class BuildFailed(RuntimeError):
+    """PyInstaller failed; the message ends with its last lines."""
+
+
+def frozen_sidecar() -> Path:
+    """Give the path of the frozen program of exactly these sources, building it if need be."""
+    folder = REPOSITORY / ".cache" / "frozen" / inputs_hash()
+    if not folder.is_dir():
+        _build(folder)
+    os.utime(folder)
+    _forget_old_builds(folder.parent)
+    return folder / "sidecar" / PROGRAM
+
+
+def why_no_build() -> str | None:
+    """Give the reason and the cure when nothing can be frozen here, else None."""
+    if importlib.util.find_spec("PyInstaller") is None:
+        return "no PyInstaller; uv sync"
+    if sys.platform == "linux" and shutil.which("objdump") is None:
+        return "no objdump, which PyInstaller calls; apt-get install binutils"
+    return None
+
+
+def inputs_hash(repository: Path = REPOSITORY) -> str:
+    """Give a hash of all that decides what the build contains."""
+    digest = hashlib.sha256(f"{platform.platform()} {sys.version}".encode())
+    sources = sorted((repository / "sidecar").rglob("*"))
+    development = repository / "sidecar" / "dev"
+    for path in (repository / "build.spec", repository / "pyproject.toml", *sources):
+        if path.is_file() and path.suffix != ".pyc" and not path.is_relative_to(development):
+            name = path.relative_to(repository).as_posix()
+            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _build(folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix="build.", dir=folder.parent))
+    try:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"),
+                *("--distpath", str(temporary / "dist"), "--workpath", str(temporary / "work")),
+                str(REPOSITORY / "build.spec"),
+            ],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=BUILD_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise BuildFailed(f"pyinstaller build.spec failed:\n{done.stderr[-4000:]}")
+        try:
+            (temporary / "dist").rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another run was first
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _forget_old_builds(root: Path) -> None:
+    builds = [path for path in root.iterdir() if path.is_dir() and "." not in path.name]
+    for old in sorted(builds, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT_BUILDS:]:
+        shutil.rmtree(old, ignore_errors=True)
