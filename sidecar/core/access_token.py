@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from dataclasses import dataclass
 
 
@@ -37,15 +38,26 @@ def token_claims(token: str) -> TokenClaims | None:
         return None
     video = claims.get("video")
     grants = video if isinstance(video, dict) else {}
-    expires = claims.get("exp")
     return TokenClaims(
         identity=_text(claims.get("sub")),
         room=_text(grants.get("room")),
         kind=_text(claims.get("kind")),
-        expires_at_s=float(expires) if isinstance(expires, (int, float)) else None,
+        expires_at_s=_seconds(claims.get("exp")),
         is_room_admin=grants.get("roomAdmin") is True,
     )
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    # JSON can say half a surrogate pair, which UTF-8 cannot.
+    return value if value.encode("utf-8", "ignore").decode() == value else ""
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None

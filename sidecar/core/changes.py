@@ -119,7 +119,7 @@ def _cut_text(text: str, max_bytes: int) -> tuple[str, bool]:
 def _cut_attributes(attributes: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     room_bytes = MAX_SHOWN_BYTES
     kept: dict[str, str] = {}
-    for key, value in attributes.items():
+    for key, value in sorted(attributes.items()):
         room_bytes -= len(key.encode("utf-8", "replace")) + len(value.encode("utf-8", "replace"))
         if room_bytes < 0:
             return kept, True

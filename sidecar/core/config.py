@@ -5,6 +5,7 @@ Does not know where a layer was read: `cli` hands in the environment and the tex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from urllib.parse import urlsplit
@@ -27,6 +28,8 @@ ENVIRONMENT = {
 }
 """The variables, and the setting each gives."""
 
+_QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>.*?)(?P=quote)\s*(?:#.*)?$""")
+_COMMENT = re.compile(r"(?:^|\s+)#.*$")
 _SCHEMES = ("ws", "wss", "http", "https")
 
 
@@ -59,6 +62,11 @@ class Settings:
         elif self.api_key is not None or self.api_secret is not None:
             merged["token"] = None
         return Settings(**merged)
+
+    @property
+    def has_pair(self) -> bool:
+        """Whether there are a key and its secret."""
+        return self.api_key is not None and self.api_secret is not None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -125,11 +133,8 @@ def parse_dotenv(text: str) -> dict[str, str]:
         name, value = name.strip(), value.strip()
         if not equals or not name or name.startswith("#"):
             continue
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        else:
-            value = value.partition(" #")[0].rstrip()
-        found[name] = value
+        quoted = _QUOTED.match(value)
+        found[name] = quoted["text"] if quoted else _COMMENT.sub("", value)
     return found
 
 
@@ -138,13 +143,13 @@ def missing(settings: Settings) -> tuple[str, ...]:
     lacking = []
     if settings.url is None:
         lacking.append("LIVEKIT_URL")
-    if settings.token is None:
+    if not settings.has_pair and settings.token is None:
         if settings.api_key is None:
             lacking.append("LIVEKIT_API_KEY")
         if settings.api_secret is None:
             lacking.append("LIVEKIT_API_SECRET")
-        if settings.room is None:
-            lacking.append("LIVEKIT_ROOM")
+    if settings.room is None and (settings.has_pair or settings.token is None):
+        lacking.append("LIVEKIT_ROOM")
     return tuple(lacking)
 
 
@@ -166,9 +171,8 @@ def target(settings: Settings) -> Target:
             + ".",
         )
     assert settings.url is not None  # noqa: S101 - `missing` has seen to it; for the type checker
-    claims = None
-    if settings.api_secret is None and settings.token is not None:
-        claims = token_claims(settings.token)
+    token = None if settings.has_pair else settings.token
+    claims = None if token is None else token_claims(token)
     room = settings.room or ""
     identity = settings.identity or DEFAULT_IDENTITY
     if claims is not None:
@@ -181,16 +185,15 @@ def target(settings: Settings) -> Target:
     for name, text in (("room", room), ("identity", identity), ("name", settings.name or "")):
         if len(text) > MAX_NAME_CHARS:
             raise _refusal(name, f"is longer than {MAX_NAME_CHARS} characters")
-    has_secret = settings.api_secret is not None
     return Target(
         url=settings.url,
         room=room,
         identity=identity,
         name=settings.name or DEFAULT_NAME,
         auto_subscribe=bool(settings.auto_subscribe),
-        api_key=settings.api_key if has_secret else None,
-        api_secret=settings.api_secret,
-        token=None if has_secret else settings.token,
+        api_key=settings.api_key if token is None else None,
+        api_secret=settings.api_secret if token is None else None,
+        token=token,
     )
 
 
@@ -203,7 +206,7 @@ def url_problem(url: str) -> str | None:
         return "is not a url"
     if parts.scheme not in _SCHEMES:
         return "must begin with ws://, wss://, http:// or https://"
-    if not host or any(each.isspace() for each in url):
+    if not host or any(each.isspace() or not each.isprintable() for each in url):
         return "names no host"
     if parts.username is not None or parts.query or parts.fragment:
         return "must hold no user name, password, query or fragment"

@@ -25,6 +25,10 @@ class Deadlines(Generic[Key]):
         """Whether *key* has a deadline."""
         return key in self._due_s
 
+    def due(self, key: Key) -> float | None:
+        """When *key* is due, or None."""
+        return self._due_s.get(key)
+
     def set(self, key: Key, due_s: float) -> None:
         """Let *key* be due at *due_s*, instead of when it was due before."""
         self._due_s[key] = due_s

@@ -88,6 +88,11 @@ class LinkClock:
         self.set(Due.OUTAGE, _NO_SID, now_s)
         return True
 
+    def is_outage_over(self, now_s: float) -> bool:
+        """Whether an outage has lasted for too long."""
+        due_s = self._attended.due((Due.OUTAGE, _NO_SID))
+        return due_s is not None and due_s <= now_s
+
     def end_outage(self) -> None:
         """The outage, if any, is over."""
         self.cancel(Due.OUTAGE, _NO_SID)

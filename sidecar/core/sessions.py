@@ -232,7 +232,10 @@ class Sessions:
     def removal_moot(self, session_id: str, reason: CloseReason, at: Moment) -> list[Change]:
         """There was nobody to remove: `left`, or `replaced` by another sid."""
         stay = self._stays.of_session(session_id)
-        return [] if stay is None else self._stays.close(stay, reason, None, at)
+        by_server = reason is CloseReason.REPLACED
+        return (
+            [] if stay is None else self._stays.close(stay, reason, None, at, by_server=by_server)
+        )
 
     def removal_failed(self, session_id: str) -> None:
         """The server did not remove this person: an absence means what it did before."""
@@ -256,7 +259,7 @@ class Sessions:
 
     def deadline(self) -> float | None:
         """Attended seconds at which `expire` has something to do; None while nothing is due."""
-        return self._clock.earliest()
+        return self._clock.earliest() if self._stays else None
 
     def expire(self, at: Moment) -> list[Change]:
         """Carry out what is due."""

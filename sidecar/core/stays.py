@@ -98,19 +98,22 @@ class OpenStays:
         )
         stay = Stay(person, at.attended_s, shown)
         self.ever_created = True
+        if self._clock.link is not Link.UP:
+            if not self and self._clock.is_outage_over(at.attended_s):
+                self._clock.end_outage()  # with nobody there to close
+            self._clock.start_outage(at.attended_s)
         self._add(stay)
         self._clock.set(Due.ACTIVE, person.sid, at.attended_s)
-        if self._clock.link is not Link.UP:
-            self._clock.start_outage(at.attended_s)
         return stay, Created(shown)
 
     def adopt(self, session: AgentSession, at: Moment) -> None:
         """A stay that an earlier process opened goes on."""
         person = Participant(session.participant_sid, session.participant_id)
-        stay = Stay(person, at.attended_s, session, was_active=True)
+        stay = Stay(person, at.attended_s, session)
         stay.shown = replace(session, connection_state=self.state_of(stay))
-        self._ids.take(session.session_id)
+        self.ever_created = True
         self._add(stay)
+        self._clock.set(Due.ACTIVE, stay.sid, at.attended_s)
 
     def show(self, stay: Stay, new_messages: int = 0) -> Iterator[Change]:
         """What consumers do not know yet of *stay*."""
@@ -154,6 +157,7 @@ class OpenStays:
     ) -> list[Change]:
         """A stay ended; *by_server*: the server's own word, so its sid never opens again."""
         self.forget(stay)
+        self._ids.take(stay.shown.session_id)  # used last now, however long ago it was new
         self._texts.closed(stay.shown.participant_id, at.attended_s)
         if by_server:
             self.tombstones.add(stay.sid)
