@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     is_frozen = getattr(sys, "frozen", False)
     if arguments and arguments[0] in COMMANDS and not is_frozen:
         return _run_command(arguments[0], arguments[1:])
-    options = _parser(is_frozen).parse_args(arguments)
+    options = _options(_parser(is_frozen), arguments)
     if options.self_test:
         from sidecar.self_test import run_self_test
 
@@ -65,9 +65,10 @@ def _serve(options: argparse.Namespace, is_frozen: bool) -> int:
     try:
         wire = claim()
     except OSError:
-        sys.stderr.write("sidecar: stdin and stdout must be open: they carry the messages.\n")
+        if sys.stderr is not None:
+            sys.stderr.write("sidecar: stdin and stdout must be open: they carry the messages.\n")
         return USAGE_STATUS
-    faulthandler.enable()
+    faulthandler.enable(file=2)
     from sidecar import logs
     from sidecar.core.config import Settings, missing, target, url_problem
     from sidecar.core.errors import InvalidParams
@@ -81,9 +82,11 @@ def _serve(options: argparse.Namespace, is_frozen: bool) -> int:
         return _refuse(handler, f"LIVEKIT_URL or --url {problem}, like wss://my.livekit.cloud.")
     if not lacking:
         try:
-            target(settings)
+            resolved = target(settings)
         except InvalidParams as error:
             return _refuse(handler, f"{error.message} {error.data['fix']}")
+        if resolved.token is not None and resolved.claims is None:
+            return _refuse(handler, "LIVEKIT_TOKEN is no access token; set it as it was issued.")
     _say_what_happens(options, lacking)
     from sidecar.app import Start, run
 
@@ -166,6 +169,16 @@ def _parser(is_frozen: bool) -> argparse.ArgumentParser:
     add("--self-test", action="store_true", help="check that this build works, then end")
     add("--version", action="version", version=f"clara-voice-sidecar {__version__}")
     return parser
+
+
+def _options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # By name alone: what stands behind it may be a secret.
+        name = unknown[0].partition("=")[0]
+        shown = f"unknown option {name}" if name.startswith("-") else "unexpected argument"
+        parser.error(f"{shown}; secrets are set in the environment, and --help lists the rest")
+    return options
 
 
 def _commands() -> str:

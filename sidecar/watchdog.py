@@ -43,5 +43,5 @@ class Watchdog:
             silent_s = silent_s + LOOK_S if self._beats == seen else 0.0
             seen = self._beats
         os.write(2, f"The event loop was stuck for {STUCK_S:.0f} s; the process ends.\n".encode())
-        faulthandler.dump_traceback(all_threads=True)
+        faulthandler.dump_traceback(file=2, all_threads=True)
         os._exit(STUCK_STATUS)

@@ -159,9 +159,12 @@ def target(settings: Settings) -> Target:
     Raises:
         InvalidParams: names what is missing, empty or too long, and where to set it.
     """
-    for name in ("url", "api_key", "api_secret", "token", "room", "identity"):
-        if getattr(settings, name) == "":
+    for name in ("url", "api_key", "api_secret", "token", "room", "identity", "name"):
+        text = getattr(settings, name)
+        if text == "":
             raise _refusal(name, "is empty")
+        if text is not None and text.encode("utf-8", "ignore").decode() != text:
+            raise _refusal(name, "is not valid UTF-8")
     lacking = missing(settings)
     if lacking:
         raise InvalidParams(
@@ -182,8 +185,8 @@ def target(settings: Settings) -> Target:
         identity = claims.identity or identity
         if not room:
             raise _refusal("token", "names no room")
-    for name, text in (("room", room), ("identity", identity), ("name", settings.name or "")):
-        if len(text) > MAX_NAME_CHARS:
+    for name, given in (("room", room), ("identity", identity), ("name", settings.name or "")):
+        if len(given) > MAX_NAME_CHARS:
             raise _refusal(name, f"is longer than {MAX_NAME_CHARS} characters")
     return Target(
         url=settings.url,

@@ -52,6 +52,7 @@ class Dispatcher:
             if inspect.iscoroutinefunction(handler)
         }
         self._send = send
+        self._running: set[asyncio.Future[_Response | None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def receive(self, line: bytes) -> None:
@@ -61,10 +62,10 @@ class Dispatcher:
         except orjson.JSONDecodeError:
             self._answer(_error(None, ErrorCode.PARSE_ERROR, "Parse error"))
             return
+        _restore_ids(decoded, line)
         if isinstance(decoded, list):
-            self._batch(decoded, line)
+            self._batch(decoded)
             return
-        _restore_id(decoded, lambda: json.loads(line))
         response = self._one(decoded)
         if isinstance(response, asyncio.Future):
             self._start(self._answer_later(response))
@@ -87,13 +88,11 @@ class Dispatcher:
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    def _batch(self, members: list[Any], line: bytes) -> None:
+    def _batch(self, members: list[Any]) -> None:
         if not members or len(members) > MAX_BATCH:
             data = {"fix": f"Send 1 to {MAX_BATCH} members in a batch."} if members else None
             self._answer(_error(None, ErrorCode.INVALID_REQUEST, "Invalid Request", data))
             return
-        for index, member in enumerate(members):
-            _restore_id(member, functools.partial(_member_of, line, index))
         responses = [self._one(member) for member in members]
         ready = [each for each in responses if isinstance(each, dict)]
         if any(isinstance(each, asyncio.Future) for each in responses):
@@ -109,9 +108,12 @@ class Dispatcher:
         if problem is not None:
             return problem
         if message["method"] in self._async:
-            if len(self._tasks) >= MAX_IN_FLIGHT:
+            if len(self._running) >= MAX_IN_FLIGHT:
                 return _too_many(message)
-            return asyncio.ensure_future(self._dispatch_async(message))
+            running = asyncio.ensure_future(self._dispatch_async(message))
+            self._running.add(running)
+            running.add_done_callback(self._running.discard)
+            return running
         response = jsonrpcserver.dispatch_to_serializable(
             message, self._plain, deserializer=_as_is, validator=_as_is
         )
@@ -165,6 +167,7 @@ def _plain(handler: Handler) -> Callable[..., Any]:
         except (Exception, asyncio.CancelledError) as error:
             return _failed(error)
 
+    call.__signature__ = _signature(handler)  # type: ignore[attr-defined]  # inspect reads it
     return call
 
 
@@ -178,6 +181,7 @@ def _async(handler: Handler) -> Callable[..., Any]:
         except (Exception, asyncio.CancelledError) as error:
             return _failed(error)
 
+    call.__signature__ = _signature(handler)  # type: ignore[attr-defined]  # inspect reads it
     return call
 
 
@@ -258,16 +262,31 @@ def _encode(message: _Message) -> bytes:
     return orjson.dumps(message)
 
 
-def _restore_id(message: Any, exact: Callable[[], Any]) -> None:
-    """Undo orjson's rounding of an id over 64 bits, which its sender would never match."""
-    if not isinstance(message, dict) or not isinstance(message.get("id"), float):
+def _restore_ids(decoded: Any, line: bytes) -> None:
+    """Undo orjson's rounding of ids over 64 bits, which their senders would never match."""
+    members = decoded if isinstance(decoded, list) else [decoded]
+    rounded = [index for index, each in enumerate(members) if _has_rounded_id(each)]
+    if not rounded:
         return
-    if abs(message["id"]) >= 2.0**63:
-        message["id"] = exact()["id"]
+    try:
+        exact = json.loads(line)
+    except (ValueError, RecursionError):  # deeper than `json` goes; answered by the rounded id
+        return
+    for index in rounded:
+        members[index]["id"] = (exact if isinstance(exact, list) else [exact])[index]["id"]
 
 
-def _member_of(line: bytes, index: int) -> Any:
-    return json.loads(line)[index]
+def _has_rounded_id(message: Any) -> bool:
+    request_id = message.get("id") if isinstance(message, dict) else None
+    return isinstance(request_id, float) and abs(request_id) >= 2.0**63
+
+
+def _signature(handler: Handler) -> inspect.Signature:
+    """The handler's; jsonrpcserver answers one that cannot be read without the request's id."""
+    try:
+        return inspect.signature(handler)
+    except ValueError:
+        return inspect.signature(lambda *args, **params: None)
 
 
 def _as_is(value: Any) -> Any:

@@ -23,8 +23,8 @@ _log = logging.getLogger("sidecar.rpc")
 _CHUNK_BYTES = 65_536
 _CHUNKS_WAITING = 16
 """Chunks handed to the loop and not taken yet: about 1 MiB."""
-PARENT_POLL_S = 3.0
-"""How often a parent is looked for by its pid, as language servers do."""
+PARENT_POLL_S = 1.0
+"""How often a parent is looked for by its pid: it is to be missed, and the drain done, in 3 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,18 @@ def claim() -> Wire:
     A stray `print`, and whatever a child process writes, lands on stderr and never in a frame.
 
     Raises:
-        OSError: fd 0 or fd 1 is closed.
+        OSError: fd 0 or fd 1 was closed when the process began.
     """
-    read_fd, write_fd = os.dup(0), os.dup(1)
+    # By now a number that was closed may lead to whatever was opened since; these still know.
+    if sys.stdin is None or sys.stdout is None:
+        raise OSError("stdin or stdout is closed")
     null_fd = os.open(os.devnull, os.O_RDWR)
-    try:
-        os.fstat(2)
-    except OSError:
-        os.dup2(null_fd, 2)
+    if sys.stderr is None:
+        os.dup2(null_fd, 2)  # before a copy of the wire takes this number
+    read_fd, write_fd = os.dup(0), os.dup(1)
     os.dup2(null_fd, 0)
-    os.close(null_fd)
+    if null_fd > 2:
+        os.close(null_fd)
     os.dup2(2, 1)
     if sys.platform == "win32":
         _rebind_windows_handles()
