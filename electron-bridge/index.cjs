@@ -1,0 +1,16 @@
+'use strict';
+
+/**
+ * The public API of the bridge; `index.d.ts` describes it. Nothing here requires Electron: the app
+ * hands its objects in.
+ */
+
+const { RpcError, SidecarError } = require('./lib/errors.cjs');
+const { Sidecar } = require('./lib/sidecar.cjs');
+
+/** @param {import('./index').SidecarOptions} options */
+function createSidecar(options) {
+  return new Sidecar(options);
+}
+
+module.exports = { createSidecar, SidecarError, RpcError };

@@ -1,0 +1,170 @@
+'use strict';
+
+/**
+ * Owns what becomes of the sidecar's stderr: each line is one call of the app's logger and one
+ * `log` event, and the last lines are kept for errors. The bridge's own words go the same way.
+ * Knows no process and no protocol.
+ */
+
+/**
+ * @typedef {import('../index').Logger} Logger
+ * @typedef {import('../index').LogEntry} LogEntry
+ */
+
+/** Lines kept for errors, and how much of each: 100 KB at most. */
+const TAIL_LINES = 50;
+const TAIL_CHARACTERS = 2000;
+
+/** The name under which the bridge itself speaks in `log` events. */
+const BRIDGE = 'clara-voice-bridge';
+/** The name of lines that are not the sidecar's logging: a crash report, a library's print. */
+const STDERR = 'stderr';
+
+/**
+ * The sidecar's levels (Python's) to methods of the logger, which knows no critical.
+ * @type {Readonly<Record<LogEntry['level'], keyof Logger>>}
+ */
+const LOGGER_METHODS = Object.freeze({
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  error: 'error',
+  critical: 'error',
+});
+
+// Line ends of any kind, terminal escapes, and what turns the reading direction: a name that holds
+// one could otherwise forge a log line or drive the terminal. The same as in sidecar/logs.py, which
+// escapes its own messages; this is for the lines that did not come through it.
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+class LogLines {
+  #logger;
+  #onEntry;
+  /** @type {string[]} */
+  #tail = [];
+
+  /**
+   * @param {Logger} logger
+   * @param {(entry: LogEntry) => void} onEntry must not throw
+   */
+  constructor(logger, onEntry) {
+    this.#logger = logger;
+    this.#onEntry = onEntry;
+  }
+
+  /**
+   * Takes one line of the sidecar's stderr: `{"time", "level", "logger", "message"}`, or anything
+   * else that some library wrote there, which counts as info.
+   *
+   * @param {string} line
+   */
+  handleLine(line) {
+    const entry = parsed(line);
+    this.#tail.push(entry.message.slice(0, TAIL_CHARACTERS));
+    if (this.#tail.length > TAIL_LINES) this.#tail.shift();
+    this.#pass(entry);
+  }
+
+  /**
+   * Says something in the bridge's own name.
+   * @param {LogEntry['level']} level
+   * @param {string} message
+   */
+  report(level, message) {
+    this.#pass({ time: now(), level, logger: BRIDGE, message: escaped(message) });
+  }
+
+  /** The last lines of stderr since the last forget(), oldest first, at most 50. */
+  tail() {
+    return [...this.#tail];
+  }
+
+  /** Empties the tail: what comes next is another process's. */
+  forget() {
+    this.#tail = [];
+  }
+
+  /**
+   * Says something to the logger alone: what concerns a listener of `log` must not come back to it.
+   * @param {LogEntry['level']} level
+   * @param {string} message
+   */
+  tellLogger(level, message) {
+    try {
+      this.#logger[LOGGER_METHODS[level]](message);
+    } catch (error) {
+      // A logger that throws must not stop the lines behind this one.
+    }
+  }
+
+  /** @param {LogEntry} entry */
+  #pass = (entry) => {
+    this.tellLogger(entry.level, entry.message);
+    this.#onEntry(entry);
+  };
+}
+
+/**
+ * @param {string} line
+ * @returns {LogEntry}
+ */
+function parsed(line) {
+  let record;
+  try {
+    record = Object(JSON.parse(line));
+  } catch (error) {
+    record = {};
+  }
+  const { level } = record;
+  if (typeof record.message !== 'string' || !isLevel(level)) {
+    return { time: now(), level: 'info', logger: STDERR, message: escaped(line) };
+  }
+  return {
+    time: typeof record.time === 'string' ? record.time : now(),
+    level,
+    logger: typeof record.logger === 'string' ? record.logger : STDERR,
+    message: escaped(record.message),
+  };
+}
+
+/**
+ * @param {unknown} level
+ * @returns {level is LogEntry['level']}
+ */
+function isLevel(level) {
+  return Object.keys(LOGGER_METHODS).includes(/** @type {string} */ (level));
+}
+
+/** @param {string} text */
+function escaped(text) {
+  return text.replace(CONTROL, (each) => {
+    const hex = each.charCodeAt(0).toString(16);
+    return hex.length <= 2 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`;
+  });
+}
+
+function now() {
+  return new Date().toISOString();
+}
+
+/**
+ * Keeps an app alive whose own stdout or stderr has lost its reader (a closed terminal, a launcher
+ * that ended): every console line would otherwise be an uncaught EPIPE
+ * (https://github.com/amd/gaia/issues/3498, https://github.com/rotki/rotki/pull/11592).
+ *
+ * Other errors are thrown as they would be without this listener.
+ *
+ * @param {readonly NodeJS.WritableStream[]} streams
+ */
+function swallowBrokenPipes(streams) {
+  for (const stream of streams) {
+    if (!stream.listeners('error').includes(ignoreBrokenPipe)) stream.on('error', ignoreBrokenPipe);
+  }
+}
+
+/** @param {NodeJS.ErrnoException} error */
+function ignoreBrokenPipe(error) {
+  if (error.code !== 'EPIPE') throw error;
+}
+
+module.exports = { LogLines, TAIL_LINES, swallowBrokenPipes };

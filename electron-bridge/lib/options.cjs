@@ -1,0 +1,210 @@
+'use strict';
+
+/**
+ * Owns the check of what createSidecar() is given. Every refusal is a TypeError that names the
+ * option; none shows a string's value, since it may be a secret.
+ */
+
+const { VERSION } = require('./protocol.cjs');
+
+/** Milliseconds from the spawn to the answer to `initialize`: a first run under an antivirus
+ * program or Gatekeeper takes 10 to 60 times as long as later ones. */
+const START_TIMEOUT_MS = 30 * 1000;
+/** Milliseconds for any other answer. */
+const REQUEST_TIMEOUT_MS = 30 * 1000;
+/** The longest delay setTimeout knows (a longer one fires at once). */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** In the design, and in a later version. */
+const LATER = Object.freeze([
+  'getToken',
+  'restart',
+  'proxy',
+  'allowedOrigins',
+  'requireSingleInstanceLock',
+]);
+
+const isString = (/** @type {unknown} */ value) => typeof value === 'string';
+const isText = (/** @type {unknown} */ value) => typeof value === 'string' && value !== '';
+const isObject = (/** @type {unknown} */ value) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isStrings = (/** @type {unknown} */ value) => Array.isArray(value) && value.every(isString);
+const isEnvironment = (/** @type {unknown} */ value) =>
+  isObject(value) &&
+  Object.values(Object(value)).every((each) => each === undefined || isString(each));
+const isTimeoutMs = (/** @type {unknown} */ value) =>
+  Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_TIMEOUT_MS;
+const isServerUrl = (/** @type {unknown} */ value) =>
+  typeof value === 'string' && /^(wss?|https?):\/\/[^/]/.test(value);
+const isLogger = (/** @type {unknown} */ value) => hasMethods(value, LOGGER_METHODS);
+const isElectron = (/** @type {unknown} */ value) =>
+  isObject(value) &&
+  hasMethods(Object(value).app, APP_METHODS) &&
+  typeof Object(value).app.isPackaged === 'boolean';
+
+const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'];
+const APP_METHODS = ['getPath', 'on', 'removeListener', 'quit'];
+
+/**
+ * @typedef {{is: (value: unknown) => boolean, words: string}} Rule
+ * @type {Readonly<Record<string, Rule>>}
+ */
+const OPTIONS = Object.freeze({
+  command: { is: isText, words: 'a program: a path, or a name on PATH' },
+  args: { is: isStrings, words: 'an array of strings' },
+  cwd: { is: isText, words: 'the path of a folder' },
+  env: { is: isEnvironment, words: 'an object of strings, as process.env' },
+  connect: {
+    is: isObject,
+    words: 'an object { url, room, token } or { url, room, apiKey, apiSecret }',
+  },
+  electron: {
+    is: isElectron,
+    words: "an object with Electron's app, { app }",
+  },
+  logger: { is: isLogger, words: 'an object with the methods debug, info, warn and error' },
+  startTimeoutMs: { is: isTimeoutMs, words: `a whole number from 1 to ${MAX_TIMEOUT_MS}` },
+  requestTimeoutMs: { is: isTimeoutMs, words: `a whole number from 1 to ${MAX_TIMEOUT_MS}` },
+});
+
+/** @type {Readonly<Record<string, Rule>>} */
+const CONNECT = Object.freeze({
+  url: { is: isServerUrl, words: "the LiveKit server's address, as wss://example.livekit.cloud" },
+  room: { is: isText, words: 'the name of a room' },
+  token: { is: isText, words: 'an access token' },
+  apiKey: { is: isText, words: 'an API key' },
+  apiSecret: { is: isText, words: 'an API secret' },
+  identity: { is: isText, words: 'the identity under which the agent joins' },
+  name: { is: isString, words: 'a string' },
+});
+
+/**
+ * @param {unknown} given
+ * @returns {import('../index').SidecarOptions & {startTimeoutMs: number, requestTimeoutMs: number,
+ *   logger: import('../index').Logger}} a copy, complete with the defaults
+ * @throws {TypeError}
+ */
+function checkedOptions(given) {
+  if (!isObject(given)) throw refusal('the options', 'an object', given);
+  const options = Object(given);
+  for (const name of LATER) {
+    if (options[name] === undefined) continue;
+    throw new TypeError(
+      `createSidecar: \`${name}\` is not in version ${VERSION} of the bridge. Leave it out.`,
+    );
+  }
+  check('', options, OPTIONS, ['connect']);
+  check('connect.', options.connect, CONNECT, ['url', 'room']);
+  if (options.args !== undefined && options.command === undefined) {
+    throw new TypeError(
+      'createSidecar: `args` are the arguments of `command`, which is missing. Give both or neither.',
+    );
+  }
+  const { token, apiKey, apiSecret } = options.connect;
+  if ((apiKey === undefined) !== (apiSecret === undefined) || (!token && !apiKey)) {
+    throw new TypeError(
+      'createSidecar: `connect` needs a `token`, or an `apiKey` together with its `apiSecret`.',
+    );
+  }
+  return {
+    ...options,
+    connect: { ...options.connect },
+    logger: options.logger || console,
+    startTimeoutMs: options.startTimeoutMs || START_TIMEOUT_MS,
+    requestTimeoutMs: options.requestTimeoutMs || REQUEST_TIMEOUT_MS,
+  };
+}
+
+/**
+ * Checks what request() is given besides what options.timeoutMs and signal mean to the client.
+ *
+ * @param {unknown} method
+ * @param {unknown} params
+ * @param {{timeoutMs?: unknown, signal?: unknown}} options
+ * @throws {TypeError}
+ */
+function checkRequest(method, params, { timeoutMs, signal }) {
+  const check = (
+    /** @type {string} */ what,
+    /** @type {boolean} */ isGood,
+    /** @type {string} */
+    words,
+    /** @type {unknown} */ value,
+  ) => {
+    if (!isGood) throw new TypeError(`request: ${what} must be ${words}, got ${described(value)}.`);
+  };
+  check('the method', isText(method), 'a name', method);
+  check('the params', params === undefined || isObject(params), 'an object', params);
+  check(
+    '`timeoutMs`',
+    timeoutMs === undefined || isTimeoutMs(timeoutMs),
+    OPTIONS.requestTimeoutMs.words,
+    timeoutMs,
+  );
+  check(
+    '`signal`',
+    signal === undefined || hasMethods(signal, ['addEventListener', 'removeEventListener']),
+    'an AbortSignal',
+    signal,
+  );
+}
+
+/**
+ * @param {string} prefix
+ * @param {Record<string, unknown>} values
+ * @param {Readonly<Record<string, Rule>>} rules
+ * @param {readonly string[]} required
+ */
+function check(prefix, values, rules, required) {
+  for (const name of Object.keys(values)) {
+    if (Object.prototype.hasOwnProperty.call(rules, name)) continue;
+    throw new TypeError(
+      `createSidecar: there is no option \`${prefix}${name}\`. The options are ` +
+        `${Object.keys(rules)
+          .map((each) => prefix + each)
+          .join(', ')}.`,
+    );
+  }
+  for (const [name, { is, words }] of Object.entries(rules)) {
+    const value = values[name];
+    const isMissing = value === undefined && required.includes(name);
+    if (isMissing || (value !== undefined && !is(value))) {
+      throw refusal(`\`${prefix}${name}\``, words, value);
+    }
+  }
+}
+
+/**
+ * @param {string} what
+ * @param {string} words
+ * @param {unknown} value
+ */
+function refusal(what, words, value) {
+  return new TypeError(`createSidecar: ${what} must be ${words}, got ${described(value)}.`);
+}
+
+/**
+ * What a value is, never what a string says.
+ * @param {unknown} value
+ */
+function described(value) {
+  if (value === '') return 'an empty string';
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/**
+ * @param {unknown} value
+ * @param {readonly string[]} names
+ */
+function hasMethods(value, names) {
+  return (
+    value !== null &&
+    value !== undefined &&
+    names.every((name) => typeof Object(value)[name] === 'function')
+  );
+}
+
+module.exports = { checkRequest, checkedOptions };

@@ -1,0 +1,169 @@
+'use strict';
+
+/**
+ * Owns one run of the sidecar: a process, the conversation with it, the handshake that makes it
+ * ready, and the reason of its end. Knows neither the app nor any run before or after it.
+ */
+
+const { RpcError, SidecarError } = require('./errors.cjs');
+const { initializeParams, lastWords, mismatch, startFailure } = require('./handshake.cjs');
+const { ERRORS, METHODS } = require('./protocol.cjs');
+const { RpcClient } = require('./rpc-client.cjs');
+const { SidecarProcess } = require('./sidecar-process.cjs');
+const { spawnFailure } = require('./spawn-failure.cjs');
+
+/** Milliseconds; the sidecar answers `connect` within 15 s (protocol, `connect`). */
+const CONNECT_TIMEOUT_MS = 20 * 1000;
+/** Milliseconds; the ladder ends a sidecar that does not answer `shutdown` long before. */
+const SHUTDOWN_TIMEOUT_MS = 20 * 1000;
+
+/**
+ * @typedef {object} RunEnd
+ * @property {SidecarError} error why it ended; STOPPED when it was asked to
+ * @property {{code: number | null, signal: string | null} | null} exit null when there never was a
+ *   process
+ *
+ * @typedef {object} RunHandlers none may throw; none is called within the constructor
+ * @property {() => void} onReady the sidecar answered; requests are being sent from now on
+ * @property {(method: string, params: any) => void} onNotification
+ * @property {(end: RunEnd) => void} onEnded exactly once, after all that the sidecar still said
+ */
+
+class Run {
+  #process;
+  #rpc;
+  #logs;
+  #handlers;
+  #launch;
+  #connect;
+  /** @type {SidecarError | undefined} why the run is being ended; undefined while it goes on */
+  #reason;
+
+  /**
+   * Starts the sidecar.
+   *
+   * @param {object} options
+   * @param {import('./launch.cjs').Launch} options.launch
+   * @param {number} options.startTimeoutMs
+   * @param {object} options.connect params of `connect`, sent as soon as the sidecar is ready
+   * @param {import('./log-lines.cjs').LogLines} options.logs
+   * @param {RunHandlers} handlers
+   */
+  constructor({ launch, startTimeoutMs, connect, logs }, handlers) {
+    this.#launch = launch;
+    this.#connect = connect;
+    this.#logs = logs;
+    this.#handlers = handlers;
+    this.#process = new SidecarProcess(launch, {
+      onLine: (line) => this.#rpc.handleLine(line),
+      onLogLine: (line) => logs.handleLine(line),
+      onProblem: (problem) => logs.report('warning', problem),
+      onEnded: (report) => this.#onEnded(report),
+    });
+    this.#rpc = new RpcClient({
+      write: (frame, done) => this.#process.write(frame, done),
+      onNotification: handlers.onNotification,
+      onOddLine: (problem) => logs.report('warning', problem),
+    });
+    this.#initialize(startTimeoutMs);
+  }
+
+  /**
+   * @param {string} method
+   * @param {object | undefined} params
+   * @param {import('./rpc-client.cjs').RequestOptions} options
+   * @returns {Promise<any>} as RpcClient.request(); held until the sidecar is ready
+   */
+  request(method, params, options) {
+    return this.#rpc.request(method, params, options);
+  }
+
+  /** Ends the run in order: `shutdown`, then the process's own ladder. */
+  stop() {
+    if (this.#reason !== undefined) return;
+    this.#reason = new SidecarError('STOPPED', 'The sidecar was stopped by stop().');
+    const options = { timeoutMs: SHUTDOWN_TIMEOUT_MS, ahead: true };
+    this.#rpc.request(METHODS.shutdown, undefined, options).catch(() => {
+      // An end without an answer is an end as well.
+    });
+    this.#process.end();
+  }
+
+  /** Ends the run now. */
+  kill() {
+    this.#process.kill();
+  }
+
+  /** @param {number} timeoutMs */
+  #initialize = async (timeoutMs) => {
+    let result;
+    try {
+      const options = { timeoutMs, ahead: true };
+      result = await this.#rpc.request(METHODS.initialize, initializeParams(), options);
+    } catch (error) {
+      this.#giveUp(startFailure(error, timeoutMs, this.#logs.tail()));
+      return;
+    }
+    this.#begin(mismatch(result, this.#launch.packaged));
+  };
+
+  /** @param {SidecarError | null} problem */
+  #begin = (problem) => {
+    if (problem !== null) return this.#giveUp(problem);
+    if (this.#reason !== undefined) return;
+    this.#handlers.onReady();
+    // In front of what the app has asked for meanwhile, which may depend on it.
+    const options = { timeoutMs: CONNECT_TIMEOUT_MS, ahead: true };
+    const connecting = this.#rpc.request(METHODS.connect, this.#connect, options);
+    connecting.catch((error) => this.#onConnectRefused(error));
+    this.#rpc.release();
+  };
+
+  /**
+   * Nothing is lost by a kill here: before the handshake the sidecar has joined no room.
+   * @param {SidecarError | null} reason
+   */
+  #giveUp = (reason) => {
+    if (reason === null || this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#process.kill();
+  };
+
+  /**
+   * A join that failed is announced by `agent-state-changed` and by the sidecar's own log line, and
+   * one that a stop cut short is nobody's fault. Wrong parameters are not: nothing changed.
+   *
+   * @param {Error} error
+   */
+  #onConnectRefused = (error) => {
+    if (!(error instanceof RpcError) || this.#reason !== undefined) return;
+    if (error.code === ERRORS.CONNECT_FAILED) return;
+    const fix = (error.data && error.data.fix) || 'Correct the option `connect`.';
+    this.#logs.report('error', `The sidecar refused to connect: ${error.message} ${fix}`);
+  };
+
+  /** @param {import('./sidecar-process.cjs').EndReport} report */
+  #onEnded = ({ code, signal, spawnError, abandoned }) => {
+    if (abandoned) {
+      const pid = this.#process.pid;
+      this.#logs.report('error', `The sidecar (pid ${pid}) could not be killed and is abandoned.`);
+    }
+    const stderrTail = this.#logs.tail();
+    const reason = this.#reason;
+    const makeError = () => {
+      if (spawnError !== null) return spawnFailure(spawnError, this.#launch);
+      const facts = { exitCode: code, signal, stderrTail };
+      if (reason)
+        return new SidecarError(reason.code, reason.message, { ...facts, cause: reason.cause });
+      const how = signal === null ? `with status ${code}` : `by signal ${signal}`;
+      return new SidecarError('EXITED', `The sidecar ended ${how}.${lastWords(stderrTail)}`, facts);
+    };
+    this.#rpc.rejectAll(makeError);
+    this.#handlers.onEnded({
+      error: makeError(),
+      exit: spawnError === null ? { code, signal } : null,
+    });
+  };
+}
+
+module.exports = { Run };

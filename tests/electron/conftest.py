@@ -1,0 +1,84 @@
+"""What tests of the bridge share: Node, and a real Electron on a display of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sidecar.dev.toolchain import ToolMissing, find
+from tests import parts
+
+DISPLAY_TIMEOUT_S = 20.0
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """Node 20 or newer, from PATH or from PyPI."""
+    try:
+        program = find("node")
+    except ToolMissing as error:
+        parts.require("node", str(error))
+        raise
+    parts.require("node", None)
+    return program
+
+
+@pytest.fixture(scope="session")
+def electron() -> Path:
+    """The Electron to test with: $ELECTRON, else 9.4.1 from PyPI."""
+    try:
+        program = find("electron")
+    except ToolMissing as error:
+        parts.require("electron", str(error))
+        raise
+    return program
+
+
+@pytest.fixture(scope="session")
+def display(electron: Path) -> Iterator[str]:
+    """A display for Electron's windows; an X server of our own on Linux."""
+    if sys.platform != "linux":  # not run
+        parts.require("electron", "the tests find the sidecar's processes in Linux's /proc")
+    xvfb = shutil.which("Xvfb")
+    if xvfb is None:
+        parts.require("electron", "no Xvfb; apt-get install xvfb")
+        raise AssertionError
+    missing = _missing_libraries(electron)
+    if missing:
+        parts.require(
+            "electron",
+            f"no {', '.join(missing)}; apt-get install libgtk-3-0 libnss3 libasound2 libgbm1",
+        )
+    parts.require("electron", None)
+    # Not xvfb-run: it hides Electron's pid.
+    read_end, write_end = os.pipe()
+    server = subprocess.Popen(
+        [xvfb, "-displayfd", str(write_end), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
+        pass_fds=[write_end],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write_end)
+    try:
+        with os.fdopen(read_end) as answers:
+            number = answers.readline().strip()  # the pipe's end when Xvfb fails
+        assert number, "Xvfb did not start"
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait(DISPLAY_TIMEOUT_S)
+
+
+def _missing_libraries(program: Path) -> list[str]:
+    """Name the shared libraries that the system lacks for `program`."""
+    ldd = shutil.which("ldd")
+    if ldd is None:
+        return []
+    listed = subprocess.run([ldd, program], capture_output=True, text=True, check=False).stdout
+    return [line.split()[0] for line in listed.splitlines() if "not found" in line]

@@ -1,0 +1,224 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const { SidecarError } = require('../../electron-bridge/lib/errors.cjs');
+const { childEnvironment, resolveLaunch } = require('../../electron-bridge/lib/launch.cjs');
+
+const OURS = ['--wait', '--log-format', 'json'];
+const SCRIPT = '#!/bin/sh\n';
+
+/** An empty folder that goes with the test; `put` makes a file in it, folders and all. */
+function folder(t) {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'launch-'));
+  t.after(() => fs.rmSync(root, { recursive: true }));
+  const put = (name, content = SCRIPT) => {
+    const file = path.join(root, name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, content);
+    return file;
+  };
+  return { root, put };
+}
+
+function around(root, over = {}) {
+  return {
+    env: { PATH: '/bin' },
+    resourcesPath: path.join(root, 'resources'),
+    repository: path.join(root, 'repository'),
+    platform: 'linux',
+    arch: 'x64',
+    ...over,
+  };
+}
+
+function packagedApp(root) {
+  return { isPackaged: true, getPath: (name) => path.join(root, name) };
+}
+
+function code(expected, ...words) {
+  return (error) => {
+    assert.ok(error instanceof SidecarError);
+    assert.equal(error.code, expected);
+    for (const word of words) assert.ok(error.message.includes(word), `${word}: ${error.message}`);
+    return true;
+  };
+}
+
+test('a packaged app starts what it ships, in userData, which is made if need be', (t) => {
+  const { root, put } = folder(t);
+  const program = put('resources/sidecar/sidecar');
+  const launch = resolveLaunch({ electron: { app: packagedApp(root) } }, around(root));
+  assert.deepEqual(launch, {
+    command: program,
+    args: OURS,
+    cwd: path.join(root, 'userData'),
+    env: { PATH: '/bin' },
+    packaged: true,
+  });
+  assert.ok(fs.statSync(launch.cwd).isDirectory());
+});
+
+test('a packaged app ignores what is for development', (t) => {
+  const { root, put } = folder(t);
+  const program = put('resources/sidecar/sidecar');
+  put('repository/pyproject.toml');
+  put('repository/.venv/bin/python');
+  const options = {
+    electron: { app: packagedApp(root) },
+    command: 'python3',
+    args: ['x'],
+    cwd: '/',
+  };
+  const launch = resolveLaunch(options, around(root, { env: { SIDECAR_PYTHON: 'python3' } }));
+  assert.equal(launch.command, program);
+  assert.deepEqual(launch.args, OURS);
+  assert.equal(launch.cwd, path.join(root, 'userData'));
+});
+
+test("a packaged app never falls back to a developer's sidecar", (t) => {
+  const { root, put } = folder(t);
+  put('repository/pyproject.toml');
+  put('repository/.venv/bin/python');
+  const options = { electron: { app: packagedApp(root) }, command: 'python3' };
+  const place = around(root, { env: { SIDECAR_PYTHON: 'python3' } });
+  const missing = path.join(root, 'resources', 'sidecar');
+  assert.throws(() => resolveLaunch(options, place), code('SIDECAR_MISSING', missing));
+  put('resources/sidecar/_internal/base_library.zip');
+  assert.throws(
+    () => resolveLaunch(options, place),
+    code('REMOVED', path.join(missing, 'sidecar'), 'antivirus'),
+  );
+});
+
+test("on Windows the program is sidecar.exe, and the venv's python in Scripts", (t) => {
+  const { root, put } = folder(t);
+  const program = put('resources/sidecar/sidecar.exe');
+  const windows = around(root, { platform: 'win32' });
+  assert.equal(resolveLaunch({ electron: { app: packagedApp(root) } }, windows).command, program);
+  put('repository/pyproject.toml');
+  const python = put('repository/.venv/Scripts/python.exe');
+  assert.equal(resolveLaunch({}, windows).command, python);
+});
+
+test('in development `command` comes before $SIDECAR_PYTHON, and that before the .venv', (t) => {
+  const { root, put } = folder(t);
+  put('repository/pyproject.toml');
+  const repository = path.join(root, 'repository');
+  const python = put('repository/.venv/bin/python');
+  const given = put('given');
+  const all = around(root, { env: { SIDECAR_PYTHON: 'python3.12' } });
+  const electron = { app: { ...packagedApp(root), isPackaged: false } };
+
+  const byCommand = resolveLaunch({ electron, command: given, args: ['a'] }, all);
+  assert.deepEqual([byCommand.command, byCommand.args], [given, ['a', ...OURS]]);
+  const byVariable = resolveLaunch({ electron }, all);
+  assert.deepEqual(
+    [byVariable.command, byVariable.args, byVariable.cwd],
+    ['python3.12', ['-m', 'sidecar', ...OURS], repository],
+  );
+  const byVenv = resolveLaunch({}, around(root));
+  assert.deepEqual(
+    [byVenv.command, byVenv.args, byVenv.cwd, byVenv.packaged],
+    [python, ['-m', 'sidecar', ...OURS], repository, false],
+  );
+});
+
+test('in development with nothing to start the error names the three cures', (t) => {
+  const { root } = folder(t);
+  assert.throws(
+    () => resolveLaunch({}, around(root)),
+    code('SIDECAR_MISSING', 'uv sync', 'SIDECAR_PYTHON', '`command`'),
+  );
+});
+
+test('a command that does not exist is named as what is missing, not the folder', (t) => {
+  const { root } = folder(t);
+  const command = path.join(root, 'nothing');
+  assert.throws(() => resolveLaunch({ command }, around(root)), code('SIDECAR_MISSING', command));
+});
+
+test('a folder that does not exist, or is a file, is named, not the command', (t) => {
+  const { root, put } = folder(t);
+  const command = put('program');
+  for (const cwd of [path.join(root, 'nothing'), command]) {
+    assert.throws(() => resolveLaunch({ command, cwd }, around(root)), code('BAD_CWD', cwd));
+  }
+});
+
+test("a relative command is taken from the app's folder, also when the sidecar starts in another", (t) => {
+  const { root, put } = folder(t);
+  const command = put('program');
+  const launch = resolveLaunch(
+    { command: path.relative(process.cwd(), command), cwd: root },
+    around(root),
+  );
+  assert.equal(launch.command, command);
+});
+
+/** The first 20 bytes of an ELF file for a machine. */
+function elf(machine) {
+  const header = Buffer.alloc(64);
+  header.write('\u007fELF', 'latin1');
+  header.writeUInt16LE(machine, 18);
+  return header;
+}
+
+test('on Linux a program of another processor, and what is no program, are refused before a shell runs them', (t) => {
+  const { root, put } = folder(t);
+  const refused = [
+    put('arm', elf(183)),
+    put('exe', 'MZ\u0090'),
+    put('text', 'hello'),
+    put('none', ''),
+  ];
+  for (const command of refused) {
+    assert.throws(() => resolveLaunch({ command }, around(root)), code('WRONG_ARCH', command));
+  }
+  const arm = { arch: 'arm64' };
+  assert.equal(resolveLaunch({ command: refused[0] }, around(root, arm)).command, refused[0]);
+  for (const command of [put('x64', elf(62)), put('ia32', elf(3)), put('script', SCRIPT)]) {
+    assert.equal(resolveLaunch({ command }, around(root)).command, command);
+  }
+  assert.equal(
+    resolveLaunch({ command: refused[1] }, around(root, { platform: 'win32' })).packaged,
+    false,
+  );
+});
+
+test('this Node passes for a program of this machine', () => {
+  assert.equal(resolveLaunch({ command: process.execPath }).command, process.execPath);
+});
+
+const SECRETS = {
+  LIVEKIT_URL: 'x',
+  LIVEKIT_API_SECRET: 'x',
+  _PYI_ARCHIVE_FILE: 'x',
+  PYINSTALLER_RESET_ENVIRONMENT: '1',
+  ELECTRON_RUN_AS_NODE: '1',
+  NODE_OPTIONS: '--inspect',
+};
+
+test('the environment is a complete copy without what the sidecar must not see', () => {
+  const kept = { PATH: '/bin', HTTPS_PROXY: 'http://proxy', MY_LIVEKIT_URL: 'x', livekit_url: 'x' };
+  const source = { ...kept, ...SECRETS };
+  assert.deepEqual(childEnvironment(source, 'linux'), kept);
+  assert.equal(source.LIVEKIT_URL, 'x');
+});
+
+test('on Windows names are compared without case, and kept as they were', () => {
+  const source = { Path: 'C:\\', LiveKit_Url: 'x', node_options: 'x' };
+  assert.deepEqual(childEnvironment(source, 'win32'), { Path: 'C:\\' });
+});
+
+test("a given `env` takes the place of the app's, and is stripped as that is", (t) => {
+  const { root, put } = folder(t);
+  const env = { ONLY: 'this', ...SECRETS };
+  assert.deepEqual(resolveLaunch({ command: put('program'), env }, around(root)).env, {
+    ONLY: 'this',
+  });
+});

@@ -1,0 +1,35 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const childProcess = require('node:child_process');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const { liveness } = require('./fixtures/liveness.cjs');
+
+const BOUND = Object.freeze({ timeout: 20_000 });
+const PROGRAM = path.join(__dirname, 'fixtures', 'short-app.cjs');
+
+function app(scene, port) {
+  return childProcess.spawn(process.execPath, [PROGRAM, scene, String(port)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+for (const scene of ['never-started', 'stopped', 'crashed', 'missing', 'aborted-and-late']) {
+  test(`after "${scene}" no timer, pipe or listener keeps the app alive`, BOUND, async (t) => {
+    const { port } = await liveness(t);
+    const running = app(scene, port);
+    running.stdout.resume();
+    assert.equal(await new Promise((resolve) => running.on('exit', resolve)), 0);
+  });
+}
+
+test('a sidecar is gone when its app is killed', BOUND, async (t) => {
+  const { port, arrived, gone } = await liveness(t);
+  const running = app('waits', port);
+  running.stdout.resume();
+  await arrived(1);
+  running.kill('SIGKILL');
+  await gone(1);
+});

@@ -1,0 +1,107 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const childProcess = require('node:child_process');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const { LogLines } = require('../../electron-bridge/lib/log-lines.cjs');
+const { RecordingLogger } = require('./fixtures/scripted.cjs');
+
+function recorded() {
+  const logger = new RecordingLogger();
+  const entries = [];
+  return { logger, entries, lines: new LogLines(logger, (entry) => entries.push(entry)) };
+}
+
+const TIME = '2026-01-31T12:00:00.000Z';
+const line = (level, message) => JSON.stringify({ time: TIME, level, logger: 'agent', message });
+
+const METHODS = {
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  error: 'error',
+  critical: 'error',
+};
+for (const [level, method] of Object.entries(METHODS)) {
+  test(`a line of level ${level} reaches the logger's ${method} as its message, without a prefix`, () => {
+    const { logger, entries, lines } = recorded();
+    lines.handleLine(line(level, '🎤 Participant joined: alice'));
+    assert.deepEqual(logger.lines, [[method, '🎤 Participant joined: alice']]);
+    assert.deepEqual(entries, [
+      {
+        time: TIME,
+        level,
+        logger: 'agent',
+        message: '🎤 Participant joined: alice',
+      },
+    ]);
+  });
+}
+
+const NOT_LOG_RECORDS = [
+  'Fatal Python error: Segmentation fault',
+  '{"level":"info"}',
+  '{"level":"loud","message":"x"}',
+  '{"level":"constructor","message":"x"}',
+  '"text"',
+  'null',
+  '3',
+];
+for (const text of NOT_LOG_RECORDS) {
+  test(`a line that is no log record is info as it is: ${text}`, () => {
+    const { logger, entries, lines } = recorded();
+    lines.handleLine(text);
+    assert.deepEqual(logger.lines, [['info', text]]);
+    assert.equal(entries[0].logger, 'stderr');
+  });
+}
+
+test('control characters are escaped, so that a name can neither forge a line nor drive a terminal', () => {
+  const { logger, lines } = recorded();
+  lines.handleLine(line('info', 'a\nb\r\u001b[2J\u0000\u0085\u2028c\u202ed'));
+  lines.handleLine('raw \u001b[31m');
+  assert.deepEqual(logger.lines, [
+    ['info', 'a\\x0ab\\x0d\\x1b[2J\\x00\\x85\\u2028c\\u202ed'],
+    ['info', 'raw \\x1b[31m'],
+  ]);
+});
+
+test('the tail keeps the last 50 lines, each cut, until it is told to forget', () => {
+  const { lines } = recorded();
+  for (let count = 1; count <= 60; count += 1) lines.handleLine(`line ${count}`);
+  assert.equal(lines.tail().length, 50);
+  assert.equal(lines.tail()[0], 'line 11');
+  lines.handleLine('x'.repeat(100_000));
+  assert.equal(lines.tail()[49].length, 2000);
+  lines.forget();
+  assert.deepEqual(lines.tail(), []);
+});
+
+test('a logger that throws does not stop the lines, nor the events', () => {
+  const entries = [];
+  const broken = () => {
+    throw new Error('disk full');
+  };
+  const logger = { debug: broken, info: broken, warn: broken, error: broken };
+  const lines = new LogLines(logger, (entry) => entries.push(entry.message));
+  lines.handleLine('one');
+  lines.handleLine('two');
+  assert.deepEqual(entries, ['one', 'two']);
+});
+
+test('an app whose stdout has lost its reader goes on', { timeout: 20_000 }, async () => {
+  const app = childProcess.spawn(
+    process.execPath,
+    [path.join(__dirname, 'fixtures', 'app-without-reader.cjs')],
+    { stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+  app.stdout.destroy();
+  app.stdin.end('go');
+  const errors = [];
+  app.stderr.on('data', (chunk) => errors.push(chunk));
+  const status = await new Promise((resolve) => app.on('close', resolve));
+  assert.equal(Buffer.concat(errors).toString(), '');
+  assert.equal(status, 42);
+});

@@ -1,0 +1,153 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { createSidecar } = require('../../electron-bridge/index.cjs');
+const { checkedOptions } = require('../../electron-bridge/lib/options.cjs');
+const { CONNECT } = require('./fixtures/scripted.cjs');
+
+const SECRET = 'do-not-show-this';
+
+/** [what is given, what the message must say] */
+const REFUSED = [
+  [undefined, 'the options must be an object, got undefined.'],
+  [
+    {},
+    '`connect` must be an object { url, room, token } or { url, room, apiKey, apiSecret }, got undefined.',
+  ],
+  [{ connect: 'ws://x' }, '`connect` must be an object'],
+  [
+    { connect: {} },
+    "`connect.url` must be the LiveKit server's address, as wss://example.livekit.cloud, got undefined.",
+  ],
+  [{ connect: { ...CONNECT, url: 'example.com' } }, '`connect.url` must be'],
+  [{ connect: { ...CONNECT, url: 'ws://' } }, '`connect.url` must be'],
+  [
+    { connect: { ...CONNECT, room: '' } },
+    '`connect.room` must be the name of a room, got an empty string.',
+  ],
+  [
+    { connect: { ...CONNECT, token: '' } },
+    '`connect.token` must be an access token, got an empty string.',
+  ],
+  [
+    { connect: { ...CONNECT, identity: 7 } },
+    '`connect.identity` must be the identity under which the agent joins, got 7.',
+  ],
+  [
+    { connect: { url: CONNECT.url, room: 'r' } },
+    '`connect` needs a `token`, or an `apiKey` together with its `apiSecret`.',
+  ],
+  [{ connect: { url: CONNECT.url, room: 'r', apiKey: 'k' } }, '`connect` needs'],
+  [{ connect: { ...CONNECT, apiSecret: SECRET } }, '`connect` needs'],
+  [
+    { connect: { ...CONNECT, tokn: 't' } },
+    'there is no option `connect.tokn`. The options are connect.url, ',
+  ],
+  [{ connect: CONNECT, comand: 'x' }, 'there is no option `comand`. The options are command, '],
+  [
+    { connect: CONNECT, command: '' },
+    '`command` must be a program: a path, or a name on PATH, got an empty string.',
+  ],
+  [
+    { connect: CONNECT, command: 'x', args: '-m' },
+    '`args` must be an array of strings, got a string.',
+  ],
+  [
+    { connect: CONNECT, command: 'x', args: [1] },
+    '`args` must be an array of strings, got an array.',
+  ],
+  [{ connect: CONNECT, args: ['-m'] }, '`args` are the arguments of `command`, which is missing.'],
+  [{ connect: CONNECT, cwd: 3 }, '`cwd` must be the path of a folder, got 3.'],
+  [
+    { connect: CONNECT, env: { A: 1 } },
+    '`env` must be an object of strings, as process.env, got an object.',
+  ],
+  [
+    { connect: CONNECT, logger: {} },
+    '`logger` must be an object with the methods debug, info, warn and error, got an object.',
+  ],
+  [{ connect: CONNECT, electron: {} }, "`electron` must be an object with Electron's app"],
+  [
+    { connect: CONNECT, startTimeoutMs: 0 },
+    '`startTimeoutMs` must be a whole number from 1 to 2147483647, got 0.',
+  ],
+  [
+    { connect: CONNECT, requestTimeoutMs: 2 ** 31 },
+    '`requestTimeoutMs` must be a whole number from 1 to 2147483647, got 2147483648.',
+  ],
+  [{ connect: CONNECT, requestTimeoutMs: Infinity }, 'got Infinity.'],
+];
+for (const [given, words] of REFUSED) {
+  test(`refused at once: ${words}`, () => {
+    assert.throws(
+      () => createSidecar(given),
+      (error) => {
+        assert.ok(error instanceof TypeError);
+        assert.ok(error.message.startsWith('createSidecar: '), error.message);
+        assert.ok(error.message.includes(words), error.message);
+        assert.ok(!error.message.includes(SECRET));
+        return true;
+      },
+    );
+  });
+}
+
+for (const name of [
+  'getToken',
+  'restart',
+  'proxy',
+  'allowedOrigins',
+  'requireSingleInstanceLock',
+]) {
+  test(`\`${name}\`, which a later version will have, is refused and not ignored`, () => {
+    assert.throws(
+      () => createSidecar({ connect: CONNECT, [name]: false }),
+      new TypeError(
+        `createSidecar: \`${name}\` is not in version 0.1.0 of the bridge. Leave it out.`,
+      ),
+    );
+  });
+}
+
+test('later changes of the object that was given change nothing', () => {
+  const given = { connect: { ...CONNECT } };
+  const checked = checkedOptions(given);
+  given.connect.room = 'another';
+  assert.equal(checked.connect.room, CONNECT.room);
+});
+
+test('the logger is console, and both timeouts 30 s, unless given', () => {
+  const { logger, startTimeoutMs, requestTimeoutMs } = checkedOptions({ connect: CONNECT });
+  assert.deepEqual([logger, startTimeoutMs, requestTimeoutMs], [console, 30_000, 30_000]);
+});
+
+const REQUESTS = [
+  [[''], 'request: the method must be a name, got an empty string.'],
+  [['ping', 'x'], 'request: the params must be an object, got a string.'],
+  [['ping', ['x']], 'request: the params must be an object, got an array.'],
+  [
+    ['ping', {}, { timeoutMs: 1.5 }],
+    'request: `timeoutMs` must be a whole number from 1 to 2147483647, got 1.5.',
+  ],
+  [['ping', {}, { signal: true }], 'request: `signal` must be an AbortSignal, got true.'],
+];
+for (const [args, message] of REQUESTS) {
+  test(`a request is refused: ${message}`, async () => {
+    const sidecar = createSidecar({ connect: CONNECT });
+    await assert.rejects(sidecar.request(...args), new TypeError(message));
+  });
+}
+
+test('an event that does not exist is refused, `error` among them', () => {
+  const sidecar = createSidecar({ connect: CONNECT });
+  for (const name of ['error', 'session-craeted']) {
+    assert.throws(() => sidecar.on(name, () => {}), {
+      name: 'TypeError',
+      message:
+        `There is no event "${name}". The events are session-created, session-updated, ` +
+        'session-closed, agent-state-changed, process-state, log, exit.',
+    });
+  }
+});

@@ -1,0 +1,34 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { TRANSITIONS, nextState } = require('../../electron-bridge/lib/process-state.cjs');
+
+const EVENTS = ['start', 'ready', 'stop', 'ended', 'failed'];
+const KNOWN = {
+  'idle start': 'starting',
+  'idle failed': 'failed',
+  'starting ready': 'ready',
+  'starting stop': 'stopping',
+  'starting failed': 'failed',
+  'ready stop': 'stopping',
+  'ready failed': 'failed',
+  'stopping ended': 'idle',
+  'failed start': 'starting',
+  'failed failed': 'failed',
+  'failed stop': 'idle',
+};
+
+for (const state of Object.keys(TRANSITIONS)) {
+  for (const event of EVENTS) {
+    const expected = KNOWN[`${state} ${event}`];
+    test(`${state}, ${event}: ${expected || 'refused'}`, () => {
+      if (expected) assert.equal(nextState(state, event), expected);
+      else
+        assert.throws(() => nextState(state, event), {
+          message: `"${event}" has no meaning in state "${state}"`,
+        });
+    });
+  }
+}

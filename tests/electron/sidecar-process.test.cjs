@@ -1,0 +1,246 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { SidecarProcess } = require('../../electron-bridge/lib/sidecar-process.cjs');
+const { liveness } = require('./fixtures/liveness.cjs');
+const { SCRIPTED_SIDECAR } = require('./fixtures/scripted.cjs');
+
+/** No test waits for one of these unless it gives it a shorter one. */
+const PATIENT = Object.freeze({
+  drainMs: 600_000,
+  terminateMs: 600_000,
+  killMs: 600_000,
+  pipesMs: 600_000,
+});
+const BOUND = Object.freeze({ timeout: 20_000 });
+
+/** A scripted child; killed at the end of the test. */
+function spawned(t, script, patience = PATIENT) {
+  const seen = { lines: [], logLines: [], problems: [], ends: [] };
+  let tell = () => {};
+  const until = (isTrue) =>
+    new Promise((resolve) => {
+      const before = tell;
+      tell = () => {
+        before();
+        if (isTrue()) resolve();
+      };
+      tell();
+    });
+  const keep = (list) => (item) => {
+    list.push(item);
+    tell();
+  };
+  const launch = {
+    command: process.execPath,
+    args: [SCRIPTED_SIDECAR, JSON.stringify(script)],
+    cwd: process.cwd(),
+    env: process.env,
+    packaged: false,
+  };
+  const child = new SidecarProcess(
+    { ...launch, ...script.launch },
+    {
+      onLine: keep(seen.lines),
+      onLogLine: keep(seen.logLines),
+      onProblem: keep(seen.problems),
+      onEnded: keep(seen.ends),
+    },
+    patience,
+  );
+  t.after(async () => {
+    child.kill();
+    await until(() => seen.ends.length > 0);
+  });
+  const ask = (method, params) =>
+    child.write(Buffer.from(`${JSON.stringify({ id: 1, method, params })}\n`), () => {});
+  const ended = async () => {
+    await until(() => seen.ends.length > 0);
+    return seen.ends[0];
+  };
+  const answered = () => until(() => seen.lines.length > 0);
+  return { child, ask, answered, ended, seen };
+}
+
+const end = (facts) => ({ code: null, signal: null, spawnError: null, abandoned: false, ...facts });
+
+test('a child that ends at the end of its stdin is sent no signal', BOUND, async (t) => {
+  const { child, ended } = spawned(t, {});
+  child.end();
+  assert.deepEqual(await ended(), end({ code: 0 }));
+});
+
+test('a child that ignores the end of its stdin gets SIGTERM', BOUND, async (t) => {
+  const { child, ask, answered, ended } = spawned(
+    t,
+    { stubborn: ['end'] },
+    { ...PATIENT, drainMs: 1 },
+  );
+  ask('ping');
+  await answered();
+  child.end();
+  assert.deepEqual(await ended(), end({ signal: 'SIGTERM' }));
+});
+
+test('a child that ignores SIGTERM as well gets SIGKILL', BOUND, async (t) => {
+  const { child, ask, answered, ended } = spawned(
+    t,
+    { stubborn: ['end', 'SIGTERM'] },
+    { ...PATIENT, drainMs: 1, terminateMs: 1 },
+  );
+  ask('ping');
+  await answered();
+  child.end();
+  assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+});
+
+test('kill() does not wait for the ladder', BOUND, async (t) => {
+  const { child, ask, answered, ended } = spawned(t, { stubborn: ['end', 'SIGTERM'] });
+  ask('ping');
+  await answered();
+  child.end();
+  child.kill();
+  child.kill();
+  assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+});
+
+test(
+  'the whole group goes, with a process that the child left in it and that ignores SIGTERM',
+  BOUND,
+  async (t) => {
+    const { port, arrived, gone } = await liveness(t);
+    const { child, ended } = spawned(t, { liveness: port, heir: 'in-group' });
+    await arrived(2);
+    child.end();
+    assert.deepEqual(await ended(), end({ code: 0 }));
+    await gone(2);
+  },
+);
+
+test('a child that dies takes its group along', BOUND, async (t) => {
+  const { port, arrived, gone } = await liveness(t);
+  const { ask, ended } = spawned(t, { liveness: port, heir: 'in-group' });
+  await arrived(2);
+  ask('exit', { status: 3 });
+  assert.deepEqual(await ended(), end({ code: 3 }));
+  await gone(2);
+});
+
+test(
+  'a process that left the group and holds the pipes delays the report by pipesMs, no more',
+  BOUND,
+  async (t) => {
+    const { port, arrived, gone } = await liveness(t);
+    const { child, ended } = spawned(
+      t,
+      { liveness: port, heir: 'own-group' },
+      { ...PATIENT, pipesMs: 1 },
+    );
+    await arrived(2);
+    child.end();
+    assert.deepEqual(await ended(), end({ code: 0 }));
+    await gone(1);
+  },
+);
+
+test('all that was written before the end arrives before its report', BOUND, async (t) => {
+  const { ask, ended, seen } = spawned(t, {});
+  const count = 20_000;
+  ask('write', { stdout: 'line\n'.repeat(count), stderr: 'log\n'.repeat(count) });
+  ask('exit', { status: 3, lastWords: 'no newline' });
+  await ended();
+  assert.equal(seen.lines.filter((line) => line === 'line').length, count);
+  assert.equal(seen.logLines.filter((line) => line === 'log').length, count);
+  assert.equal(seen.logLines[count], 'no newline');
+});
+
+test('the report waits for whoever still holds the pipes, within pipesMs', BOUND, async (t) => {
+  const { port, arrived, gone, say } = await liveness(t);
+  const { child, ended, seen } = spawned(t, { liveness: port, heir: 'own-group' });
+  await arrived(2);
+  child.end();
+  await gone(1);
+  assert.deepEqual(seen.ends, []);
+  say('the last line\n');
+  assert.deepEqual(await ended(), end({ code: 0 }));
+  assert.deepEqual(seen.lines, ['the last line']);
+});
+
+test('a write after the end is taken, and done', BOUND, async (t) => {
+  const { child, ask, ended } = spawned(t, {});
+  ask('exit', { status: 3 });
+  await ended();
+  await new Promise((resolve) => child.write(Buffer.from('x\n'), resolve));
+  child.end();
+  child.kill();
+});
+
+test(
+  'a large write to a child that dies without reading it is done all the same',
+  BOUND,
+  async (t) => {
+    const { child, ask, answered, ended } = spawned(t, { stubborn: ['end'] });
+    ask('go-deaf');
+    await answered();
+    const done = new Promise((resolve) => child.write(Buffer.alloc(5_000_000, 'x'), resolve));
+    child.kill();
+    await done;
+    assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+  },
+);
+
+test('a child that no longer reads its stdin is ended by the ladder', BOUND, async (t) => {
+  const { ask, answered, ended } = spawned(t, {}, { ...PATIENT, drainMs: 1 });
+  ask('go-deaf');
+  await answered();
+  ask('ping');
+  assert.deepEqual(await ended(), end({ signal: 'SIGTERM' }));
+});
+
+test(
+  'a line over the limit is a problem, on stdout as on stderr, and the next one arrives',
+  BOUND,
+  async (t) => {
+    const { ask, ended, seen } = spawned(t, {});
+    ask('write', { stderr: `${'x'.repeat(1024 * 1024 + 1)}\nnext\n` });
+    ask('exit', { status: 0 });
+    await ended();
+    assert.deepEqual(seen.problems, ['The sidecar logged a line over 1048576 bytes.']);
+    assert.deepEqual(seen.logLines, ['next']);
+  },
+);
+
+test(
+  "a program that cannot be started is one report, with the system's error",
+  BOUND,
+  async (t) => {
+    const { child, ended, seen } = spawned(t, { launch: { command: 'no-such-program' } });
+    child.end();
+    child.kill();
+    const { spawnError, ...rest } = await ended();
+    assert.equal(spawnError.code, 'ENOENT');
+    assert.deepEqual([rest.code, rest.signal, rest.abandoned], [null, null, false]);
+    assert.equal(child.pid, undefined);
+    await new Promise((resolve) => child.write(Buffer.from('x\n'), resolve));
+    assert.equal(seen.ends.length, 1);
+  },
+);
+
+test('a spawn that throws is the same report', BOUND, async (t) => {
+  const { ended } = spawned(t, { launch: { args: ['a\0b'] } });
+  const { spawnError } = await ended();
+  assert.equal(spawnError.code, 'ERR_INVALID_ARG_VALUE');
+});
+
+test('a process that not even SIGKILL ends is abandoned', BOUND, async (t) => {
+  // One stuck in the kernel cannot be made at will: here the last rung's timer is due before the
+  // event loop can see that the child is gone.
+  const { child, ended } = spawned(t, {}, { ...PATIENT, killMs: 1 });
+  child.kill();
+  const dueAt = process.hrtime.bigint() + 5_000_000n;
+  while (process.hrtime.bigint() < dueAt);
+  const { abandoned } = await ended();
+  assert.equal(abandoned, true);
+});

@@ -1,0 +1,186 @@
+"""The bridge's JavaScript: its own tests under Node, its types, its package, its oldest Node."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import sidecar
+from tests import parts
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+BRIDGE = REPOSITORY / "electron-bridge"
+CACHE = REPOSITORY / ".cache" / "electron-bridge"
+
+SUITE_TIMEOUT_S = 300.0
+"""All of the JavaScript tests; they take 25 s on two cores."""
+NPM_TIMEOUT_S = 300.0
+TOOL_TIMEOUT_S = 300.0
+"""For one run of tsc, npm pack or Electron as Node: 3 s, and up to a minute when all is busy."""
+
+
+def run(
+    command: list[str],
+    timeout_s: float = TOOL_TIMEOUT_S,
+    *,
+    cwd: Path = REPOSITORY,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run a command to its success, and give its stdout; a failure shows all it said."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=cwd, env=env
+    )
+    assert done.returncode == 0, f"{command[0]} said:\n{done.stdout[-20_000:]}\n{done.stderr}"
+    return done.stdout
+
+
+def manifest() -> dict[str, object]:
+    """Give package.json."""
+    found: dict[str, object] = json.loads((BRIDGE / "package.json").read_text(encoding="utf-8"))
+    return found
+
+
+def npm_command(node: Path) -> list[str]:
+    """Give npm, run by this very node, or skip."""
+    on_path = shutil.which("npm")
+    beside = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    program = Path(on_path).resolve() if on_path else beside
+    parts.require("npm", None if program.is_file() else "no npm; install Node 20 or newer")
+    return [str(node), str(program)]
+
+
+@pytest.fixture(scope="session")
+def workshop(node: Path) -> Path:
+    """A copy of the bridge and of the usage sample, with the development packages installed.
+
+    By `npm install`, since `npm ci` wants a lock file; the versions in package.json are exact,
+    and its `overrides` name the transitive ones.
+    """
+    pins = (BRIDGE / "package.json").read_bytes() + (BRIDGE / ".npmrc").read_bytes()
+    installed = CACHE / hashlib.sha256(pins).hexdigest()[:16]
+    if not (installed / "done").exists():
+        shutil.rmtree(installed, ignore_errors=True)
+        installed.mkdir(parents=True)
+        for name in ("package.json", ".npmrc"):
+            shutil.copy(BRIDGE / name, installed)
+        command = [*npm_command(node), "install", "--no-audit", "--no-fund", "--loglevel=error"]
+        try:
+            run(command, NPM_TIMEOUT_S, cwd=installed)
+        except AssertionError as error:
+            parts.require("npm packages", f"npm install failed: {error}")
+        (installed / "done").touch()
+    parts.require("npm packages", None)
+    for source, name in ((BRIDGE, "electron-bridge"), (HERE / "types", "types")):
+        shutil.rmtree(installed / name, ignore_errors=True)
+        shutil.copytree(source, installed / name, ignore=shutil.ignore_patterns("node_modules"))
+    link = installed / "node_modules" / "clara-voice-bridge"
+    if not link.is_symlink():
+        link.symlink_to(installed / "electron-bridge", target_is_directory=True)
+    return installed
+
+
+def test_the_javascript_tests_pass(node: Path) -> None:
+    # The list of files: `node --test <folder>` fails on Node 24, a quoted glob on Node 20.
+    files = sorted(str(path) for path in HERE.glob("*.test.cjs"))
+    run([str(node), "--test", "--test-reporter=spec", *files], SUITE_TIMEOUT_S)
+
+
+def typescript(workshop: Path, node: Path, project: str) -> None:
+    """Compile a project; a failure shows the compiler's words."""
+    compiler = workshop / "node_modules" / "typescript" / "lib" / "tsc.js"
+    run([str(node), str(compiler), "--project", str(workshop / project)])
+
+
+def test_the_javascript_has_the_types_that_its_comments_claim(workshop: Path, node: Path) -> None:
+    typescript(workshop, node, "electron-bridge/tsconfig.json")
+
+
+def test_the_javascript_is_formatted(workshop: Path, node: Path) -> None:
+    prettier = workshop / "node_modules" / "prettier" / "bin" / "prettier.cjs"
+    generated = {BRIDGE / "lib" / "protocol.cjs", BRIDGE / "protocol.d.ts"}
+    ours = [
+        path
+        for folder in (BRIDGE, BRIDGE / "lib", BRIDGE / "example", HERE, HERE / "fixtures")
+        for path in (*folder.glob("*.cjs"), *folder.glob("*.d.ts"))
+        if path not in generated
+    ]
+    options = ["--check", "--config", str(BRIDGE / "package.json")]
+    run([str(node), str(prettier), *options, *map(str, ours), str(HERE / "types" / "usage.ts")])
+
+
+def test_an_app_compiles_against_the_public_types_and_wrong_use_does_not(
+    workshop: Path, node: Path
+) -> None:
+    typescript(workshop, node, "types/tsconfig.json")
+
+
+def test_the_package_holds_exactly_the_files_it_lists_and_all_that_it_requires(
+    node: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "bridge"
+    shutil.copytree(BRIDGE, copy, ignore=shutil.ignore_patterns("node_modules"))
+    answer = json.loads(run([*npm_command(node), "pack", "--dry-run", "--json"], cwd=copy))
+    packed = {each["path"] for each in answer[0]["files"]}
+    always = {"package.json", "README.md"}
+    assert packed == {*map(str, manifest()["files"]), *always}  # type: ignore[call-overload]
+
+    sources = [path for path in packed if path.endswith(".cjs")]
+    for source in sources:
+        text = (BRIDGE / source).read_text(encoding="utf-8")
+        for wanted in re.findall(r"require\('(\.[^']*)'\)", text):
+            target = (BRIDGE / source).parent.joinpath(wanted).resolve().relative_to(BRIDGE)
+            assert str(target) in packed, f"{source} requires {wanted}, which is not packed"
+
+
+def test_the_package_is_found_by_its_name_both_ways(workshop: Path, node: Path) -> None:
+    names = "{ createSidecar, RpcError, SidecarError }"
+    app = workshop / "types"
+    use = "new RpcError(1); new SidecarError('BUSY')"
+    required = f"const {names} = require('clara-voice-bridge'); {use}"
+    run([str(node), "-e", required], cwd=app)
+    imported = f"import {names} from 'clara-voice-bridge'"
+    run([str(node), "--input-type=module", "-e", imported], cwd=app)
+
+
+def test_the_versions_of_bridge_and_sidecar_are_the_same() -> None:
+    with (REPOSITORY / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    assert manifest()["version"] == project["version"] == sidecar.__version__
+
+
+def test_the_bridge_has_no_runtime_dependency_and_exact_development_ones() -> None:
+    found = manifest()
+    assert "dependencies" not in found
+    development = found["devDependencies"]
+    assert isinstance(development, dict)
+    for name, version in development.items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version), f"{name}: {version} is not exact"
+
+
+def test_only_the_example_requires_electron() -> None:
+    for path in [BRIDGE / "index.cjs", *(BRIDGE / "lib").glob("*.cjs")]:
+        assert "require('electron')" not in path.read_text(encoding="utf-8"), path
+
+
+def test_every_file_loads_in_the_oldest_node_it_is_meant_for(electron: Path) -> None:
+    """Electron 9.4.1 has Node 12.14.1: a newer syntax or module is an error there."""
+    files = [BRIDGE / "index.cjs", *sorted((BRIDGE / "lib").glob("*.cjs"))]
+    program = "process.argv.slice(1).forEach((file) => require(file))"
+    environment = {**os.environ, "ELECTRON_RUN_AS_NODE": "1"}
+    run([str(electron), "-e", program, *map(str, files)], env=environment)
+
+
+def test_no_file_outgrows_300_lines() -> None:
+    for path in [BRIDGE / "index.cjs", *(BRIDGE / "lib").glob("*.cjs")]:
+        count = len(path.read_text(encoding="utf-8").splitlines())
+        assert count < 300, f"{path.name} has {count} lines: it has a second owner in it"
