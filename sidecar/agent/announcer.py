@@ -120,8 +120,10 @@ class Announcer:
         if is_first:
             _log.critical(CRITICAL_LINE)
             _log.critical("%s: %s %s", failure.category, failure.detail, failure.fix)
-        else:
+        elif failure.retryable:
             _log.warning("%s: %s Trying again.", failure.category, failure.detail)
+        else:
+            _log.error("%s: %s %s", failure.category, failure.detail, failure.fix)
 
     def _stamp(self) -> dict[str, Any]:  # Any: two members of different types, by name
         self.seq += 1

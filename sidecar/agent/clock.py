@@ -37,6 +37,7 @@ class AttendedClock:
         self._due_s: float | None = None
         self._wake: Callable[[], None] = _nothing
         self._handle: asyncio.Handle | None = None
+        self._is_settling = False
 
     def now(self) -> Moment:
         """Attended seconds and wall milliseconds."""
@@ -53,8 +54,13 @@ class AttendedClock:
 
     def wake_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
         """Call *wake* once at *due_s*, attended seconds, instead of what was set before."""
+        is_due_still = due_s is not None and due_s <= self._attended_s and self._is_settling
+        is_same = due_s == self._due_s and self._handle is not None
         self._due_s = due_s
         self._wake = wake
+        if is_same or is_due_still:
+            return  # beginning anew with every fact, a flood of them would hold a deadline up
+        self._is_settling = False
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
@@ -71,6 +77,7 @@ class AttendedClock:
         if self.now().attended_s < max(self._due_s, self._not_before_s):
             self._schedule(self._due_s)
         else:
+            self._is_settling = True
             self._settle(_SETTLE_TURNS)
 
     def _settle(self, turns: int) -> None:
@@ -80,6 +87,7 @@ class AttendedClock:
             self._handle = loop.call_soon(self._settle, turns - 1)
             return
         self._handle = None
+        self._is_settling = False
         self._due_s = None
         self._wake()
 

@@ -7,11 +7,15 @@ Cancelling `Room.connect()` makes LiveKit's native layer end the process 15 s la
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from sidecar.core.config import Target
-from sidecar.core.facts import Fact
+from sidecar.core.facts import ConnectFailed, Fact
+from sidecar.core.failures import Category
 from sidecar.core.ports import LiveKitApi, Room, RoomFactory
+
+_log = logging.getLogger("sidecar.agent")
 
 
 class Connection:
@@ -33,6 +37,7 @@ class Connection:
 
         *target* is asked then, so that the newest token is used.
         """
+        self.drop()
         self._number = number
         self._joining = asyncio.create_task(self._join(number, target, self._leaving))
 
@@ -56,7 +61,14 @@ class Connection:
         if number != self._number:
             return None
         at = target()
-        token = await self._api.agent_token(at)
+        try:
+            token = await self._api.agent_token(at)
+        except Exception:
+            _log.exception("The agent's access token could not be made.")
+            self._emit(number, ConnectFailed(Category.MALFORMED))
+            return None
+        if number != self._number:
+            return None
         room = self._factory(at, token, lambda fact: self._emit(number, fact))
         await room.join()
         return room

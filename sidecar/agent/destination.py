@@ -64,6 +64,8 @@ class Destination:
         self._settings, self.target = merged, wanted
         if wanted.claims is not None and wanted.claims.kind != "agent":
             self.warn(_WRONG_KIND)
+        elif _WRONG_KIND in self.warnings:
+            self.warnings.remove(_WRONG_KIND)
 
     def required(self) -> Target:
         """The target; there is one whenever a Room is opened."""
@@ -106,8 +108,9 @@ class Destination:
         wanted = wanted_connection(
             params, agent_identity=target.identity, generated_identity=generated_identity
         )
-        token = await self._api.connection_token(target, wanted)
+        # Taken before the token is made, so that it never claims to last longer than it does.
         expires_at = iso_time(self._clock.now().wall_ms + wanted.ttl_s * 1000)
+        token = await self._api.connection_token(target, wanted)
         return ConnectionDetails(target.url, target.room, wanted.identity, token, expires_at)
 
     def evicted(self) -> None:

@@ -19,6 +19,8 @@ from sidecar.core.sessions import Sessions
 EVERY_S = 30.0
 AFTER_MISS_S = 5.0
 """Also while the server lists someone, or lacks us, in a way that needs a second look."""
+LOOK_S = 0.25
+"""The clock counts only time in which it is looked at."""
 UNHEARD_POLLS = 3
 """Polls in a row in which an active person has no session, or the agent itself is not listed."""
 REJOIN_EVERY_S = 600.0
@@ -63,8 +65,15 @@ class Reconciler:
 
     async def _run(self) -> None:
         while self._destination.capabilities().reconcile:
-            is_soon = await self._poll()
-            await asyncio.sleep(AFTER_MISS_S if is_soon else EVERY_S)
+            try:
+                is_soon = await self._poll()
+            except Exception:
+                _log.exception("The sessions could not be compared with the server's list.")
+                is_soon = False
+            if is_soon:
+                await self._attend(AFTER_MISS_S)
+            else:
+                await asyncio.sleep(EVERY_S)
 
     async def _poll(self) -> bool:
         """Whether the next one is due soon."""
@@ -81,8 +90,14 @@ class Reconciler:
             self._rejoin()
         return self._sessions.has_misses or bool(self._unheard)
 
+    async def _attend(self, seconds: float) -> None:
+        """Let so much attended time pass: the two misses of a ghost must be that far apart."""
+        until_s = self._clock.now().attended_s + seconds
+        while self._clock.now().attended_s < until_s:  # noqa: ASYNC110 - time itself is the event
+            await asyncio.sleep(LOOK_S)
+
     def _rejoin(self) -> None:
-        now_s = self._clock.now().attended_s
+        now_s = asyncio.get_running_loop().time()
         if now_s - self._last_rejoin_s < REJOIN_EVERY_S:
             return
         self._last_rejoin_s = now_s

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from sidecar.agent.destination import Destination
 from sidecar.core.changes import Change, Closed
 from sidecar.core.close_reasons import CloseReason
-from sidecar.core.errors import NotAllowed, ShuttingDown, SidecarError, UnknownSession
+from sidecar.core.errors import NotAllowed, ShuttingDown, UnknownSession
 from sidecar.core.messages import AgentSession
 from sidecar.core.ports import Clock, LiveKitApi
 from sidecar.core.sessions import Sessions
@@ -92,7 +92,7 @@ class Removals:
                 self._announce(())
             else:
                 self._moot(session_id, CloseReason.LEFT)
-        except SidecarError as error:
+        except Exception as error:  # a bug, too, has its answer
             self._sessions.removal_failed(session_id)
             waiting = self._waiting.pop(session_id, None)
             if waiting is not None and not waiting.done():
