@@ -73,8 +73,8 @@ export interface Sidecar {
    */
   start(): Promise<void>;
   /**
-   * Stops the sidecar, in every state; resolves when its process is gone, at most 9 s later. The
-   * open sessions close before. A second call while the first is under way kills it.
+   * Stops the sidecar, in every state; resolves when its process is gone, at most 10 s later.
+   * The open sessions close before. A second call while the first is under way kills it.
    */
   stop(): Promise<void>;
   /**

@@ -5,11 +5,11 @@ export interface InitializeParams {
   /** 1. Any other is refused with a message that names both. */
   protocolVersion: number
   /** The sidecar also ends when this process is gone. */
-  parentPid?: number
+  parentPid?: number | null
   /** Who talks to the sidecar. */
-  client?: Client
+  client?: Client | null
   /** Open sessions of an earlier process; no session-created comes for them. */
-  resume?: ResumedSession[]
+  resume?: ResumedSession[] | null
 }
 
 /** Who talks to the sidecar. */
@@ -59,21 +59,21 @@ export interface Server {
 /** Of `connect`; what is not given is taken from the configuration. */
 export interface ConnectParams {
   /** ws://, wss://, http:// or https://. */
-  url?: string
+  url?: string | null
   /** With apiSecret; instead of a token. */
-  apiKey?: string
+  apiKey?: string | null
   /** With apiKey. */
-  apiSecret?: string
+  apiSecret?: string | null
   /** An access token; instead of key and secret. */
-  token?: string
+  token?: string | null
   /** The room to join. */
-  room?: string
+  room?: string | null
   /** The agent's identity. */
-  identity?: string
+  identity?: string | null
   /** The agent's display name. */
-  name?: string
+  name?: string | null
   /** Subscribe to all tracks; connectionQuality needs it. */
-  autoSubscribe?: boolean
+  autoSubscribe?: boolean | null
 }
 
 /** What `getStatus` and `connect` answer. */
@@ -214,21 +214,21 @@ export interface SessionParams {
 /** Of `createConnection`; grants are true unless given as false. */
 export interface ConnectionParams {
   /** Generated when absent; never the agent's own. */
-  identity?: string
+  identity?: string | null
   /** The display name. */
-  name?: string
+  name?: string | null
   /** At most 16 KiB. */
-  metadata?: string
+  metadata?: string | null
   /** At most 16 KiB in all. */
-  attributes?: Record<string, string>
+  attributes?: Record<string, string> | null
   /** 60 to 86400; 600 when absent. */
-  ttlSeconds?: number
+  ttlSeconds?: number | null
   /** May publish tracks. */
-  canPublish?: boolean
+  canPublish?: boolean | null
   /** May subscribe to tracks. */
-  canSubscribe?: boolean
+  canSubscribe?: boolean | null
   /** May send data and chat. */
-  canPublishData?: boolean
+  canPublishData?: boolean | null
 }
 
 /** What a page's livekit-client needs to join the agent's room. */

@@ -42,11 +42,13 @@ from sidecar.rtc.room import LiveKitRoom
 from sidecar.watchdog import Watchdog
 
 LEAVE_WITHIN_S = 0.8
-FLUSH_WITHIN_S = 0.4
+FLUSH_WITHIN_S = 1.6
+LOG_FLUSH_WITHIN_S = 0.3
 DRAIN_WITHIN_S = 2.9
-"""All of the drain: leave, flush, dispose. After it the process ends whatever hangs."""
+"""All of the drain: leave, then flush while the native client is disposed. After it the process
+ends whatever hangs."""
 OVERFLOW_STATUS = 70
-"""EX_SOFTWARE of sysexits.h: nobody read 64 MiB of what was written."""
+"""EX_SOFTWARE of sysexits.h: nobody read 64 MiB, or what was to be written has no JSON."""
 
 _log = logging.getLogger("sidecar.app")
 
@@ -75,10 +77,13 @@ def run(start: Start) -> NoReturn:
     end(status, start.log_handler)
 
 
-def end(status: int, log_handler: LineHandler) -> NoReturn:
+def end(
+    status: int, log_handler: LineHandler, disposing: threading.Thread | None = None
+) -> NoReturn:
     """Let go of the native client, flush, and end: a normal exit may abort (see native.py)."""
-    native.dispose()
-    log_handler.finish(FLUSH_WITHIN_S)
+    disposing = disposing or native.start_disposing()
+    log_handler.finish(LOG_FLUSH_WITHIN_S)
+    disposing.join(native.DISPOSE_WITHIN_S)
     os._exit(status)
 
 
@@ -96,7 +101,7 @@ class _App:
         """From the first line to the last."""
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(
-            self._start.wire.write_fd, _encode, self._on_parent_gone, self._on_overflow
+            self._start.wire.write_fd, _encode, self._on_parent_gone, self._on_broken
         )
         self._agent = ClaraVoiceAgent(self._ports(), self._start.settings)
         self._dispatcher = Dispatcher(handlers(self._agent, self), self._writer.put)
@@ -104,10 +109,11 @@ class _App:
         self._handle_signals()
         Watchdog(self._loop).start()
         self._writer.start()
-        reader.start()
         if self._start.connects:
             connecting = asyncio.create_task(self._connect())
             connecting.add_done_callback(lambda _: None)
+            await asyncio.sleep(0)  # the first request is to find it begun
+        reader.start()
         await self._stopping.wait()
         await self._drain()
 
@@ -175,10 +181,13 @@ class _App:
             self._on_line(line)
 
     def _on_line(self, line: bytes | LineTooLong) -> None:
-        if isinstance(line, LineTooLong):
-            self._dispatcher.refuse_long_line()
-        else:
-            self._dispatcher.receive(line)
+        try:
+            if isinstance(line, LineTooLong):
+                self._dispatcher.refuse_long_line()
+            else:
+                self._dispatcher.receive(line)
+        except Exception:
+            _log.exception("A line could not be taken; the next ones can.")
 
     def _on_end(self) -> None:
         for line in self._splitter.end():
@@ -197,9 +206,9 @@ class _App:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
             self._loop.call_soon_threadsafe(self.stop)
 
-    def _on_overflow(self) -> None:
-        _log.critical("Nobody reads what the sidecar writes; the process ends.")
-        self._start.log_handler.finish(FLUSH_WITHIN_S)
+    def _on_broken(self, why: str) -> None:
+        _log.critical("%s; the process ends.", why)
+        self._start.log_handler.finish(LOG_FLUSH_WITHIN_S)
         os._exit(OVERFLOW_STATUS)
 
     # The end
@@ -208,8 +217,9 @@ class _App:
         leaving = asyncio.create_task(self._agent.stop())
         answering = asyncio.create_task(self._dispatcher.answered())
         await asyncio.wait({leaving, answering}, timeout=LEAVE_WITHIN_S)
+        disposing = native.start_disposing()
         await asyncio.to_thread(self._writer.flush, FLUSH_WITHIN_S)
-        end(0, self._start.log_handler)
+        end(0, self._start.log_handler, disposing)
 
 
 @functools.cache

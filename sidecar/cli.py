@@ -9,6 +9,7 @@ import argparse
 import faulthandler
 import multiprocessing
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -175,8 +176,8 @@ def _options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argpa
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         # By name alone: what stands behind it may be a secret.
-        name = unknown[0].partition("=")[0]
-        shown = f"unknown option {name}" if name.startswith("-") else "unexpected argument"
+        name = re.match(r"(?:--[a-zA-Z][a-zA-Z-]{1,20}(?==|$))|-[a-z]", unknown[0])
+        shown = f"unknown option {name[0]}" if name else "unexpected argument"
         parser.error(f"{shown}; secrets are set in the environment, and --help lists the rest")
     return options
 

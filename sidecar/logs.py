@@ -74,8 +74,8 @@ class LineHandler(logging.Handler):
         try:
             lines = self._lines(record)
         except Exception:
-            self.handleError(record)
-            return
+            # logging's own way out would print the message and its arguments, secrets and all.
+            lines = [self._line(_remark(f"A log record of {record.name} could not be formatted."))]
         with self._changed:
             for line in lines:
                 self._waiting.append(line)
@@ -105,7 +105,8 @@ class LineHandler(logging.Handler):
             )
         return [self._line(record, text) for text in texts]
 
-    def _line(self, record: logging.LogRecord, text: str) -> bytes:
+    def _line(self, record: logging.LogRecord, text: str | None = None) -> bytes:
+        text = record.getMessage() if text is None else text
         clean = _CONTROL.sub(_escaped, self._redactor(text))
         if len(clean) > MAX_MESSAGE_CHARS:
             clean = clean[:MAX_MESSAGE_CHARS] + "…"
@@ -132,7 +133,10 @@ class LineHandler(logging.Handler):
                 self._waiting_bytes -= len(line)
                 dropped, self._dropped = self._dropped, 0
             if dropped:
-                line = f"({dropped} log lines were dropped: nobody read them)\n".encode() + line
+                line = (
+                    self._line(_remark(f"{dropped} log lines were dropped: nobody read them."))
+                    + line
+                )
             if not _write(self._fd, line):
                 return
 
@@ -151,10 +155,15 @@ def set_up(level: str, form: Format, redactor: Redactor) -> LineHandler:
     return handler
 
 
+def _remark(text: str) -> logging.LogRecord:
+    return logging.LogRecord("sidecar.logs", logging.WARNING, "", 0, text, None, None)
+
+
 def _pattern(secret: str) -> re.Pattern[str]:
+    whole = re.escape(secret)
     if len(secret) <= _KEPT_CHARS:
-        return re.compile(re.escape(secret))
-    return re.compile(re.escape(secret[:_KEPT_CHARS]) + r"[^\s\"',&]*")
+        return re.compile(whole)
+    return re.compile(whole + "|" + re.escape(secret[:_KEPT_CHARS]) + r"[^\s\"',&]*")
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -153,8 +153,9 @@ class Run {
     const makeError = () => {
       if (spawnError !== null) return spawnFailure(spawnError, this.#launch);
       const facts = { exitCode: code, signal, stderrTail };
-      if (reason)
+      if (reason !== undefined) {
         return new SidecarError(reason.code, reason.message, { ...facts, cause: reason.cause });
+      }
       const how = signal === null ? `with status ${code}` : `by signal ${signal}`;
       return new SidecarError('EXITED', `The sidecar ended ${how}.${lastWords(stderrTail)}`, facts);
     };

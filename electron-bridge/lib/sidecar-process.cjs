@@ -2,8 +2,8 @@
 
 /**
  * Owns one child process from its spawn to its end: its pipes cut into lines, the ladder that
- * stops it, and exactly one report of its end. The only file that starts processes and the only
- * one that differs by platform. Knows no JSON.
+ * stops it, and exactly one report of its end. The only file that starts or ends processes, and so
+ * the place of what Windows does differently there. Knows no JSON.
  */
 
 const childProcess = require('child_process');
@@ -193,8 +193,8 @@ class SidecarProcess {
  */
 const LADDER = Object.freeze([
   { act: (child) => child.stdin.end(), patience: 'drainMs' },
-  { act: (child) => terminate(child), patience: 'terminateMs' },
-  { act: (child) => kill(child), patience: 'killMs' },
+  { act: (child) => endTree(child, 'SIGTERM'), patience: 'terminateMs' },
+  { act: (child) => endTree(child, 'SIGKILL'), patience: 'killMs' },
 ]);
 const KILL_RUNG = LADDER.length - 1;
 
@@ -218,16 +218,13 @@ function hasExited(child) {
   return child.exitCode !== null || child.signalCode !== null; // `killed` only says: signal sent
 }
 
-/** @param {childProcess.ChildProcess} child */
-function terminate(child) {
+/**
+ * @param {childProcess.ChildProcess} child
+ * @param {NodeJS.Signals} signal Windows knows no other than the last
+ */
+function endTree(child, signal) {
   if (IS_WINDOWS) taskkill(child);
-  else signalGroup(child, 'SIGTERM');
-}
-
-/** @param {childProcess.ChildProcess} child */
-function kill(child) {
-  if (IS_WINDOWS) taskkill(child);
-  else signalGroup(child, 'SIGKILL');
+  else signalGroup(child, signal);
 }
 
 /**

@@ -127,4 +127,4 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.NOT_ALLOWED: "These credentials do not allow it.",
     ErrorCode.OTHER_ROOM: "In another room already; disconnect first.",
 }
-"""Each has `data.fix`, a sentence a person can act on."""
+"""Ours, and -32602, have `data.fix`, a sentence a person can act on."""

@@ -128,11 +128,12 @@ def parse(cls: type[T], value: object, *, ignore_unknown: bool = False, where: s
         if inner is None and (each.nullable or each.optional):
             parsed[each.name] = None
             continue
-        parsed[each.name] = _parse_value(each.type, inner, f"{where}.{each.wire_name}")
+        there = f"{where}.{each.wire_name}"
+        parsed[each.name] = _parse_value(each.type, inner, there, ignore_unknown)
     return cls(**parsed)
 
 
-def _parse_value(kind: object, value: object, where: str) -> object:
+def _parse_value(kind: object, value: object, where: str, ignore_unknown: bool) -> object:
     origin = get_origin(kind)
     if origin is Literal:
         if value not in get_args(kind) or isinstance(value, bool):
@@ -143,14 +144,15 @@ def _parse_value(kind: object, value: object, where: str) -> object:
             raise _refusal(where, "must be an array")
         (item, _) = get_args(kind)
         return tuple(
-            _parse_value(item, each, f"{where}[{index}]") for index, each in enumerate(value)
+            _parse_value(item, each, f"{where}[{index}]", ignore_unknown)
+            for index, each in enumerate(value)
         )
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(value, Mapping) or not all(isinstance(v, str) for v in value.values()):
             raise _refusal(where, "must be an object of strings")
         return dict(value)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return parse(kind, value, where=where)
+        return parse(kind, value, ignore_unknown=ignore_unknown, where=where)
     plain = getattr(kind, "__supertype__", kind)
     expected = _PLAIN.get(plain) if isinstance(plain, type) else None
     if expected is None:

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sidecar.dev import freezing
+
 LINE_LIMIT_BYTES = 16 * 1024 * 1024 + 2
 """The wire's limit of one line (16 MiB, docs of the protocol) with its line end."""
 MAX_LINES = 100_000
@@ -165,16 +167,14 @@ class Child(ABC):
     def freeze(self) -> None:
         """Stop the child in its tracks (SIGSTOP), as a debugger or a closed lid would.
 
-        NotImplementedError on Windows.
+        The child alone, not its group. Raises NotImplementedError on Windows.
         """
-        if sys.platform == "win32":
-            raise NotImplementedError("Windows cannot freeze a process")
-        self.signal_group("SIGSTOP")
+        freezing.freeze(self.pid)
 
     def thaw(self) -> None:
         """Let a frozen child go on (SIGCONT)."""
-        if sys.platform != "win32":
-            self.signal_group("SIGCONT")
+        with contextlib.suppress(ProcessLookupError):
+            freezing.thaw(self.pid)
 
     async def __aenter__(self) -> Self:
         """Start it."""

@@ -134,7 +134,8 @@ def _interface(cls: type) -> str:
     lines = [_comment(cls), f"export interface {cls.__name__} {{"]
     for each in fields_of(cls):
         mark = "" if each.required else "?"
-        null = " | null" if each.nullable else ""
+        is_left_out = each.optional and cls.__name__.endswith("Params")
+        null = " | null" if each.nullable or is_left_out else ""
         lines += [f"  /** {each.doc} */", f"  {each.wire_name}{mark}: {ts_type(each.type)}{null}"]
     return "\n".join([*lines, "}"])
 

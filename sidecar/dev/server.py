@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from sidecar.dev import freezing
 from sidecar.dev.network import answers_200, has_interface_beside_loopback
 from sidecar.dev.server_build import Progress, ServerMissing, find_server
 from sidecar.dev.server_config import Ports, RoomDefaults, configuration
@@ -144,12 +145,13 @@ class DevServer:
     async def stop(self) -> None:
         """End the server: SIGTERM, after 1 s a second one, after 3 s SIGKILL; thaws it first.
 
-        A second SIGTERM makes it tell its members SERVER_SHUTDOWN. Nothing when it is gone.
+        At the second SIGTERM it tells its members SERVER_SHUTDOWN, and is gone before they heard
+        it in about one case of fourteen (3 of 40); those reconnect. Nothing when it is gone.
         """
-        if not self.alive:
+        process = self._process
+        if process is None or process.poll() is not None:
             return
-        process = self._running()
-        self.thaw()
+        freezing.thaw(process.pid)  # a child that ended since is still there until it is polled
         for timeout_s in (TERM_TIMEOUT_S, FORCE_TIMEOUT_S):
             process.terminate()
             if await _ended(process, timeout_s):
@@ -158,7 +160,7 @@ class DevServer:
 
     async def wait(self) -> int:
         """Wait until the process ends, however long; give its status, negative for a signal."""
-        process = self._running()
+        process = self._process or self._running()
         while not await _ended(process, 1.0):
             pass
         return process.returncode
@@ -178,14 +180,11 @@ class DevServer:
 
     def freeze(self) -> None:
         """Stop the process in its tracks (SIGSTOP), as a hung server. Not on Windows."""
-        if sys.platform == "win32":
-            raise NotImplementedError("Windows cannot freeze a process")
-        os.kill(self.pid, signal.SIGSTOP)
+        freezing.freeze(self.pid)
 
     def thaw(self) -> None:
         """Let a frozen process go on (SIGCONT)."""
-        if sys.platform != "win32":
-            os.kill(self.pid, signal.SIGCONT)
+        freezing.thaw(self.pid)
 
     async def __aenter__(self) -> DevServer:
         """Start it."""

@@ -59,10 +59,10 @@ class Dispatcher:
         """Answer *line*: before this returns where the handler is a plain one."""
         try:
             decoded = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            _restore_ids(decoded, line)
+        except (ValueError, RecursionError):
             self._answer(_error(None, ErrorCode.PARSE_ERROR, "Parse error"))
             return
-        _restore_ids(decoded, line)
         if isinstance(decoded, list):
             self._batch(decoded)
             return
@@ -252,7 +252,10 @@ def _encode_response(response: _Response) -> bytes:
     except TypeError:
         _log.exception("A result has no JSON form.")
         line = _encode(_error(response["id"], ErrorCode.INTERNAL_ERROR, "Internal error"))
-    return line if len(line) <= MAX_LINE_BYTES else _encode(_too_long(response))
+    if len(line) <= MAX_LINE_BYTES:
+        return line
+    line = _encode(_too_long(response))
+    return line if len(line) <= MAX_LINE_BYTES else _encode(_too_long({"id": None}))
 
 
 def _encode(message: _Message) -> bytes:
@@ -263,15 +266,16 @@ def _encode(message: _Message) -> bytes:
 
 
 def _restore_ids(decoded: Any, line: bytes) -> None:
-    """Undo orjson's rounding of ids over 64 bits, which their senders would never match."""
+    """Undo orjson's rounding of ids over 64 bits, which their senders would never match.
+
+    Raises:
+        RecursionError: *line* nests deeper than `json` goes.
+    """
     members = decoded if isinstance(decoded, list) else [decoded]
     rounded = [index for index, each in enumerate(members) if _has_rounded_id(each)]
     if not rounded:
         return
-    try:
-        exact = json.loads(line)
-    except (ValueError, RecursionError):  # deeper than `json` goes; answered by the rounded id
-        return
+    exact = json.loads(line)
     for index in rounded:
         members[index]["id"] = (exact if isinstance(exact, list) else [exact])[index]["id"]
 

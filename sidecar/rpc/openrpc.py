@@ -107,7 +107,8 @@ def _param(each: WireField, schemas: dict[str, Json]) -> Json:
         "name": each.wire_name,
         "required": each.required,
         "description": each.doc,
-        "schema": _nullable(each, schemas),
+        # One who gives null for what may be left out is taken to have left it out.
+        "schema": _nullable(each, schemas, or_left_out=True),
     }
 
 
@@ -115,9 +116,10 @@ def _described(each: WireField, schemas: dict[str, Json]) -> Json:
     return {**_nullable(each, schemas), "description": each.doc}
 
 
-def _nullable(each: WireField, schemas: dict[str, Json]) -> Json:
+def _nullable(each: WireField, schemas: dict[str, Json], *, or_left_out: bool = False) -> Json:
     found = schema(each.type, schemas)
-    return {"anyOf": [found, {"type": "null"}]} if each.nullable else found
+    is_nullable = each.nullable or (or_left_out and each.optional)
+    return {"anyOf": [found, {"type": "null"}]} if is_nullable else found
 
 
 def _summary(cls: type) -> str:

@@ -101,9 +101,9 @@ class Writer:
         write_fd: int,
         encode: Callable[[Notification], bytes],
         on_gone: Callable[[], None],
-        on_broken: Callable[[], None],
+        on_broken: Callable[[str], None],
     ) -> None:
-        """*on_gone*, from the thread: nobody reads any more. *on_broken*: it cannot go on."""
+        """*on_gone*, from the thread: nobody reads any more. *on_broken*: why it cannot go on."""
         self._write_fd = write_fd
         self._encode = encode
         self._on_gone = on_gone
@@ -118,7 +118,7 @@ class Writer:
     def put(self, item: Item) -> None:
         """Queue *item*; never blocks."""
         if not self._outbox.put(item):
-            self._on_broken()
+            self._on_broken("Nobody reads what the sidecar writes")
 
     def flush(self, timeout_s: float) -> None:
         """Write what is queued and take no more; gives up after *timeout_s*."""
@@ -132,7 +132,7 @@ class Writer:
                 line = item if isinstance(item, bytes) else self._encode(item)
             except Exception:
                 _log.exception("A notification has no JSON form.")
-                self._on_broken()
+                self._on_broken("What is to be written has no JSON form")
                 return
             if not _write(self._write_fd, line + b"\n"):
                 self._on_gone()

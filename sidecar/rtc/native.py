@@ -30,19 +30,22 @@ def load() -> None:
     _ = _ffi_client.FfiClient.instance
 
 
-def dispose() -> None:
-    """Let go of the native client, if it was ever loaded; gives up after 1.5 s.
+def start_disposing() -> threading.Thread:
+    """Let go of the native client, if it was ever loaded; join the thread for 1.5 s at most.
 
     Without it, a native thread that calls into a finalising interpreter aborts the process in
     2 to 5 % of exits.
     """
     client_module = sys.modules.get("livekit.rtc._ffi_client")
     client = None if client_module is None else client_module.FfiClient._instance
-    if client is None:
-        return
-    disposing = threading.Thread(target=client._dispose, name="dispose", daemon=True)
+    dispose = _nothing if client is None else client._dispose
+    disposing = threading.Thread(target=dispose, name="dispose", daemon=True)
     disposing.start()
-    disposing.join(DISPOSE_WITHIN_S)
+    return disposing
+
+
+def _nothing() -> None:
+    """What there is to let go of where nothing was loaded."""
 
 
 class _OsOfNativeClient:

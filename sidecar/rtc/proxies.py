@@ -30,25 +30,21 @@ def goes_direct(host: str, environ: Mapping[str, str]) -> bool:
     if host == "localhost" or host.endswith(".localhost") or _is_loopback(host):
         return True
     no_proxy = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    return any(_covers(entry.strip().lower(), host) for entry in no_proxy.split(","))
+    return any(_covers(entry, host) for entry in no_proxy.lower().replace(",", " ").split())
 
 
 def _covers(entry: str, host: str) -> bool:
-    if not entry:
-        return False
     if entry == "*":
         return True
-    entry = (
-        entry.lstrip("*").lstrip(".").partition(":")[0]
-        if entry.count(":") == 1
-        else (entry.lstrip("*").lstrip("."))
-    )
+    if entry.count(":") == 1:
+        entry = entry.partition(":")[0]
+    entry = entry.lstrip("*").strip(".")
     if "/" in entry:
         try:
             return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
         except ValueError:
             return False
-    return host == entry or host.endswith("." + entry)
+    return bool(entry) and (host == entry or host.endswith("." + entry))
 
 
 def _is_loopback(host: str) -> bool:

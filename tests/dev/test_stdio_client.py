@@ -77,6 +77,17 @@ async def test_a_child_that_ignores_every_request_to_end_is_killed():
         os.kill(pid, 0)
 
 
+async def test_a_frozen_child_answers_nothing_until_it_is_thawed():
+    async with SidecarClient(CHILD) as child:
+        await child.logged("ready")
+        for _ in range(2):
+            child.freeze()
+            with pytest.raises(TimeoutError):
+                await child.request("echo", timeout_s=0.2)
+            child.thaw()
+            assert await child.call("echo", {"a": 1}) == {"a": 1}
+
+
 async def test_no_livekit_variable_reaches_the_child(monkeypatch):
     monkeypatch.setenv("LIVEKIT_API_SECRET", "secret")
     program = "import os; print([n for n in os.environ if 'LIVEKIT' in n])"

@@ -1,0 +1,252 @@
+"""The agent's world as small fakes that keep to the Protocols of `sidecar.core.ports`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sidecar.core.config import Target
+from sidecar.core.connections import WantedConnection
+from sidecar.core.facts import (
+    ConnectFailed,
+    Fact,
+    Joined,
+    Listed,
+    Moment,
+    Participant,
+    ParticipantKind,
+    ParticipantState,
+)
+from sidecar.core.failures import Category
+from sidecar.core.messages import AgentSession, Notification
+
+START_MS = 1_767_225_600_000
+"""2026-01-01T00:00:00Z: the wall clock at second 0."""
+PATIENCE_S = 600.0
+"""Of virtual time: how long anything is waited for."""
+
+
+class FakeRoom:
+    """One attempt; the test decides what comes of it, and when."""
+
+    def __init__(self, target: Target, token: str, emit: Callable[[Fact], None]) -> None:
+        """Not joined yet."""
+        self.target = target
+        self.token = token
+        self.emit = emit
+        self.join_began = asyncio.Event()
+        self.may_return = asyncio.Event()
+        """Whether `join` may come back once it is decided; set unless a test clears it."""
+        self.may_return.set()
+        self.may_leave = asyncio.Event()
+        self.may_leave.set()
+        self.leave_began = asyncio.Event()
+        self.join_has_returned = False
+        self.has_joined = False
+        self.has_left = False
+        self.error: Exception | None = None
+        """Raised by `join` instead of any decision: a bug."""
+        self._decided: asyncio.Future[Fact] = asyncio.get_running_loop().create_future()
+
+    @property
+    def exists(self) -> bool:
+        """Whether its connect has not ended yet, or its disconnect has not returned."""
+        return not self.join_has_returned or (self.has_joined and not self.has_left)
+
+    async def join(self) -> None:
+        """Wait for the test's decision, then emit it."""
+        self.join_began.set()
+        if self.error is not None:
+            self.join_has_returned = True
+            raise self.error
+        fact = await self._decided
+        self.has_joined = isinstance(fact, Joined)
+        self.emit(fact)
+        await self.may_return.wait()
+        self.join_has_returned = True
+
+    async def leave(self) -> None:
+        """Leave once the test allows it."""
+        assert self.join_has_returned, "left before its join came back"
+        self.leave_began.set()
+        await self.may_leave.wait()
+        self.has_left = True
+
+    async def joins(self, *people: Participant) -> None:
+        """The join succeeds, with *people* there."""
+        await self._decides(Joined(self.target.room, self.target.identity, people))
+
+    async def fails(self, category: Category = Category.UNREACHABLE) -> None:
+        """The join fails."""
+        await self._decides(ConnectFailed(category))
+
+    async def _decides(self, fact: Fact) -> None:
+        self._decided.set_result(fact)
+        await turns()
+
+
+class FakeRooms:
+    """The `RoomFactory`: every Room made, in order, and whether two ever existed at once."""
+
+    def __init__(self) -> None:
+        """None made yet."""
+        self.made: list[FakeRoom] = []
+        self.error: Exception | None = None
+        """What the next Room's `join` raises: a bug."""
+        self.most_at_once = 0
+        self._changed = asyncio.Event()
+
+    def __call__(self, target: Target, token: str, emit: Callable[[Fact], None]) -> FakeRoom:
+        """A Room, not joined yet."""
+        self.made.append(FakeRoom(target, token, emit))
+        self.made[-1].error, self.error = self.error, None
+        self.most_at_once = max(self.most_at_once, sum(each.exists for each in self.made))
+        self._changed.set()
+        return self.made[-1]
+
+    async def opened(self, number: int = 1) -> FakeRoom:
+        """The Room *number*, from 1, once its join has begun."""
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.made) < number:
+                self._changed.clear()
+                await self._changed.wait()
+            await self.made[number - 1].join_began.wait()
+        return self.made[number - 1]
+
+
+class FakeApi:
+    """The `LiveKitApi`: a new token for every call, and a list that the test sets."""
+
+    def __init__(self) -> None:
+        """Answers at once; lists the agent `clara` alone."""
+        self.tokens = 0
+        self.listed: list[Listed] = []
+        self.lists_only()
+        self.removed: list[str] = []
+        self.lists = 0
+        self.error: Exception | None = None
+        """Raised by every call but `agent_token`."""
+        self.token_error: Exception | None = None
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.after_token: Callable[[], None] = _nothing
+
+    async def agent_token(self, target: Target) -> str:
+        """`token-1`, `token-2`, ..., or the token that the target has."""
+        await self.may_answer.wait()
+        if self.token_error is not None:
+            raise self.token_error
+        self.tokens += 1
+        return target.token or f"token-{self.tokens}"
+
+    async def connection_token(self, target: Target, wanted: WantedConnection) -> str:
+        """A token that names its identity."""
+        self._raise()
+        self.after_token()
+        return f"page-token-of-{wanted.identity}"
+
+    async def list_participants(self, target: Target) -> tuple[Listed, ...]:
+        """The list as it is now."""
+        self.lists += 1
+        await self.may_answer.wait()
+        self._raise()
+        return tuple(self.listed)
+
+    async def remove_participant(self, target: Target, identity: str) -> bool:
+        """Remove *identity* from the list."""
+        await self.may_answer.wait()
+        self._raise()
+        self.removed.append(identity)
+        found = any(each.identity == identity for each in self.listed)
+        self.listed = [each for each in self.listed if each.identity != identity]
+        return found
+
+    def lists_only(self, *people: Participant, agent: str = "clara") -> None:
+        """The server's list: the agent, and *people*."""
+        self.listed = [
+            Listed("PA_own", agent, ParticipantKind.AGENT, ParticipantState.ACTIVE),
+            *(Listed(each.sid, each.identity, each.kind, each.state) for each in people),
+        ]
+
+    def _raise(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+@dataclass
+class RecordingNotify:
+    """The `Notify`: everything queued, in order."""
+
+    notifications: list[Notification] = field(default_factory=list)
+
+    def __call__(self, notification: Notification, /) -> None:
+        """Keep *notification*."""
+        self.notifications.append(notification)
+
+
+class FakeClock:
+    """The `Clock` for tests that advance it by hand."""
+
+    def __init__(self) -> None:
+        """Start at second 0."""
+        self.now_s = 0.0
+        self.due_s: float | None = None
+        self._wake: Callable[[], None] = _nothing
+
+    def now(self) -> Moment:
+        """The second to which it was advanced, on both clocks."""
+        return Moment(self.now_s, START_MS + round(self.now_s * 1000))
+
+    def wake_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
+        """Keep *wake* for when the clock is advanced so far."""
+        self.due_s, self._wake = due_s, wake
+
+    def advance(self, seconds: float) -> None:
+        """Let *seconds* pass, deadline by deadline."""
+        until_s = self.now_s + seconds
+        while self.due_s is not None and self.due_s <= until_s:
+            self.now_s = max(self.now_s, self.due_s)
+            self.due_s, wake = None, self._wake
+            wake()
+        self.now_s = until_s
+
+
+class FakeProcess:
+    """The `ProcessFacts`: figures that do not change."""
+
+    def uptime_s(self) -> float:
+        """Seconds."""
+        return 12.5
+
+    def rss_bytes(self) -> int:
+        """Bytes."""
+        return 4_096
+
+    def versions(self) -> Mapping[str, str]:
+        """By name."""
+        return {"sidecar": "test"}
+
+
+class FallibleSetup:
+    """The `SessionSetup`: fails for the identities that the test names."""
+
+    def __init__(self) -> None:
+        """Fails for nobody."""
+        self.fails_for: dict[str, Exception] = {}
+
+    def __call__(self, session: AgentSession, /) -> None:
+        """Set *session* up, or raise."""
+        error = self.fails_for.get(session.participant_id)
+        if error is not None:
+            raise error
+
+
+async def turns(number: int = 12) -> None:
+    """Let what is ready run, and what that makes ready; no time passes."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+def _nothing() -> None:
+    """What is called where a test sets nothing else."""

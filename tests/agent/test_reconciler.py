@@ -1,0 +1,222 @@
+"""The comparison with the server's own list: when it is asked, and what it may lead to."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from sidecar.core.config import Settings
+from sidecar.core.errors import ApiCallFailed
+from sidecar.core.facts import Left, Reconnected, Reconnecting, Seen
+from sidecar.core.messages import AgentState
+from tests.agent.fakes import START_MS, turns
+from tests.agent.virtual_time import in_virtual_time
+from tests.agent.world import SETTINGS, URL, World
+from tests.core.played import someone
+from tests.core.tokens import agent_claims, token
+
+ALICE = someone("alice")
+BOB = someone("bob")
+NOW_S = START_MS // 1000
+
+
+@in_virtual_time
+async def test_the_list_is_asked_for_at_the_join_and_every_thirty_seconds():
+    world = World()
+    await world.joined(ALICE)
+    await turns()
+    assert world.api.lists == 1
+    await world.passes(29)
+    assert world.api.lists == 1
+    await world.passes(2)
+    assert world.api.lists == 2
+    assert world.lines == ["created PA_alice", "updated PA_alice connected"]
+
+
+@in_virtual_time
+async def test_a_ghost_closes_left_by_reconcile_within_ten_seconds_of_the_first_miss():
+    world = World()
+    await world.joined(ALICE, BOB)
+    world.api.lists_only(BOB)
+    await world.passes(31)
+    assert "closed PA_alice left" not in world.lines
+    await world.passes(10)
+    assert world.lines[-1] == "closed PA_alice left"
+    assert world.agent.status().sessions == 1
+
+
+@in_virtual_time
+async def test_a_ghost_closes_as_soon_in_a_room_that_has_been_quiet_for_an_hour():
+    # Nothing is due in a quiet room, so nothing but the comparison looks at the clock.
+    world = World()
+    await world.joined(ALICE)
+    await world.passes(3_600)
+    world.api.lists_only()
+    await world.passes(41)
+    assert world.lines[-1] == "closed PA_alice left"
+
+
+@in_virtual_time
+async def test_a_person_missing_once_is_kept():
+    world = World()
+    await world.joined(ALICE)
+    world.api.lists_only()
+    await world.passes(30.5)
+    world.api.lists_only(ALICE)
+    await world.passes(300)
+    assert world.lines == ["created PA_alice", "updated PA_alice connected"]
+
+
+@in_virtual_time
+async def test_the_list_is_asked_for_again_after_a_reconnect_and_not_while_reconnecting():
+    world = World()
+    room = await world.joined(ALICE)
+    await turns()
+    room.emit(Reconnecting())
+    await world.passes(25)
+    assert world.api.lists == 1
+    room.emit(Reconnected((ALICE,)))
+    await turns()
+    assert world.api.lists == 2
+
+
+@in_virtual_time
+async def test_an_answer_to_a_question_from_before_a_reconnect_closes_nobody():
+    world = World()
+    room = await world.joined(ALICE)
+    await turns()
+    world.api.lists_only()
+    await world.passes(30.5)
+    world.api.may_answer.clear()
+    await world.passes(5)
+    room.emit(Reconnecting())
+    room.emit(Reconnected((ALICE,)))
+    world.api.may_answer.set()
+    await turns()
+    assert "closed" not in " ".join(world.lines)
+
+
+@in_virtual_time
+async def test_at_most_one_question_is_under_way():
+    world = World()
+    await world.joined(ALICE)
+    await turns()
+    world.api.may_answer.clear()
+    await world.passes(300)
+    assert world.api.lists == 2
+
+
+@pytest.mark.parametrize("end", ["disconnect", "stop"])
+@in_virtual_time
+async def test_nothing_is_asked_after_the_room_was_left(end: str):
+    world = World()
+    await world.joined(ALICE)
+    await turns()
+    await (world.agent.disconnect() if end == "disconnect" else world.agent.stop())
+    await world.passes(120)
+    assert world.api.lists == 1
+
+
+@in_virtual_time
+async def test_a_server_that_does_not_answer_is_asked_again_later():
+    world = World()
+    await world.joined(ALICE)
+    await turns()
+    world.api.error = ApiCallFailed("No answer.", "Look.")
+    await world.passes(95)
+    assert world.agent.status().state is AgentState.CONNECTED
+    world.api.error = None
+    asked = world.api.lists
+    await world.passes(31)
+    assert world.api.lists > asked
+    assert "closed" not in " ".join(world.lines)
+
+
+@in_virtual_time
+async def test_a_bug_in_the_comparison_does_not_end_it_for_good():
+    world = World()
+    await world.joined(ALICE)
+    await turns()
+    world.api.error = RuntimeError("a bug")
+    await world.passes(31)
+    world.api.error = None
+    asked = world.api.lists
+    await world.passes(120)
+    assert world.api.lists > asked
+
+
+@pytest.mark.parametrize(
+    ("grant", "expected"), [({}, 0), ({"roomAdmin": True}, 1)], ids=["plain", "roomAdmin"]
+)
+@in_virtual_time
+async def test_with_a_token_alone_the_list_is_asked_for_only_as_room_admin(
+    grant: dict[str, object], expected: int
+):
+    claims = agent_claims(exp=NOW_S + 3_600)
+    claims["video"] = {"room": "den", "roomJoin": True, **grant}
+    world = World(Settings(url=URL, token=token(claims)))
+    await world.joined(ALICE)
+    await turns()
+    assert world.api.lists == expected
+
+
+@in_virtual_time
+async def test_an_active_person_whom_the_room_never_told_of_makes_the_agent_join_anew_once(
+    caplog: pytest.LogCaptureFixture,
+):
+    caplog.set_level(logging.WARNING, "sidecar")
+    world = World()
+    first = await world.joined(ALICE)
+    world.api.lists_only(ALICE, BOB)
+    second = await world.rooms.opened(2)
+    assert first.has_left
+    assert any("joins anew" in each.getMessage() for each in caplog.records)
+    await second.joins(ALICE)  # still deaf
+    await world.passes(500)
+    assert len(world.rooms.made) == 2
+    third = await world.rooms.opened(3)
+    await third.joins(ALICE, BOB)
+    assert world.lines[-1] == "updated PA_bob connected"
+    assert "closed" not in " ".join(world.lines)
+
+
+@in_virtual_time
+async def test_one_whose_set_up_failed_is_no_reason_to_join_anew():
+    world = World()
+    world.set_up.fails_for["bob"] = RuntimeError("no ears")
+    await world.joined(ALICE, BOB)
+    await world.passes(300)
+    assert len(world.rooms.made) == 1
+
+
+@in_virtual_time
+async def test_one_who_is_announced_late_is_no_reason_to_join_anew():
+    world = World()
+    room = await world.joined(ALICE)
+    world.api.lists_only(ALICE, BOB)
+    await world.passes(36)
+    room.emit(Seen(BOB))
+    await world.passes(300)
+    assert len(world.rooms.made) == 1
+
+
+@in_virtual_time
+async def test_a_wake_up_call_in_the_room_asks_for_the_list_at_once():
+    world = World(SETTINGS)
+    await world.joined(ALICE)
+    await turns()
+    world.agent.wake()
+    await turns()
+    assert world.api.lists == 2
+
+
+@in_virtual_time
+async def test_one_who_left_is_not_missed():
+    world = World()
+    room = await world.joined(ALICE)
+    room.emit(Left("PA_alice", "alice", 1))
+    world.api.lists_only()
+    await world.passes(100)
+    assert world.lines[-1] == "closed PA_alice left"
+    assert world.api.lists == 4

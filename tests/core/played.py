@@ -1,0 +1,150 @@
+"""Histories of a room, played to the registry: facts with their times in, one line a change out.
+
+Owns the clock of these tests: time passes as the shell lets it pass, deadline by deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sidecar.core.changes import Change, Closed, Created
+from sidecar.core.facts import (
+    Listed,
+    Moment,
+    Participant,
+    ParticipantKind,
+    ParticipantState,
+)
+from sidecar.core.messages import AgentSession
+from sidecar.core.sessions import Poll, Sessions
+from sidecar.core.wire import to_wire
+
+START_MS = 1_767_225_600_000
+"""2026-01-01T00:00:00Z: the wall clock at attended second 0."""
+_TIMELESS = frozenset({"removing", "removal_failed", "creation_failed", "begin_poll"})
+_MOST_DEADLINES = 10_000
+
+
+def moment(now_s: float) -> Moment:
+    """Attended second *now_s*, with a wall clock that runs alike."""
+    return Moment(float(now_s), START_MS + round(now_s * 1000))
+
+
+def someone(
+    identity: str = "alice",
+    sid: str = "",
+    state: ParticipantState = ParticipantState.ACTIVE,
+    *,
+    joined_at_ms: int | None = START_MS - 1_000,
+    kind: ParticipantKind = ParticipantKind.STANDARD,
+    name: str = "",
+    metadata: str = "",
+    attributes: Mapping[str, str] | None = None,
+) -> Participant:
+    """A participant, by default an active person whose sid is `PA_{identity}`."""
+    return Participant(
+        sid=sid or f"PA_{identity}",
+        identity=identity,
+        state=state,
+        joined_at_ms=joined_at_ms,
+        kind=kind,
+        name=name,
+        metadata=metadata,
+        attributes=attributes or {},
+    )
+
+
+def joining(identity: str = "alice", sid: str = "") -> Participant:
+    """A person who is in the room and has no media connection yet."""
+    return someone(identity, sid, ParticipantState.JOINED)
+
+
+def listing(*people: Participant, agent: str = "clara") -> tuple[Listed, ...]:
+    """The server's list: the agent itself, and *people*."""
+    own = Listed("PA_own", agent, ParticipantKind.AGENT, ParticipantState.ACTIVE)
+    return (own, *(Listed(each.sid, each.identity, each.kind, each.state) for each in people))
+
+
+class Registry:
+    """The registry under test, and a line for each change it made."""
+
+    def __init__(self) -> None:
+        """Start at second 0 with nothing known."""
+        self.sessions = Sessions()
+        self.changes: list[Change] = []
+        self.lines: list[str] = []
+        self.now_s = 0.0
+
+    def joined(self, *people: Participant, now_s: float = 0.0) -> Registry:
+        """The agent `clara` joined room `den`, where *people* are; returns itself."""
+        self.at(now_s, "snapshot", people, room_name="den", own_identity="clara")
+        return self
+
+    def at(self, now_s: float, fact: str = "", *args: object, **named: object) -> list[str]:
+        """Let time pass until *now_s*, then tell *fact*; the lines of both."""
+        before = len(self.lines)
+        self._let_time_pass(now_s)
+        if fact:
+            if fact not in _TIMELESS:
+                named["at"] = moment(now_s)
+            self._note(getattr(self.sessions, fact)(*args, **named))
+        return self.lines[before:]
+
+    def id_of(self, sid: str) -> str:
+        """The id of the open session of *sid*."""
+        return self.session_of(sid).session_id
+
+    def session_of(self, sid: str) -> AgentSession:
+        """The open session of *sid*."""
+        (found,) = (each for each in self.sessions.listed() if each.participant_sid == sid)
+        return found
+
+    def poll(self, now_s: float, *people: Participant) -> list[str]:
+        """A poll sent and answered at *now_s*: the server lists *people*."""
+        self.at(now_s)
+        poll: Poll = self.sessions.begin_poll()
+        return self.at(now_s, "polled", poll, listing(*people))
+
+    def _let_time_pass(self, now_s: float) -> None:
+        assert now_s >= self.now_s, "histories are told in order"
+        for _ in range(_MOST_DEADLINES):
+            due_s = self.sessions.deadline()
+            if due_s is None or due_s > now_s:
+                break
+            self.now_s = max(self.now_s, due_s)
+            self._note(self.sessions.expire(moment(self.now_s)))
+        else:
+            raise AssertionError("a deadline that `expire` does not take away")
+        self.now_s = now_s
+
+    def _note(self, changes: object) -> None:
+        if isinstance(changes, list):
+            self.changes += changes
+            self.lines += [f"{round(self.now_s, 3):g} {_line(each)}" for each in changes]
+
+
+def played(*history: tuple[object, ...]) -> list[str]:
+    """The lines of a history: facts as `(second, name of the call, arguments...)`.
+
+    `(20,)` alone lets time pass. A snapshot's room is `den`, our identity `clara`.
+    """
+    registry = Registry()
+    lines: list[str] = []
+    for second, *rest in history:
+        assert isinstance(second, int | float)
+        if rest and rest[0] == "snapshot":
+            lines += registry.at(second, *rest, room_name="den", own_identity="clara")  # type: ignore[arg-type]
+        else:
+            lines += registry.at(second, *rest)  # type: ignore[arg-type]
+    return lines
+
+
+def _line(change: Change) -> str:
+    sid = change.session.participant_sid
+    if isinstance(change, Created):
+        return f"created {sid} {change.session.connection_state}"
+    if isinstance(change, Closed):
+        return f"closed {sid} {change.reason}" + (f" {change.detail}" if change.detail else "")
+    shown = to_wire(change.session)
+    assert isinstance(shown, dict)
+    return f"updated {sid} " + " ".join(f"{name}={shown.get(name)}" for name in change.changed)

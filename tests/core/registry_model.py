@@ -1,0 +1,160 @@
+"""What the specification says of the registry's time and of its changes, in another way.
+
+Owns an oracle: the fold of the changes, and each deadline computed anew from the facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sidecar.core.changes import Change, Closed, Created, Updated, changed_members
+from sidecar.core.close_reasons import CloseReason
+from sidecar.core.messages import AgentSession, ConnectionState
+
+HOLD_S, SNAPSHOT_HOLD_S, ACTIVE_S, REMOVAL_S, OUTAGE_S = 2.0, 3.0, 30.0, 5.0, 45.0
+
+
+@dataclass
+class Open:
+    """What is known of one open sid beside how it is shown."""
+
+    identity: str
+    opened_linked_s: float
+    is_active: bool = False
+    is_overdue: bool = False
+    hold: tuple[float, float] | None = None
+    """Since when, in seconds of link, and for how long."""
+    removal_s: float | None = None
+
+
+@dataclass
+class Model:
+    """The fold of all changes, and the clocks."""
+
+    now_s: float = 0.0
+    is_up: bool = False
+    linked_base_s: float = 0.0
+    up_since_s: float = 0.0
+    lost_s: float | None = None
+    shown: dict[str, AgentSession] = field(default_factory=dict)
+    """Open sessions by sid, oldest announcement first."""
+    open: dict[str, Open] = field(default_factory=dict)
+    used_ids: set[str] = field(default_factory=set)
+    closed_ids: set[str] = field(default_factory=set)
+    gone_for_good: set[str] = field(default_factory=set)
+    """Sids closed by the server's own word, or whose creation failed."""
+
+    # Time
+
+    def linked_s(self) -> float:
+        """Seconds that the link was up, so far."""
+        return self.linked_base_s + (self.now_s - self.up_since_s if self.is_up else 0.0)
+
+    def goes_up(self) -> None:
+        """A snapshot came."""
+        if not self.is_up:
+            self.is_up, self.up_since_s = True, self.now_s
+        self.lost_s = None
+
+    def goes_down(self, *, is_outage: bool = True) -> None:
+        """The link is shaky or down; *is_outage* unless we closed it ourselves."""
+        self.linked_base_s = self.linked_s()
+        self.is_up = False
+        if not is_outage:
+            self.lost_s = None
+        elif self.lost_s is None:
+            self.lost_s = self.now_s
+
+    def deadline(self) -> float | None:
+        """When something comes about, as things stand."""
+        found = [
+            each.removal_s + REMOVAL_S for each in self.open.values() if each.removal_s is not None
+        ]
+        if self.is_up:
+            to_linked = self.up_since_s - self.linked_base_s
+            for each in self.open.values():
+                if each.hold is not None:
+                    found.append(to_linked + sum(each.hold))
+                if not each.is_active and not each.is_overdue:
+                    found.append(to_linked + each.opened_linked_s + ACTIVE_S)
+        elif self.lost_s is not None and self.open:
+            found.append(self.lost_s + OUTAGE_S)
+        return min(found, default=None)
+
+    def state_of(self, sid: str) -> ConnectionState:
+        """The derived state."""
+        stay = self.open[sid]
+        if not self.is_up:
+            return ConnectionState.RECONNECTING
+        if stay.is_active:
+            return ConnectionState.CONNECTED
+        return ConnectionState.ERROR if stay.is_overdue else ConnectionState.CONNECTING
+
+    # Changes
+
+    def fold(self, changes: Iterable[Change]) -> None:
+        """Take *changes* over, and hold each against the laws."""
+        for change in changes:
+            if isinstance(change, Created):
+                self._created(change.session)
+            elif isinstance(change, Updated):
+                self._updated(change)
+            else:
+                self._closed(change)
+
+    def failed(self, session: AgentSession) -> None:
+        """The creation of *session* failed: it never was, and its sid stays away."""
+        assert session.session_id not in self.used_ids
+        self.used_ids.add(session.session_id)
+        self.gone_for_good.add(session.participant_sid)
+        self._began_without_a_link()
+
+    def adopted(self, session: AgentSession) -> None:
+        """*session* was resumed."""
+        self.used_ids.add(session.session_id)
+        self._opened(session)
+
+    def _created(self, session: AgentSession) -> None:
+        sid = session.participant_sid
+        assert session.session_id not in self.used_ids, "an id used twice"
+        assert sid not in self.shown, "a sid opened twice"
+        assert sid not in self.gone_for_good, "a sid that is closed for good came back"
+        assert all(each.identity != session.participant_id for each in self.open.values())
+        assert session.session_id.startswith("session_")
+        assert session.session_id.endswith(f"_{session.participant_id}")
+        assert session.connection_state is ConnectionState.CONNECTING
+        assert (session.message_count, session.end_time) == (0, None)
+        self.used_ids.add(session.session_id)
+        self._opened(session)
+        self._began_without_a_link()
+
+    def _began_without_a_link(self) -> None:
+        if not self.is_up and self.lost_s is None:
+            self.lost_s = self.now_s
+
+    def _opened(self, session: AgentSession) -> None:
+        self.shown[session.participant_sid] = session
+        self.open[session.participant_sid] = Open(session.participant_id, self.linked_s())
+
+    def _updated(self, change: Updated) -> None:
+        before = self.shown[change.session.participant_sid]
+        assert change.changed, "an update of nothing"
+        assert change.changed == changed_members(before, change.session)
+        fixed = {"sessionId", "participantId", "participantSid", "roomName", "startTime", "endTime"}
+        assert not fixed & set(change.changed)
+        assert change.session.message_count >= before.message_count
+        self.shown[change.session.participant_sid] = change.session
+
+    def _closed(self, change: Closed) -> None:
+        session, sid = change.session, change.session.participant_sid
+        before = self.shown.pop(sid)
+        assert session.session_id == before.session_id
+        assert session.session_id not in self.closed_ids, "closed twice"
+        assert session.connection_state is ConnectionState.CLOSED
+        assert session.end_time is not None
+        assert session.end_time >= session.start_time
+        assert set(changed_members(before, session)) <= {"connectionState", "endTime"}
+        assert change.reason is not CloseReason.SIDECAR_EXITED
+        self.closed_ids.add(session.session_id)
+        del self.open[sid]

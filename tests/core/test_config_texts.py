@@ -1,0 +1,88 @@
+"""Texts that a person wrote: the lines of a .env file, and urls."""
+
+from __future__ import annotations
+
+import pytest
+
+from sidecar.core.config import parse_dotenv, shown_url, url_problem
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("A=b", {"A": "b"}),
+        ("  A = b  ", {"A": "b"}),
+        ("export A=b", {"A": "b"}),
+        ("A='b c'", {"A": "b c"}),
+        ('A="b # c"', {"A": "b # c"}),
+        ("A=b # c", {"A": "b"}),
+        ("A=b#c", {"A": "b#c"}),
+        ("A=b=c==", {"A": "b=c=="}),
+        ("A=", {"A": ""}),
+        ('A=""', {"A": ""}),
+        ('A="', {"A": '"'}),
+        ("A=\"b'", {"A": "\"b'"}),
+        ("# A=b", {}),
+        ("#A=b", {}),
+        ("", {}),
+        ("A", {}),
+        ("=b", {}),
+        ("A=1\r\nB=2\n\nA=3", {"A": "3", "B": "2"}),
+        ("A=ä 🎤", {"A": "ä 🎤"}),
+        ('A="b" # c', {"A": "b"}),
+        ("A='b' # it's c", {"A": "b"}),
+        ("A= # nothing", {"A": ""}),
+    ],
+)
+def test_a_line_of_a_dotenv_file_is_read_as_shells_read_it(line: str, expected: dict[str, str]):
+    assert parse_dotenv(line) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://127.0.0.1:7880",
+        "wss://my.livekit.cloud",
+        "http://host",
+        "https://host:443/",
+        "WSS://HOST",
+        "ws://[::1]:7880",
+        "wss://host/path",
+        "wss://bücher.example",
+    ],
+)
+def test_a_livekit_url_is_taken_and_shown(url: str):
+    assert url_problem(url) is None
+    assert shown_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "host",
+        "host:7880",
+        "ftp://host",
+        "javascript:alert(1)",
+        "ws://",
+        "ws:///path",
+        "ws://:7880",
+        "ws://ho st",
+        "ws://host\n",
+        " ws://host",
+        "ws://host:port",
+        "ws://host:99999",
+        "ws://[::1",
+        "ws://user@host",
+        "ws://user:sesame@host",
+        "ws://:sesame@host",
+        "ws://host?access_token=sesame",
+        "ws://host#sesame",
+        "ws://host\x00",
+        "ws://ho\x1bst",
+    ],
+    ids=ascii,
+)
+def test_any_other_url_is_refused_and_never_shown(url: str):
+    assert url_problem(url) is not None
+    assert shown_url(url) == "(malformed url)"

@@ -1,0 +1,97 @@
+"""Why a join can fail: each category has its sentence, its fix, and whether it is retried."""
+
+from __future__ import annotations
+
+import pytest
+
+from sidecar.core.errors import ErrorCode, ShuttingDown, SidecarError
+from sidecar.core.failures import FATAL, Category, failure
+from sidecar.core.protocol import ERRORS
+from sidecar.core.wire import to_wire
+
+URL = "ws://127.0.0.1:7880"
+
+
+def test_the_categories_are_those_of_the_specification():
+    assert {each.value for each in Category} == {
+        "unreachable",
+        "unauthorized",
+        "not-found",
+        "proxy",
+        "tls",
+        "media-blocked",
+        "full",
+        "timeout",
+        "malformed",
+    }
+
+
+def test_all_but_unauthorized_and_malformed_are_retried():
+    assert {each for each in Category if not failure(each, URL).retryable} == FATAL
+    assert {each.value for each in FATAL} == {"unauthorized", "malformed"}
+
+
+@pytest.mark.parametrize("category", sorted(Category))
+def test_each_category_names_its_cause_with_the_url_and_its_fix(category: Category):
+    found = failure(category, URL)
+    assert URL in found.detail
+    assert found.detail.endswith(".")
+    assert found.fix.endswith(".")
+    assert to_wire(found) == {
+        "category": category.value,
+        "detail": found.detail,
+        "fix": found.fix,
+        "retryable": category not in FATAL,
+    }
+
+
+def test_no_two_categories_say_the_same():
+    assert len({failure(each, URL).detail for each in Category}) == len(Category)
+
+
+@pytest.mark.parametrize("url", ["{", "{url}", "{0}", "%s", "(malformed url)"])
+def test_an_odd_url_stands_in_the_sentence_as_it_is(url: str):
+    assert url in failure(Category.UNREACHABLE, url).detail
+
+
+# The exception tree
+
+
+def test_every_class_of_error_has_a_code_of_its_own():
+    codes = [each.code for each in SidecarError.__subclasses__()]
+    assert len(codes) == len(set(codes))
+    assert set(codes) <= set(ErrorCode)
+
+
+def test_every_code_has_its_sentence_in_the_contract():
+    assert set(ERRORS) == set(ErrorCode)
+
+
+def test_the_codes_are_those_of_the_specification():
+    assert {each.name: each.value for each in ErrorCode} == {
+        "PARSE_ERROR": -32700,
+        "INVALID_REQUEST": -32600,
+        "METHOD_NOT_FOUND": -32601,
+        "INVALID_PARAMS": -32602,
+        "INTERNAL_ERROR": -32603,
+        "NOT_CONNECTED": 1001,
+        "CONNECT_FAILED": 1002,
+        "UNKNOWN_SESSION": 1003,
+        "API_CALL_FAILED": 1004,
+        "SHUTTING_DOWN": 1005,
+        "NOT_ALLOWED": 1006,
+        "OTHER_ROOM": 1007,
+    }
+
+
+@pytest.mark.parametrize(
+    "error_class", sorted(SidecarError.__subclasses__(), key=str), ids=lambda each: each.__name__
+)
+def test_every_error_carries_its_fix(error_class: type[SidecarError]):
+    error = (
+        ShuttingDown()
+        if error_class is ShuttingDown
+        else error_class("The cause.", "The fix.", category="c")
+    )
+    assert error.data["fix"]
+    assert str(error) == error.message

@@ -1,0 +1,91 @@
+"""The sessions that an earlier process had open, as they come in: checked, then whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sidecar.core.changes import iso_time, wall_ms
+from sidecar.core.errors import InvalidParams
+from sidecar.core.messages import ConnectionState, ResumedSession
+from sidecar.core.resumption import resumed_sessions
+from sidecar.core.wire import IsoTime
+
+ALICE = ResumedSession(
+    session_id="session_1767225599000_alice",
+    participant_id="alice",
+    participant_sid="PA_alice",
+    room_name="den",
+    start_time=IsoTime("2025-12-31T23:59:59.000Z"),
+    message_count=7,
+)
+BOB = ResumedSession("session_2_bob", "bob", "PA_bob", "den", ALICE.start_time, 0)
+
+
+def test_an_entry_becomes_a_session_that_is_reconnecting():
+    (session,) = resumed_sessions([ALICE])
+    assert session.connection_state is ConnectionState.RECONNECTING
+    assert (session.session_id, session.participant_id, session.participant_sid) == (
+        ALICE.session_id,
+        "alice",
+        "PA_alice",
+    )
+    assert (session.start_time, session.message_count) == (ALICE.start_time, 7)
+    assert (session.end_time, session.truncated) == (None, None)
+
+
+def test_none_are_none():
+    assert resumed_sessions([]) == ()
+
+
+@pytest.mark.parametrize("name", ["session_id", "participant_id", "participant_sid"])
+@pytest.mark.parametrize("value", ["", ALICE.session_id], ids=["empty", "repeated"])
+def test_ids_that_are_empty_or_come_twice_are_refused(name: str, value: str):
+    twin = replace(BOB, **{name: value and getattr(ALICE, name)})  # type: ignore[arg-type]
+    with pytest.raises(InvalidParams, match="resume"):
+        resumed_sessions([ALICE, twin])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2025-12-31T23:59:59Z", "2025-12-31T23:59:59.000Z"),
+        ("2025-12-31T23:59:59.1234567Z", "2025-12-31T23:59:59.123Z"),
+        ("2026-01-01T01:59:59.000+02:00", "2025-12-31T23:59:59.000Z"),
+        ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_start_time_of_any_zone_is_shown_as_the_wire_has_it(given: str, expected: str):
+    (session,) = resumed_sessions([replace(ALICE, start_time=IsoTime(given))])
+    assert session.start_time == expected
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "",
+        "yesterday",
+        "1767225599000",
+        "2025-12-31",
+        "2025-12-31T23:59:59",
+        "2025-13-31T23:59:59Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "\x00",
+    ],
+    ids=ascii,
+)
+def test_a_start_time_that_is_none_is_refused(nonsense: str):
+    with pytest.raises(InvalidParams, match="resume"):
+        resumed_sessions([replace(ALICE, start_time=IsoTime(nonsense))])
+
+
+def test_a_negative_message_count_is_refused():
+    with pytest.raises(InvalidParams, match="resume"):
+        resumed_sessions([replace(ALICE, message_count=-1)])
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 999, 1_767_225_599_123, 253_402_300_799_999])
+def test_a_time_comes_back_as_the_milliseconds_it_was_made_of(milliseconds: int):
+    assert wall_ms(iso_time(milliseconds)) == milliseconds

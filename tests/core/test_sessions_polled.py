@@ -1,0 +1,114 @@
+"""The row `polled`: the server's own list, and what it may close."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.core.played import Registry, joining, listing, moment, someone
+
+ALICE = someone("alice")
+BOB = someone("bob")
+
+
+def test_two_misses_five_seconds_apart_close_left_by_reconcile():
+    registry = Registry().joined(ALICE, BOB)
+    assert registry.poll(10, BOB) == []
+    assert registry.sessions.has_misses
+    assert registry.poll(15, BOB) == ["15 closed PA_alice left reconcile"]
+    assert not registry.sessions.has_misses
+
+
+def test_two_misses_less_than_five_seconds_apart_close_nobody():
+    registry = Registry().joined(ALICE)
+    registry.poll(10)
+    assert registry.poll(14.9) == []
+    assert registry.poll(15) == ["15 closed PA_alice left reconcile"]
+
+
+@pytest.mark.parametrize("listed", [[ALICE], [joining("alice")]])
+def test_one_who_is_listed_again_in_between_stays(listed: list[object]):
+    registry = Registry().joined(ALICE)
+    registry.poll(10)
+    registry.poll(14, *listed)  # type: ignore[arg-type]
+    assert not registry.sessions.has_misses
+    assert registry.poll(16) == []
+
+
+def test_one_who_is_seen_again_in_between_stays():
+    registry = Registry().joined(ALICE)
+    registry.poll(10)
+    registry.at(12, "seen", ALICE)
+    assert registry.poll(16) == []
+
+
+def test_a_session_opened_after_the_request_was_sent_is_not_missed():
+    registry = Registry().joined()
+    early = registry.sessions.begin_poll()
+    registry.at(1, "seen", ALICE)
+    registry.at(2, "polled", early, listing())
+    assert not registry.sessions.has_misses
+
+
+def test_an_answer_that_does_not_list_the_agent_counts_for_nothing():
+    registry = Registry().joined(ALICE)
+    for second in (10, 20, 30):
+        poll = registry.sessions.begin_poll()
+        assert registry.at(second, "polled", poll, ()) == []
+    assert not registry.sessions.has_misses
+
+
+@pytest.mark.parametrize("second", [11, 12])
+def test_an_answer_to_a_poll_during_which_the_link_changed_counts_for_nothing(second: float):
+    registry = Registry().joined(ALICE)
+    registry.at(10)
+    poll = registry.sessions.begin_poll()
+    registry.at(10.5, "link_lost")
+    if second == 12:
+        registry.at(11.5, "snapshot", [ALICE])
+    assert registry.at(second, "polled", poll, listing()) == []
+    assert not registry.sessions.has_misses
+
+
+def test_a_miss_from_before_an_outage_does_not_count_after_it():
+    registry = Registry().joined(ALICE)
+    registry.poll(10)
+    registry.at(11, "link_lost")
+    registry.at(14, "snapshot", [ALICE])
+    assert registry.poll(20) == []
+    assert registry.poll(25) == ["25 closed PA_alice left reconcile"]
+
+
+def test_a_poll_never_creates():
+    registry = Registry().joined()
+    assert registry.poll(10, ALICE) == []
+    assert registry.poll(20, ALICE) == []
+
+
+def test_a_poll_is_about_sids_not_about_identities():
+    registry = Registry().joined(ALICE)
+    registry.poll(10, someone("alice", "PA_2"))
+    assert registry.poll(15, someone("alice", "PA_2")) == ["15 closed PA_alice left reconcile"]
+
+
+def test_one_closed_by_reconcile_opens_again_under_a_new_id():
+    registry = Registry().joined(ALICE)
+    first_id = registry.id_of("PA_alice")
+    registry.poll(10)
+    registry.poll(15)
+    registry.at(16, "seen", ALICE)
+    assert registry.id_of("PA_alice") != first_id
+
+
+def test_a_poll_answered_twice_is_one_miss():
+    registry = Registry().joined(ALICE)
+    poll = registry.sessions.begin_poll()
+    registry.at(1, "polled", poll, listing())
+    assert registry.at(1, "polled", poll, listing()) == []
+
+
+def test_a_poll_leaves_the_listed_sessions_as_they_were():
+    registry = Registry().joined(ALICE)
+    before = registry.sessions.listed()
+    poll = registry.sessions.begin_poll()
+    assert registry.sessions.polled(poll, listing(ALICE), moment(5)) == []
+    assert registry.sessions.listed() == before

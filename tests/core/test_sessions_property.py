@@ -1,0 +1,298 @@
+"""The registry under any order of facts, stale ones and duplicates included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from sidecar.core.changes import Change, Closed, Created
+from sidecar.core.close_reasons import CloseReason
+from sidecar.core.facts import (
+    PERSON_KINDS,
+    Participant,
+    ParticipantKind,
+    ParticipantState,
+)
+from sidecar.core.sessions import Poll, Sessions
+from tests.core.played import START_MS, listing, moment, someone
+from tests.core.registry_model import HOLD_S, OUTAGE_S, SNAPSHOT_HOLD_S, Model
+from tests.core.test_sessions_resume import earlier
+
+IDENTITIES = ("alice", "bob", "cid")
+SIDS = [f"PA_{identity}{number}" for identity in IDENTITIES for number in range(3)]
+OWN = "clara"
+
+sids = st.sampled_from(SIDS)
+reasons = st.sampled_from([*range(18), 99])
+people = st.builds(
+    lambda sid, state, metadata, kind, joined: someone(
+        sid[3:-1], sid, state, metadata=metadata, kind=kind, joined_at_ms=joined
+    ),
+    sids,
+    st.sampled_from([ParticipantState.ACTIVE, *ParticipantState]),
+    st.sampled_from(["", "m"]),
+    st.sampled_from([*[ParticipantKind.STANDARD] * 6, *ParticipantKind]),
+    # One joined_at for many stays: ids must differ all the same.
+    st.sampled_from([START_MS, START_MS, START_MS + 1, START_MS + 10**9, None]),
+)
+crowds = st.lists(people, max_size=4)
+pauses = st.sampled_from([0.0, 0.1, 0.5, 1.0, 1.9, 2.0, 2.9, 3.0, 5.0, 10.0, 29.0, 44.0, 60.0])
+
+
+class RegistryLaws(RuleBasedStateMachine):
+    """Tells the registry facts, folds what it says, and compares with the oracle."""
+
+    @initialize(start_s=st.sampled_from([0.0, 0.3, 100_000.1]))
+    def begin(self, start_s: float) -> None:
+        self.registry = Sessions()
+        self.model = Model(now_s=start_s)
+        self.polls: list[Poll] = []
+        self.fails_next = False
+        self.was_ever_open = False
+
+    # Facts
+
+    @rule(crowd=crowds)
+    def resume(self, crowd: list[Participant]) -> None:
+        sessions = [
+            earlier(each.identity, each.sid)
+            for each in {each.identity: each for each in crowd}.values()
+        ]
+        if self._is_outage_over_with_nobody_there():
+            self.model.lost_s = None
+        taken = self.registry.resume(sessions, moment(self.model.now_s))
+        assert taken is (not self.was_ever_open and not self.model.is_up)
+        if taken and sessions:
+            self.was_ever_open = True
+            for session in self.registry.listed():
+                self.model.adopted(session)
+            self.model.goes_down()
+
+    @rule(crowd=crowds)
+    def snapshot(self, crowd: list[Participant]) -> None:
+        self.model.goes_up()
+        present = {each.sid for each in crowd if each.state is not ParticipantState.DISCONNECTED}
+        for sid, stay in self.model.open.items():
+            if sid not in present:
+                stay.hold = (self.model.linked_s(), SNAPSHOT_HOLD_S)
+        changes = self.registry.snapshot(
+            crowd, moment(self.model.now_s), room_name="den", own_identity=OWN
+        )
+        self._take(changes, crowd)
+
+    @rule(person=people)
+    def seen(self, person: Participant) -> None:
+        if self._is_outage_over_with_nobody_there():
+            return
+        self._take(self.registry.seen(person, moment(self.model.now_s)), [person])
+
+    @rule(sid=sids, reason=st.none() | reasons)
+    def left(self, sid: str, reason: int | None) -> None:
+        stay = self.model.open.get(sid)
+        changes = self.registry.left(sid, reason, moment(self.model.now_s))
+        if stay is None:
+            assert changes == []
+        elif not reason:
+            assert changes == []
+            stay.hold = stay.hold or (self.model.linked_s(), HOLD_S)
+        else:
+            assert [type(each) for each in changes] == [Closed]
+            self.model.gone_for_good.add(sid)
+        self._take(changes)
+
+    @rule()
+    def link_lost(self) -> None:
+        self.model.goes_down()
+        self._take(self.registry.link_lost(moment(self.model.now_s)))
+
+    @rule(reason=reasons)
+    def room_lost(self, reason: int) -> None:
+        self.model.goes_down()
+        self._take(self.registry.room_lost(reason, moment(self.model.now_s)))
+
+    @rule(identity=st.sampled_from([*IDENTITIES, OWN, ""]), ago_s=pauses)
+    def text(self, identity: str, ago_s: float) -> None:
+        before = sum(each.message_count for each in self.model.shown.values())
+        now = moment(self.model.now_s)
+        self._take(self.registry.text(identity, self.model.now_s - ago_s, now))
+        after = sum(each.message_count for each in self.model.shown.values())
+        assert after - before in (0, 1)
+
+    @rule()
+    def begin_poll(self) -> None:
+        self.polls.append(self.registry.begin_poll())
+
+    @precondition(lambda self: self.polls)
+    @rule(data=st.data(), crowd=crowds, is_listed=st.booleans())
+    def polled(self, data: st.DataObject, crowd: list[Participant], is_listed: bool) -> None:
+        poll = data.draw(st.sampled_from(self.polls))
+        listed = listing(*crowd)[0 if is_listed else 1 :]
+        before = dict(self.model.shown)
+        changes = self.registry.polled(poll, listed, moment(self.model.now_s))
+        listed_sids = {each.sid for each in listed}
+        for change in changes:
+            assert isinstance(change, Closed)
+            assert self.model.is_up
+            assert is_listed
+            assert change.session.participant_sid in poll.sids & set(before)
+            assert change.session.participant_sid not in listed_sids
+            assert (change.detail, change.reason) in (
+                ("reconcile", CloseReason.LEFT),
+                ("reconcile", CloseReason.REMOVED),
+            )
+        self._take(changes)
+
+    @rule(sid=sids)
+    def removing(self, sid: str) -> None:
+        self.registry.removing(self._id_of(sid))
+
+    @rule(sid=sids)
+    def removal_agreed(self, sid: str) -> None:
+        self.registry.removal_agreed(self._id_of(sid), moment(self.model.now_s))
+        if sid in self.model.open:
+            self.model.open[sid].removal_s = self.model.now_s
+
+    @rule(sid=sids)
+    def removal_failed(self, sid: str) -> None:
+        self.registry.removal_failed(self._id_of(sid))
+
+    @rule(sid=sids, reason=st.sampled_from([CloseReason.LEFT, CloseReason.REPLACED]))
+    def removal_moot(self, sid: str, reason: CloseReason) -> None:
+        now = moment(self.model.now_s)
+        self._take(self.registry.removal_moot(self._id_of(sid), reason, now))
+
+    @rule(
+        reason=st.sampled_from(
+            [CloseReason.AGENT_DISCONNECTED, CloseReason.ROOM_CLOSED, CloseReason.SIDECAR_SHUTDOWN]
+        )
+    )
+    def close_all(self, reason: CloseReason) -> None:
+        if reason is CloseReason.ROOM_CLOSED:
+            self.model.gone_for_good |= set(self.model.open)
+        changes = self.registry.close_all(reason, None, moment(self.model.now_s))
+        assert len(changes) == len(self.model.open)
+        self._take(changes)
+        self.model.goes_down(is_outage=False)
+
+    @rule()
+    def the_next_creation_fails(self) -> None:
+        self.fails_next = True
+
+    # Time
+
+    @rule(seconds=pauses)
+    def time_passes(self, seconds: float) -> None:
+        until_s = self.model.now_s + seconds
+        for _ in range(1_000):
+            due_s = self.registry.deadline()
+            if due_s is None or due_s > until_s:
+                break
+            self.model.now_s = max(self.model.now_s, due_s)
+            self._expire()
+        else:
+            raise AssertionError("a deadline that `expire` does not take away")
+        self.model.now_s = until_s
+
+    @rule(seconds=pauses)
+    def time_passes_unattended(self, seconds: float) -> None:
+        """The shell is late: several deadlines pass before it asks once."""
+        self.model.now_s += seconds
+        self._expire()
+        due_s = self.registry.deadline()
+        assert due_s is None or due_s > self.model.now_s
+
+    @rule(fraction=st.sampled_from([0.0, 0.5, 0.999]))
+    def asking_early_changes_nothing(self, fraction: float) -> None:
+        due_s = self.registry.deadline()
+        if due_s is not None and due_s - self.model.now_s > 0.001:
+            self.model.now_s += (due_s - self.model.now_s) * fraction
+            assert self.registry.expire(moment(self.model.now_s)) == []
+
+    def _expire(self) -> None:
+        model, slack = self.model, 1e-5
+        is_over = model.lost_s is not None and model.now_s - model.lost_s >= OUTAGE_S - slack
+        held = {sid: stay.hold for sid, stay in model.open.items()}
+        removals = {sid: stay.removal_s for sid, stay in model.open.items()}
+        linked_s = model.linked_s() + slack
+        changes = self.registry.expire(moment(model.now_s))
+        for change in changes:
+            sid = change.session.participant_sid
+            removal_s, hold = removals[sid], held[sid]
+            is_removed = removal_s is not None and model.now_s - removal_s >= 5.0 - slack
+            is_held_out = model.is_up and hold is not None and linked_s >= sum(hold)
+            if isinstance(change, Closed):
+                assert is_removed or is_held_out or (is_over and not model.is_up), "closed early"
+                if change.reason is CloseReason.REMOVED and not is_held_out:
+                    model.gone_for_good.add(sid)
+            else:
+                assert model.is_up, "overdue while the link is not up"
+                assert linked_s >= model.open[sid].opened_linked_s + 30.0, "overdue early"
+                model.open[sid].is_overdue = True
+        if is_over:
+            model.lost_s = None
+        self._take(changes)
+
+    # What comes back
+
+    def _take(self, changes: Sequence[Change], told: Sequence[Participant] = ()) -> None:
+        failed: set[str] = set()
+        for change in changes:
+            session = change.session
+            if session.session_id in failed:
+                continue
+            if isinstance(change, Created):
+                self.was_ever_open = True
+                if self.fails_next:
+                    self.fails_next = False
+                    failed.add(session.session_id)
+                    self.model.failed(session)
+                    self.registry.creation_failed(session.session_id)
+                    continue
+            if isinstance(change, Closed) and change.reason is CloseReason.REPLACED and told:
+                self.model.gone_for_good.add(session.participant_sid)
+            self.model.fold([change])
+        for person in told:
+            self._note_seen(person)
+
+    def _note_seen(self, person: Participant) -> None:
+        stay = self.model.open.get(person.sid)
+        if stay is None or person.kind not in PERSON_KINDS:
+            return
+        if person.state is not ParticipantState.DISCONNECTED:
+            stay.hold = None
+            stay.is_active = stay.is_active or person.state is ParticipantState.ACTIVE
+
+    def _id_of(self, sid: str) -> str:
+        shown = self.model.shown.get(sid)
+        return "session_0_nobody" if shown is None else shown.session_id
+
+    def _is_outage_over_with_nobody_there(self) -> bool:
+        # The watchdog of the agent's table ends such a Room long before.
+        model = self.model
+        is_over = model.lost_s is not None and model.now_s - model.lost_s >= OUTAGE_S
+        return is_over and not model.is_up and not model.open
+
+    # Laws
+
+    @invariant()
+    def the_fold_of_the_changes_is_what_is_listed(self) -> None:
+        assert self.registry.listed() == tuple(self.model.shown.values())
+        for session in self.model.shown.values():
+            assert self.registry.get(session.session_id) == session
+
+    @invariant()
+    def states_are_derived(self) -> None:
+        for sid, session in self.model.shown.items():
+            assert session.connection_state is self.model.state_of(sid)
+
+    @invariant()
+    def what_is_pending_is_what_can_come_about_and_nothing_else(self) -> None:
+        found, expected = self.registry.deadline(), self.model.deadline()
+        assert (found is None) is (expected is None), (found, expected)
+        if found is not None and expected is not None:
+            assert abs(found - expected) < 1e-5
+
+
+TestRegistryLaws = RegistryLaws.TestCase

@@ -1,0 +1,164 @@
+"""The row `resume`: what an earlier process left open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sidecar.core.close_reasons import CloseReason
+from sidecar.core.facts import ConnectionQuality, ParticipantKind
+from sidecar.core.messages import AgentSession, ConnectionState
+from sidecar.core.wire import IsoTime
+from tests.core.played import START_MS, Registry, joining, moment, someone
+
+ALICE = someone("alice")
+
+
+def earlier(identity: str = "alice", sid: str = "", room_name: str = "den") -> AgentSession:
+    """A session that an earlier process had open."""
+    return AgentSession(
+        session_id=f"session_{START_MS - 1_000}_{identity}",
+        participant_id=identity,
+        participant_sid=sid or f"PA_{identity}",
+        room_name=room_name,
+        start_time=IsoTime("2025-12-31T23:59:59.000Z"),
+        message_count=7,
+        connection_state=ConnectionState.CONNECTED,
+        name="",
+        kind=ParticipantKind.STANDARD,
+        metadata="",
+        attributes={},
+        connection_quality=ConnectionQuality.UNKNOWN,
+    )
+
+
+def resumed(*sessions: AgentSession) -> Registry:
+    """A registry that took them over at second 0."""
+    registry = Registry()
+    assert registry.sessions.resume(sessions, moment(0))
+    return registry
+
+
+def test_resumed_sessions_are_open_listed_and_reconnecting():
+    registry = resumed(earlier("alice"), earlier("bob"))
+    listed = registry.sessions.listed()
+    assert [each.participant_id for each in listed] == ["alice", "bob"]
+    assert {each.connection_state for each in listed} == {ConnectionState.RECONNECTING}
+    assert registry.sessions.get(listed[0].session_id) == listed[0]
+
+
+def test_a_resumed_session_goes_on_under_its_id_start_and_count():
+    registry = resumed(earlier())
+    assert registry.joined(ALICE, now_s=3).lines == ["3 updated PA_alice connectionState=connected"]
+    registry.at(4, "text", "alice", 3.5)
+    session = registry.session_of("PA_alice")
+    assert (session.session_id, session.start_time, session.message_count) == (
+        earlier().session_id,
+        earlier().start_time,
+        8,
+    )
+
+
+def test_a_resumed_session_whose_person_is_gone_closes_left_during_reconnect():
+    registry = resumed(earlier("alice"), earlier("bob")).joined(ALICE, now_s=10)
+    assert registry.at(60)[-1] == "13 closed PA_bob left-during-reconnect"
+
+
+def test_a_resumed_session_whose_person_reloaded_meanwhile_is_replaced():
+    registry = resumed(earlier()).joined(someone("alice", "PA_2"), now_s=10)
+    assert registry.lines == [
+        "10 closed PA_alice replaced",
+        "10 created PA_2 connecting",
+        "10 updated PA_2 connectionState=connected",
+    ]
+
+
+def test_a_resumed_session_closes_connection_lost_when_no_join_comes_in_45_s():
+    registry = resumed(earlier())
+    assert registry.at(44.9) == []
+    assert registry.at(99) == ["45 closed PA_alice connection-lost"]
+
+
+def test_a_resumed_session_of_another_room_closes_agent_disconnected_at_the_join():
+    registry = resumed(earlier("alice", room_name="attic"), earlier("bob"))
+    assert registry.joined(someone("bob"), now_s=5).lines == [
+        "5 closed PA_alice agent-disconnected",
+        "5 updated PA_bob connectionState=connected",
+    ]
+
+
+def test_an_id_that_was_resumed_is_not_used_again():
+    registry = resumed(earlier())
+    registry.at(60)
+    registry.joined(ALICE, now_s=61)
+    assert registry.id_of("PA_alice") != earlier().session_id
+
+
+def test_an_id_that_a_resumed_session_still_has_is_not_given_to_another():
+    # The wire takes ids as opaque: nothing says that a resumed one holds its own identity.
+    odd = replace(earlier("bob"), session_id=f"session_{START_MS - 1_000}_alice")
+    registry = resumed(odd).joined(someone("bob"), ALICE, now_s=1)
+    ids = [each.session_id for each in registry.sessions.listed()]
+    assert len(set(ids)) == 2
+
+
+def test_a_resumed_person_who_is_still_joining_is_connecting_and_overdue_after_30_s():
+    registry = resumed(earlier()).joined(joining("alice"), now_s=5)
+    assert registry.lines == ["5 updated PA_alice connectionState=connecting"]
+    assert registry.at(99) == ["35 updated PA_alice connectionState=error"]
+
+
+def test_a_resumed_person_who_was_never_active_and_drops_has_failed_to_join():
+    registry = resumed(earlier()).joined(joining("alice"), now_s=5)
+    assert registry.at(6, "left", "PA_alice", 9) == ["6 closed PA_alice join-failed SIGNAL_CLOSE"]
+
+
+def test_resume_is_refused_once_anything_was_created():
+    registry = Registry().joined(ALICE)
+    registry.at(1, "close_all", CloseReason.AGENT_DISCONNECTED, None)
+    assert not registry.sessions.resume([earlier()], moment(2))
+    assert registry.sessions.listed() == ()
+
+
+def test_resume_is_refused_in_a_room_even_an_empty_one():
+    registry = Registry().joined()
+    assert not registry.sessions.resume([earlier()], moment(1))
+
+
+def test_a_second_resume_is_refused():
+    registry = resumed(earlier("alice"))
+    assert not registry.sessions.resume([earlier("bob")], moment(1))
+    assert [each.participant_id for each in registry.sessions.listed()] == ["alice"]
+
+
+def test_a_session_that_was_resumed_and_closed_is_not_resumed_again():
+    registry = resumed(earlier())
+    assert registry.at(60) == ["45 closed PA_alice connection-lost"]
+    assert not registry.sessions.resume([earlier()], moment(61))
+    assert registry.sessions.listed() == ()
+
+
+def test_resuming_nothing_leaves_nothing_pending():
+    assert resumed().sessions.deadline() is None
+
+
+@pytest.mark.parametrize("reason", [CloseReason.AGENT_DISCONNECTED, CloseReason.SIDECAR_SHUTDOWN])
+def test_resumed_sessions_close_with_the_rest_before_any_join(reason: CloseReason):
+    registry = resumed(earlier())
+    assert registry.at(5, "close_all", reason, None) == [f"5 closed PA_alice {reason}"]
+
+
+def test_a_resume_after_an_outage_with_nobody_there_has_45_s_of_its_own():
+    registry = Registry().joined()
+    registry.at(10, "room_lost", 0)
+    registry.at(100)
+    assert registry.sessions.resume([earlier()], moment(100))
+    assert registry.at(144) == []
+    assert registry.at(200) == ["145 closed PA_alice connection-lost"]
+
+
+def test_a_loss_during_the_resume_does_not_prolong_the_outage():
+    registry = resumed(earlier())
+    registry.at(30, "room_lost", 0)
+    assert registry.at(99) == ["45 closed PA_alice connection-lost"]

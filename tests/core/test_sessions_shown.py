@@ -1,0 +1,201 @@
+"""How a session looks on the wire: ids, times, and what is cut."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from sidecar.core.changes import Closed, believable_ms, iso_time
+from sidecar.core.close_reasons import CloseReason
+from sidecar.core.facts import Moment, Participant
+from sidecar.core.protocol import MAX_SHOWN_BYTES
+from sidecar.core.wire import to_wire
+from tests.core.played import START_MS, Registry, moment, someone
+
+ALICE = someone("alice")
+WIRE_NAMES = (
+    "sessionId participantId participantSid roomName startTime messageCount connectionState"
+    " name kind metadata attributes connectionQuality"
+).split()
+
+
+def first_shown(person: Participant) -> dict[str, object]:
+    """The wire object of the session that *person* gets."""
+    registry = Registry().joined(person)
+    shown = to_wire(registry.sessions.listed()[0])
+    assert isinstance(shown, dict)
+    return shown
+
+
+def test_a_session_has_the_members_of_the_contract_in_its_order():
+    assert list(first_shown(ALICE)) == WIRE_NAMES
+
+
+def test_a_closed_session_has_an_end_time_too():
+    registry = Registry().joined(ALICE)
+    registry.at(5, "left", "PA_alice", 1)
+    shown = to_wire(registry.changes[-1].session)
+    assert isinstance(shown, dict)
+    assert list(shown) == [*WIRE_NAMES, "endTime"]
+    assert (shown["connectionState"], shown["endTime"]) == ("closed", "2026-01-01T00:00:05.000Z")
+
+
+# Ids
+
+
+def test_an_id_has_the_milliseconds_of_joined_at_and_the_identity():
+    shown = first_shown(someone("ann-marie 🎤", joined_at_ms=1_700_000_000_123))
+    assert shown["sessionId"] == "session_1700000000123_ann-marie 🎤"
+    assert shown["startTime"] == "2023-11-14T22:13:20.123Z"
+
+
+@pytest.mark.parametrize("nonsense", [None, 0, -1, 253_402_300_800_000, 10**30, -(10**30)])
+def test_a_joined_at_that_no_calendar_holds_is_now(nonsense: int | None):
+    shown = first_shown(someone("alice", joined_at_ms=nonsense))
+    assert shown["sessionId"] == f"session_{START_MS}_alice"
+    assert shown["startTime"] == "2026-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("believable", [1, START_MS + 86_400_000, 253_402_300_799_999])
+def test_any_other_joined_at_is_the_server_s_word(believable: int):
+    assert believable_ms(believable, 5) == believable
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", iso_time(believable))
+
+
+def test_a_sid_that_comes_back_gets_the_first_free_millisecond_from_now():
+    registry = Registry().joined(ALICE)
+    ids = [registry.id_of("PA_alice")]
+    for second in (10, 10, 10, 20):
+        registry.at(second, "close_all", CloseReason.AGENT_DISCONNECTED, None)
+        registry.joined(ALICE, now_s=second)
+        ids.append(registry.id_of("PA_alice"))
+    assert ids == [
+        f"session_{START_MS - 1_000}_alice",
+        f"session_{START_MS + 10_000}_alice",
+        f"session_{START_MS + 10_001}_alice",
+        f"session_{START_MS + 10_002}_alice",
+        f"session_{START_MS + 20_000}_alice",
+    ]
+
+
+def test_a_new_id_for_the_same_stay_does_not_move_its_start():
+    registry = Registry().joined(ALICE)
+    registry.at(10, "close_all", CloseReason.AGENT_DISCONNECTED, None)
+    registry.joined(ALICE, now_s=11)
+    assert registry.session_of("PA_alice").start_time == iso_time(START_MS - 1_000)
+
+
+def test_two_sids_of_one_identity_and_one_millisecond_have_two_ids():
+    registry = Registry().joined(ALICE)
+    first_id = registry.id_of("PA_alice")
+    registry.at(5, "seen", someone("alice", "PA_2"))
+    assert registry.id_of("PA_2") == f"session_{START_MS + 5_000}_alice" != first_id
+
+
+def test_an_id_of_a_session_that_was_open_all_along_is_not_used_again():
+    # 65,536 others came and went meanwhile.
+    registry = Registry().joined(ALICE)
+    first_id = registry.id_of("PA_alice")
+    for number in range(65_536):
+        bob = someone("bob", f"PA_{number}", joined_at_ms=number + 1)
+        registry.sessions.seen(bob, moment(1))
+    registry.at(2, "close_all", CloseReason.AGENT_DISCONNECTED, None)
+    registry.joined(ALICE, now_s=3)
+    assert registry.id_of("PA_alice") != first_id
+
+
+# Times
+
+
+def test_end_time_is_when_the_end_was_seen():
+    registry = Registry().joined(ALICE)
+    registry.at(10, "left", "PA_alice", None)
+    registry.at(60)
+    closed = registry.changes[-1]
+    assert closed.session.end_time == iso_time(START_MS + 12_000)
+
+
+@pytest.mark.parametrize("ahead_ms", [0, 1, 3_600_000])
+def test_end_time_is_never_before_start_time(ahead_ms: int):
+    # A server whose clock is ahead of ours.
+    registry = Registry().joined(someone("alice", joined_at_ms=START_MS + 5_000 + ahead_ms))
+    registry.at(5, "left", "PA_alice", 1)
+    closed = registry.changes[-1]
+    assert isinstance(closed, Closed)
+    assert closed.session.end_time == closed.session.start_time
+
+
+def test_a_wall_clock_that_is_set_back_does_not_end_a_session_before_it_began():
+    registry = Registry().joined(someone("alice", joined_at_ms=None))
+    (closed,) = registry.sessions.left("PA_alice", 1, Moment(5.0, START_MS - 3_600_000))
+    assert closed.session.end_time == closed.session.start_time
+
+
+# Cuts
+
+KINDS_OF_CHARACTER = {1: "a", 2: "ä", 3: "€", 4: "🎤"}
+
+
+@pytest.mark.parametrize("width", KINDS_OF_CHARACTER)
+@pytest.mark.parametrize("shift", range(4))
+def test_metadata_is_cut_at_16_kib_between_two_characters(width: int, shift: int):
+    text = "a" * shift + KINDS_OF_CHARACTER[width] * (MAX_SHOWN_BYTES // width + 1)
+    shown = first_shown(someone("alice", metadata=text))
+    kept = shown["metadata"]
+    assert isinstance(kept, str)
+    assert text.startswith(kept)
+    assert MAX_SHOWN_BYTES - width < len(kept.encode()) <= MAX_SHOWN_BYTES
+    assert shown["truncated"] is True
+
+
+@pytest.mark.parametrize("width", KINDS_OF_CHARACTER)
+def test_metadata_of_just_16_kib_is_whole(width: int):
+    spare = MAX_SHOWN_BYTES % width
+    text = KINDS_OF_CHARACTER[width] * (MAX_SHOWN_BYTES // width) + "a" * spare
+    assert len(text.encode()) == MAX_SHOWN_BYTES
+    shown = first_shown(someone("alice", metadata=text))
+    assert shown["metadata"] == text
+    assert "truncated" not in shown
+
+
+def test_attributes_are_cut_at_16_kib_of_keys_and_values_together():
+    whole = {f"{number:04}": "x" * 1_020 for number in range(16)}
+    assert first_shown(someone("alice", attributes=whole))["attributes"] == whole
+    more = {**whole, "y": ""}
+    shown = first_shown(someone("alice", attributes=more))
+    assert (shown["attributes"], shown["truncated"]) == (whole, True)
+
+
+def test_attributes_count_in_bytes():
+    shown = first_shown(someone("alice", attributes={"k": "🎤" * 4_096}))
+    assert (shown["attributes"], shown["truncated"]) == ({}, True)
+
+
+def test_the_order_in_which_attributes_come_does_not_matter():
+    many = {f"{number:04}": "x" * 2_000 for number in range(12)}
+    registry = Registry().joined(someone("alice", attributes=many))
+    backwards = dict(reversed(many.items()))
+    assert registry.at(1, "seen", someone("alice", attributes=backwards)) == []
+
+
+def test_a_change_beyond_the_cut_is_no_update():
+    text = "a" * MAX_SHOWN_BYTES
+    registry = Registry().joined(someone("alice", metadata=text + "b"))
+    assert registry.at(1, "seen", someone("alice", metadata=text + "c")) == []
+
+
+def test_truncated_goes_when_nothing_is_cut_any_more():
+    registry = Registry().joined(someone("alice", metadata="a" * 20_000))
+    registry.at(1, "seen", replace(ALICE, metadata="short"))
+    shown = to_wire(registry.session_of("PA_alice"))
+    assert isinstance(shown, dict)
+    assert (shown["metadata"], "truncated" in shown) == ("short", False)
+
+
+def test_a_closed_session_is_cut_like_the_open_one():
+    registry = Registry().joined(someone("alice", metadata="a" * 20_000))
+    registry.at(1, "left", "PA_alice", 1)
+    closed = registry.changes[-1].session
+    assert (len(closed.metadata), closed.truncated) == (MAX_SHOWN_BYTES, True)
