@@ -28,7 +28,7 @@ def run_self_test() -> int:
     sys.stdout.flush()
     from sidecar.rtc import native
 
-    native.start_disposing().join(native.DISPOSE_WITHIN_S)
+    native.dispose()
     return 1 if failed else 0
 
 

@@ -30,8 +30,13 @@ def load() -> None:
     _ = _ffi_client.FfiClient.instance
 
 
+def dispose() -> None:
+    """Let go of the native client, if it was ever loaded; gives up after 1.5 s."""
+    start_disposing().join(DISPOSE_WITHIN_S)
+
+
 def start_disposing() -> threading.Thread:
-    """Let go of the native client, if it was ever loaded; join the thread for 1.5 s at most.
+    """As `dispose`, on the thread that it gives back at once.
 
     Without it, a native thread that calls into a finalising interpreter aborts the process in
     2 to 5 % of exits.
