@@ -139,8 +139,8 @@ class _App:
 
     def rss_bytes(self) -> int:
         """Resident memory; on macOS its peak; 0 where the system does not say."""
-        with contextlib.suppress(OSError, ValueError):
-            with open("/proc/self/statm", "rb") as file:
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError), open("/proc/self/statm", "rb") as file:
                 return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         if sys.platform == "darwin":
             import resource

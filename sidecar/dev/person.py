@@ -128,7 +128,7 @@ def end_process(status: int) -> NoReturn:
     A normal interpreter exit aborts in 2 to 5 % of runs: a native thread calls into Python
     while that finalises.
     """
-    native.dispose()
+    native.start_disposing().join(native.DISPOSE_WITHIN_S)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -140,6 +140,8 @@ async def _obey() -> None:
     person: Person | None = None
     watching: asyncio.Task[None] | None = None
     while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
+        if not line.strip():
+            continue
         command = json.loads(line)
         answer: dict[str, object] = {"did": command["do"]}
         try:

@@ -85,6 +85,7 @@ async def test_a_person_leaves_when_its_process_is_ended(server, watcher):
         await carl.join()
         await carl.publish()
         await watcher.until(("came", carl.sid))
+        assert await carl.stop() == 0
     await watcher.until(("went", carl.sid))
 
 

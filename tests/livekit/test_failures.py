@@ -51,6 +51,7 @@ async def test_a_failed_connect_names_the_category_and_the_fix_and_the_process_s
     async with SidecarClient([*sidecar_command, "--wait", "--log-level", "debug"]) as sidecar:
         told = await _fails(sidecar, {**connect_params(server, room), **change})
         assert (told["category"], told["retryable"]) == (category, retryable)
+        await sidecar.logged(f"{category}: ")
         lines = list(sidecar.stderr_lines)
         assert lines[lines.index(CRITICAL_LINE) + 1].startswith(f"{category}: ")
         status = await sidecar.call("getStatus")
