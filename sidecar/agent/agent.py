@@ -112,7 +112,7 @@ class ClaraVoiceAgent:
             return self.status()
         waiter = self._waiters.add()
         self._happen(Cause(Event.CONNECT))
-        if not await self._waiters.decided(waiter, ANSWER_WITHIN_S):
+        if not await self._waiters.decided(waiter, ANSWER_WITHIN_S, self._clock):
             _, self._last_error = self._destination.failed(Category.TIMEOUT)
             self._happen(Cause(Event.ANSWER_LIMIT))
             raise connect_failure(self._last_error)

@@ -70,7 +70,11 @@ class Connection:
         if number != self._number:
             return None
         room = self._factory(at, token, lambda fact: self._emit(number, fact))
-        await room.join()
+        try:
+            await room.join()
+        except Exception:
+            _log.exception("The room could not be joined, by a bug.")
+            self._emit(number, ConnectFailed(Category.FULL))
         return room
 
 

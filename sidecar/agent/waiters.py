@@ -6,6 +6,10 @@ import asyncio
 
 from sidecar.core.errors import SidecarError
 from sidecar.core.messages import Status
+from sidecar.core.ports import Clock
+
+LOOK_S = 0.25
+"""The clock counts only time in which it is looked at."""
 
 
 class Waiters:
@@ -21,9 +25,11 @@ class Waiters:
         self._waiting.add(waiter)
         return waiter
 
-    async def decided(self, waiter: asyncio.Future[Status], within_s: float) -> bool:
-        """Whether *waiter* is answered *within_s* seconds; else it waits no more."""
-        await asyncio.wait({waiter}, timeout=within_s)
+    async def decided(self, waiter: asyncio.Future[Status], within_s: float, clock: Clock) -> bool:
+        """Whether *waiter* is answered *within_s* attended seconds; else it waits no more."""
+        until_s = clock.now().attended_s + within_s
+        while not waiter.done() and (rest_s := until_s - clock.now().attended_s) > 0:
+            await asyncio.wait({waiter}, timeout=min(LOOK_S, rest_s))
         if not waiter.done():
             self._waiting.discard(waiter)
         return waiter.done()

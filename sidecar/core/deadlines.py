@@ -31,6 +31,8 @@ class Deadlines(Generic[Key]):
 
     def set(self, key: Key, due_s: float) -> None:
         """Let *key* be due at *due_s*, instead of when it was due before."""
+        if self._due_s.get(key) == due_s:
+            return
         self._due_s[key] = due_s
         self._order += 1
         heapq.heappush(self._heap, (due_s, self._order, key))

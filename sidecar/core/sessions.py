@@ -97,8 +97,6 @@ class Sessions:
             return False
         for session in sessions:
             self._stays.adopt(session, at)
-        if sessions:
-            self._clock.start_outage(at.attended_s)
         return True
 
     def snapshot(

@@ -98,11 +98,7 @@ class OpenStays:
         )
         stay = Stay(person, at.attended_s, shown)
         self.ever_created = True
-        if self._clock.link is not Link.UP:
-            if not self and self._clock.is_outage_over(at.attended_s):
-                self._clock.end_outage()  # with nobody there to close
-            self._clock.start_outage(at.attended_s)
-        self._add(stay)
+        self._add(stay, at)
         self._clock.set(Due.ACTIVE, person.sid, at.attended_s)
         return stay, Created(shown)
 
@@ -112,7 +108,8 @@ class OpenStays:
         stay = Stay(person, at.attended_s, session)
         stay.shown = replace(session, connection_state=self.state_of(stay))
         self.ever_created = True
-        self._add(stay)
+        self._ids.take(session.session_id)
+        self._add(stay, at)
         self._clock.set(Due.ACTIVE, stay.sid, at.attended_s)
 
     def show(self, stay: Stay, new_messages: int = 0) -> Iterator[Change]:
@@ -172,7 +169,11 @@ class OpenStays:
         del self._by_session_id[stay.shown.session_id]
         self._clock.forget(stay.sid)
 
-    def _add(self, stay: Stay) -> None:
+    def _add(self, stay: Stay, at: Moment) -> None:
+        if self._clock.link is not Link.UP:
+            if not self and self._clock.is_outage_over(at.attended_s):
+                self._clock.end_outage()  # with nobody there to close
+            self._clock.start_outage(at.attended_s)
         self._by_sid[stay.sid] = stay
         self._by_identity[stay.shown.participant_id] = stay
         self._by_session_id[stay.shown.session_id] = stay

@@ -203,6 +203,13 @@ def test_close_all_closes_everyone_once_with_its_reason_and_detail(reason: Close
     assert registry.sessions.listed() == ()
 
 
+def test_a_session_that_closed_leaves_nothing_pending_while_others_go_on():
+    registry = Registry().joined(BOB, joining("alice"))
+    registry.at(5, "left", "PA_alice", None)
+    registry.at(6, "left", "PA_alice", 1)
+    assert registry.sessions.deadline() is None
+
+
 def test_nothing_is_pending_after_close_all():
     registry = Registry().joined(ALICE, joining("bob"))
     registry.at(5, "left", "PA_alice", None)

@@ -78,6 +78,15 @@ def test_a_miss_from_before_an_outage_does_not_count_after_it():
     assert registry.poll(25) == ["25 closed PA_alice left reconcile"]
 
 
+def test_a_miss_from_before_an_outage_does_not_close_who_is_missing_from_the_snapshot_too():
+    registry = Registry().joined(ALICE)
+    registry.poll(9)
+    registry.at(10, "link_lost")
+    registry.at(12, "snapshot", [])
+    assert registry.poll(14.5) == []
+    assert registry.at(60) == ["15 closed PA_alice left-during-reconnect"]
+
+
 def test_a_poll_never_creates():
     registry = Registry().joined()
     assert registry.poll(10, ALICE) == []

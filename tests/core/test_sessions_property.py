@@ -60,12 +60,12 @@ class RegistryLaws(RuleBasedStateMachine):
             earlier(each.identity, each.sid)
             for each in {each.identity: each for each in crowd}.values()
         ]
-        if self._is_outage_over_with_nobody_there():
-            self.model.lost_s = None
         taken = self.registry.resume(sessions, moment(self.model.now_s))
         assert taken is (not self.was_ever_open and not self.model.is_up)
         if taken and sessions:
             self.was_ever_open = True
+            if self._is_outage_over_with_nobody_there():
+                self.model.lost_s = None
             for session in self.registry.listed():
                 self.model.adopted(session)
             self.model.goes_down()
