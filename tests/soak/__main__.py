@@ -1,0 +1,44 @@
+"""`python -m tests.soak --seconds 60 --seed 1`: one soak; status 1 where a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from sidecar.dev.server_build import find_server
+from tests.soak.account import account, everything
+from tests.soak.soak import Outcome, Settings, run
+
+
+async def soak(settings: Settings, given_server: str | None) -> Outcome:
+    """Find the server, and run."""
+    binary = await find_server(lambda line: print(line, file=sys.stderr), given=given_server)
+    return await run(replace(settings, binary=binary))
+
+
+def main() -> int:
+    """Run as the arguments say."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long (60)")
+    parser.add_argument("--seed", type=int, default=1, help="decides what is tried (1)")
+    parser.add_argument("--people", type=int, default=30, help="at a time (30)")
+    parser.add_argument("--faults", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--journal", type=Path, help="write the whole course to this file")
+    told = parser.parse_args()
+    given = os.environ.pop("LIVEKIT_SERVER", None)
+    command = (sys.executable, "-m", "sidecar")
+    settings = Settings(told.seconds, told.seed, told.people, told.faults, command)
+    outcome = asyncio.run(soak(settings, given))
+    for line in account(outcome):
+        print(line)
+    if told.journal is not None:
+        told.journal.write_text("\n".join(everything(outcome)) + "\n", encoding="utf-8")
+    return 1 if outcome.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

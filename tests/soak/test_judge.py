@@ -1,0 +1,281 @@
+"""The soak's judge sees what is wrong, and takes what is right for right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+
+from tests.soak.hearing import Hearing
+from tests.soak.judge import Judge
+from tests.soak.ledger import EndKind, Fault, Ledger
+
+EPOCH = "e"
+UNTIL_S = 500.0
+
+
+class Told:
+    """A ledger and a hearing that agree on one agent, connected from second 1 on."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.heard = Hearing()
+        self._seq = count(1)
+        self._webhooks = count(1)
+        self.heard.process_began(0.0, EPOCH)
+        self.agent(0.5, "idle", "connecting")
+        self.agent(1.0, "connecting", "connected")
+
+    def agent(self, at_s: float, before: str, state: str) -> None:
+        self._hear(at_s, "agent-state-changed", {"state": state, "previousState": before})
+
+    def joined(self, at_s: float, sid: str, identity: str = "bob") -> None:
+        self._webhook(at_s, "participant_joined", sid, identity)
+
+    def left(
+        self, at_s: float, sid: str, reason: str = "CLIENT_INITIATED", identity: str = "bob"
+    ) -> None:
+        self._webhook(at_s, "participant_left", sid, identity, reason)
+
+    def created(self, at_s: float, sid: str, identity: str = "bob", name: str = "") -> None:
+        session = _session(name or sid, sid, identity, "connecting")
+        self._hear(at_s, "session-created", {"session": session})
+
+    def closed(
+        self,
+        at_s: float,
+        sid: str,
+        reason: str = "left",
+        detail: str = "",
+        identity: str = "bob",
+        name: str = "",
+    ) -> None:
+        session = _session(name or sid, sid, identity, "closed") | {"endTime": "2"}
+        self._hear(at_s, "session-closed", {"session": session, "reason": reason, "detail": detail})
+
+    def fault(self, kind: str, began_s: float, ended_s: float) -> None:
+        self.ledger.fault(Fault(kind, began_s, ended_s))
+
+    def verdict(self) -> list[str]:
+        self.ledger.settle()
+        return [each.kind for each in Judge(self.ledger, self.heard, UNTIL_S).verdict()]
+
+    def _webhook(
+        self, at_s: float, name: str, sid: str, identity: str, reason: str | None = None
+    ) -> None:
+        participant = {"sid": sid, "identity": identity, "disconnectReason": reason or ""}
+        event = {"id": str(next(self._webhooks)), "event": name, "participant": participant}
+        self.ledger.webhook(at_s, event)
+
+    def _hear(self, at_s: float, method: str, params: Mapping[str, object]) -> None:
+        self.heard.take(at_s, method, {**params, "seq": next(self._seq), "epoch": EPOCH})
+
+
+def _session(name: str, sid: str, identity: str, state: str) -> dict[str, object]:
+    return {
+        "sessionId": f"session_{name}",
+        "participantId": identity,
+        "participantSid": sid,
+        "roomName": "room",
+        "startTime": "1",
+        "messageCount": 0,
+        "connectionState": state,
+    }
+
+
+def test_a_stay_with_one_created_and_one_closed_is_well() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.left(20.0, "PA_1")
+    told.closed(21.0, "PA_1", detail="CLIENT_INITIATED")
+    assert told.verdict() == []
+
+
+def test_a_stay_of_over_3_seconds_without_a_session_is_missed() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.left(13.2, "PA_1")
+    assert told.verdict() == ["missed"]
+
+
+def test_a_silent_stay_of_3_seconds_may_go_unseen() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.left(13.0, "PA_1")
+    assert told.verdict() == []
+
+
+def test_one_who_published_may_not_go_unseen() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.ledger.published(10.5, "PA_1")
+    told.left(12.0, "PA_1")
+    assert told.verdict() == ["missed"]
+
+
+def test_a_stay_while_the_agent_was_deaf_may_go_unseen() -> None:
+    told = Told()
+    told.fault("link silent", 9.0, 15.0)
+    told.joined(10.0, "PA_1")
+    told.left(18.0, "PA_1")
+    assert told.verdict() == []
+
+
+def test_a_stay_in_another_life_of_the_room_may_go_unseen() -> None:
+    told = Told()
+    told.ledger.agent_rooms.append((1.0, "RM_new"))
+    told.joined(10.0, "PA_1")
+    told.ledger.stays["PA_1"].room_sid = "RM_old"
+    told.left(20.0, "PA_1")
+    assert told.verdict() == []
+
+
+def test_two_sessions_of_one_sid_are_doubled() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1", name="a")
+    told.left(20.0, "PA_1")
+    told.closed(20.0, "PA_1", name="a")
+    told.created(21.0, "PA_1", name="b")
+    told.closed(22.0, "PA_1", name="b")
+    assert told.verdict() == ["doubled"]
+
+
+def test_a_session_that_closes_while_the_human_stays_is_a_fake_end() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.closed(15.0, "PA_1")
+    told.left(20.0, "PA_1")
+    assert told.verdict() == ["fake end"]
+
+
+def test_after_45_seconds_away_a_session_may_close_and_another_begin() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1", name="a")
+    told.agent(20.0, "connected", "reconnecting")
+    told.closed(65.0, "PA_1", "connection-lost", name="a")
+    told.agent(66.0, "reconnecting", "connected")
+    told.created(66.0, "PA_1", name="b")
+    told.left(80.0, "PA_1")
+    told.closed(80.1, "PA_1", name="b")
+    assert told.verdict() == []
+
+
+def test_after_44_seconds_connected_nothing_may_close_as_lost() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.closed(60.0, "PA_1", "connection-lost")
+    told.left(80.0, "PA_1")
+    assert told.verdict() == ["fake end", "wrong reason"]
+
+
+def test_on_request_a_session_may_close_while_the_human_stays() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1", name="a")
+    told.fault("disconnect", 15.0, 16.0)
+    told.agent(15.1, "connected", "idle")
+    told.closed(15.2, "PA_1", "agent-disconnected", name="a")
+    told.agent(16.0, "idle", "connected")
+    told.created(16.1, "PA_1", name="b")
+    told.left(20.0, "PA_1")
+    told.closed(20.1, "PA_1", name="b")
+    assert told.verdict() == []
+
+
+def test_a_session_open_long_after_its_stay_is_a_ghost() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.left(20.0, "PA_1")
+    told.closed(71.0, "PA_1")
+    assert told.verdict() == ["ghost"]
+
+
+def test_a_ghost_ages_only_while_the_agent_is_connected() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.agent(20.0, "connected", "reconnecting")
+    told.left(21.0, "PA_1")
+    told.agent(60.0, "reconnecting", "connected")
+    told.closed(100.0, "PA_1")
+    assert told.verdict() == []
+
+
+def test_a_crash_of_the_server_ends_every_stay_of_its_time() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.ledger.server_ended(20.0)
+    told.closed(80.0, "PA_1")
+    assert told.verdict() == ["ghost"]
+
+
+def test_the_reason_must_be_the_servers_where_the_agent_could_hear_it() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.left(20.0, "PA_1", "CONNECTION_TIMEOUT")
+    told.closed(20.1, "PA_1", "left", "CLIENT_INITIATED")
+    assert told.verdict() == ["wrong reason"]
+
+
+def test_nobody_is_removed_whom_nobody_removed() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.ledger.deed(20.0, EndKind.KILL, "bob", "PA_1")
+    told.closed(41.0, "PA_1", "removed")
+    assert told.verdict() == ["wrong reason"]
+
+
+def test_a_session_of_a_sid_that_nobody_knows_is_told() -> None:
+    told = Told()
+    told.created(11.0, "PA_1")
+    told.closed(12.0, "PA_1")
+    assert told.verdict() == ["unknown sid"]
+
+
+def test_messages_are_counted() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.ledger.chatted(12.0, 12.1, "PA_1")
+    told.left(20.0, "PA_1")
+    told.closed(20.1, "PA_1")
+    assert told.verdict() == ["miscounted"]
+
+
+def test_a_close_before_its_created_and_a_gap_in_the_seq_are_out_of_order() -> None:
+    told = Told()
+    told.closed(12.0, "PA_1")
+    told.heard.take(
+        13.0,
+        "agent-state-changed",
+        {"state": "idle", "previousState": "connected", "seq": 9, "epoch": EPOCH},
+    )
+    assert told.verdict() == ["out of order", "out of order"]
+
+
+def test_a_list_that_differs_from_the_fold_is_out_of_order() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.heard.compare(12.0, {"seq": told.heard.seq, "epoch": EPOCH, "sessions": []})
+    told.left(20.0, "PA_1")
+    told.closed(20.1, "PA_1")
+    assert told.verdict() == ["out of order"]
+
+
+def test_what_a_process_takes_over_must_be_what_was_open() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.heard.resumed(12.0, {"sessions": []})
+    told.left(20.0, "PA_1")
+    told.closed(20.1, "PA_1")
+    assert told.verdict() == ["out of order"]

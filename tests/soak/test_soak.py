@@ -1,0 +1,31 @@
+"""A minute of random people and random faults breaks no promise.
+
+Alone: `uv run pytest tests/soak/test_soak.py`. Longer, and with other seeds:
+`uv run python -m tests.soak --seconds 600 --seed 7`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.soak.account import account
+from tests.soak.soak import Settings, run
+
+SEED = 5
+SECONDS = 60.0
+PEOPLE = 24
+
+
+@pytest.mark.slow
+async def test_a_minute_of_people_and_faults_breaks_no_promise(
+    server_binary: Path, source_command: list[str]
+) -> None:
+    settings = Settings(SECONDS, SEED, PEOPLE, True, tuple(source_command), server_binary)
+    outcome = await run(settings)
+    told = "\n".join(account(outcome))
+    print(told)
+    assert outcome.violations == [], told
+    assert outcome.expected >= 20, told
+    assert len(outcome.ledger.faults) >= 5, told
