@@ -131,6 +131,18 @@ async def test_a_server_that_refuses_is_1004_and_the_session_stays_open():
 
 
 @in_virtual_time
+async def test_after_a_refused_removal_a_leave_without_a_reason_is_left():
+    world = World()
+    room = await world.joined(ALICE)
+    world.api.error = ApiCallFailed("No.", "Look.")
+    with pytest.raises(ApiCallFailed):
+        await closing(world)
+    room.emit(Left("PA_alice", "alice", None))
+    await world.passes(3)
+    assert world.lines[-1] == "closed PA_alice left"
+
+
+@in_virtual_time
 async def test_a_bug_on_the_way_is_answered_too():
     world = World()
     await world.joined(ALICE)

@@ -143,6 +143,13 @@ def test_a_name_longer_than_the_server_takes_is_refused(name: str):
         target(Settings(**{name: "x" * 257}).over(BY_SECRET))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["url", "api_key", "api_secret", "room", "identity", "name"])
+def test_half_a_surrogate_pair_is_refused(name: str):
+    with pytest.raises(InvalidParams) as refusal:
+        target(Settings(**{name: "x\ud800"}).over(BY_SECRET))  # type: ignore[arg-type]
+    assert refusal.value.message.isascii()
+
+
 def test_a_room_that_is_not_the_token_s_is_refused():
     with pytest.raises(InvalidParams):
         target(Settings(room="attic").over(BY_TOKEN))

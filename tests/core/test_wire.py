@@ -171,6 +171,18 @@ def test_any_json_is_parsed_or_refused(value: object):
     assert parse(Whole, json.loads(json.dumps(to_wire(parsed)))) == parsed
 
 
+def test_true_is_not_the_number_one():
+    @dataclass(frozen=True, slots=True)
+    class Versioned:
+        """Takes one number alone."""
+
+        version: Literal[1] = member("The version.")
+
+    assert parse(Versioned, {"version": 1}) == Versioned(1)
+    with pytest.raises(InvalidParams):
+        parse(Versioned, {"version": True})
+
+
 def test_names_on_the_wire_are_camel_case():
     assert [wire_name(each) for each in ("url", "session_id", "can_publish_data")] == [
         "url",
