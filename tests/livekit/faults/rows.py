@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pytest
 
@@ -85,6 +85,7 @@ class Matrix:
 
 
 Test = Callable[[Matrix], Awaitable[None]]
+Marked = TypeVar("Marked", bound=Callable[..., Awaitable[None]])
 _ROWS: dict[object, tuple[Row, Command]] = {}
 
 
@@ -114,6 +115,15 @@ def selected(items: Iterable[pytest.Item], command: Command) -> list[Row]:
     return [each[0] for each in found if each is not None and each[1] == command]
 
 
+def on_lanes(test: Marked) -> Marked:
+    """Run *test* on the lanes' loop."""
+    # The SDK asserts in a finaliser that the native layer still has what it drops.
+    ignored = "ignore:Exception ignored in. <function FfiHandle.__del__"
+    quiet = pytest.mark.filterwarnings(f"{ignored}:pytest.PytestUnraisableExceptionWarning")
+    marked: Marked = quiet(pytest.mark.asyncio(loop_scope="session")(test))
+    return marked
+
+
 def _as_test(tested: Row, command: Command, marks: Iterable[pytest.Mark] = ()) -> Test:
     async def on_source_lanes(matrix: Matrix) -> None:
         await matrix.outcome(tested)
@@ -128,4 +138,4 @@ def _as_test(tested: Row, command: Command, marks: Iterable[pytest.Mark] = ()) -
     _ROWS[test] = (tested, command)
     if any(mark.name == "slow" for mark in marks):
         test = pytest.mark.slow(test)
-    return pytest.mark.asyncio(loop_scope="session")(test)
+    return on_lanes(test)

@@ -9,7 +9,7 @@ from tests.livekit.faults import test_people_faults as people
 from tests.livekit.faults import test_people_reconnect as people_reconnect
 from tests.livekit.faults import test_restarts as restarts
 from tests.livekit.faults import test_room_and_agent as room_and_agent
-from tests.livekit.faults.rows import Matrix, Test, row_of
+from tests.livekit.faults.rows import Matrix, Test, on_lanes, row_of
 
 REACHED_BY: dict[CloseReason, tuple[str | None, Test]] = {
     CloseReason.LEFT: ("CLIENT_INITIATED", people.test_a_person_who_leaves),
@@ -36,7 +36,7 @@ def test_the_table_names_every_reason_but_the_bridges_own() -> None:
     assert set(REACHED_BY) == set(CloseReason) - {CloseReason.SIDECAR_EXITED}
 
 
-@pytest.mark.asyncio(loop_scope="session")
+@on_lanes
 @pytest.mark.parametrize("reason", REACHED_BY)
 async def test_a_close_reason_is_reached(matrix: Matrix, reason: CloseReason) -> None:
     detail, shown_by = REACHED_BY[reason]
