@@ -25,6 +25,8 @@ _OWN_LOGGER = "sidecar"
 _TOKEN = re.compile(r"eyJ[\w-]{4,}(?:\.[\w-]*){0,2}")
 """A JSON web token, or what is left of one that was cut: all begin with `{"` in base64."""
 _CREDENTIAL = re.compile(r"(?i)((?:access_token|token|secret)=|bearer )[^\s&\"',]+")
+_USERINFO = re.compile(r"(?<=://)[^\s/@]+(?=@)")
+"""The SDK's native layer logs the proxy it uses, password and all."""
 _KEPT_CHARS = 12
 """The SDK cuts long texts, so a secret is known by its beginning."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -49,6 +51,7 @@ class Redactor:
         for pattern in self._known:
             text = pattern.sub("[secret]", text)
         text = _TOKEN.sub("[token]", text)
+        text = _USERINFO.sub("[secret]", text)
         return _CREDENTIAL.sub(r"\1[secret]", text)
 
 

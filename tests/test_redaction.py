@@ -29,6 +29,7 @@ SAID = {
     "a token of another look in a url": f"wss://host/rtc?access_token={SECRET}&auto_subscribe=0",
     "a bearer": f"Authorization: Bearer {TOKEN}",
     "a bearer of another look": f"authorization: bearer {SECRET}",
+    "a proxy's password": f"Using proxy: http://clara:{SECRET}@proxy:3128",
     "a known secret": f"key and {SECRET} here",
     "a known secret, cut": f"key and {SECRET[:14]}… here",
     "a known secret in quotes": repr(SECRET),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from sidecar.core.config import Target
 from sidecar.core.connections import WantedConnection
 from sidecar.core.errors import ApiCallFailed
 from sidecar.core.facts import Listed, ParticipantKind, ParticipantState
+from sidecar.rtc.proxies import proxy_of
 
 if TYPE_CHECKING:
     from livekit.api import ParticipantInfo
@@ -148,14 +150,20 @@ async def _calling(target: Target) -> AsyncIterator[RoomService]:
     from livekit import api
 
     try:
-        async with api.LiveKitAPI(
-            _http_url(target.url),
-            target.api_key,
-            target.api_secret,
-            token=target.token,
-            timeout=aiohttp.ClientTimeout(total=CALL_WITHIN_S),
-            failover=False,
-        ) as server:
+        async with (
+            aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=CALL_WITHIN_S),
+                proxy=proxy_of(target.url, os.environ),
+            ) as session,
+            api.LiveKitAPI(
+                _http_url(target.url),
+                target.api_key,
+                target.api_secret,
+                token=target.token,
+                session=session,
+                failover=False,
+            ) as server,
+        ):
             yield server.room
     except api.ServerError as error:
         if error.code == api.ServerErrorCode.NOT_FOUND:

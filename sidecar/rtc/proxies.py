@@ -1,8 +1,9 @@
-"""Owns which hosts are reached without the proxy of the environment.
+"""Owns which hosts are reached without the proxy of the environment, and which with which.
 
 LiveKit's native layer honours HTTP_PROXY and HTTPS_PROXY but not NO_PROXY
 (rust-sdks livekit-net/src/native/proxy.rs), and so would look for a server on this machine at the
-proxy. It reads the variables at each connect. Does not know rooms.
+proxy. It reads the variables at each connect. `livekit.api` honours none of them. Does not know
+rooms.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ def set_for(url: str, environ: MutableMapping[str, str], original: Mapping[str, 
             environ[name] = original[name]
         else:
             environ.pop(name, None)
+
+
+def proxy_of(url: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy of *environ* for *url*, chosen as the native layer does; None: directly."""
+    parts = urlsplit(url)
+    name = "https_proxy" if parts.scheme in ("wss", "https") else "http_proxy"
+    proxy = environ.get(name.upper(), environ.get(name, ""))
+    return None if not proxy or goes_direct(parts.hostname or "", environ) else proxy
 
 
 def goes_direct(host: str, environ: Mapping[str, str]) -> bool:

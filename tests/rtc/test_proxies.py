@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.rtc.proxies import goes_direct, set_for
+from sidecar.rtc.proxies import goes_direct, proxy_of, set_for
 
 PROXIES = {
     "HTTP_PROXY": "http://proxy:3128",
@@ -122,3 +122,23 @@ def test_the_original_is_never_changed():
     original = {**PROXIES, **OTHERS}
     set_for("ws://127.0.0.1", {}, original)
     assert original == {**PROXIES, **OTHERS}
+
+
+CHOSEN = {
+    "ws://example.com": "http://proxy:3128",
+    "http://example.com": "http://proxy:3128",
+    "wss://example.com": "http://proxy:3129",
+    "https://example.com": "http://proxy:3129",
+    "ws://127.0.0.1:7880": None,
+    "wss://app.internal": None,
+}
+
+
+@pytest.mark.parametrize(("url", "proxy"), CHOSEN.items())
+def test_the_server_api_takes_the_proxy_that_the_native_layer_takes(url, proxy):
+    assert proxy_of(url, {**PROXIES, **OTHERS}) == proxy
+
+
+def test_an_empty_proxy_is_none():
+    assert proxy_of("ws://example.com", {"HTTP_PROXY": "", "http_proxy": "http://p"}) is None
+    assert proxy_of("ws://example.com", {}) is None
