@@ -6,6 +6,7 @@
  */
 
 const { RpcError, SidecarError } = require('./lib/errors.cjs');
+const { installPreload, preloadPath } = require('./lib/preload-path.cjs');
 const { Sidecar } = require('./lib/sidecar.cjs');
 
 /** @param {import('./index').SidecarOptions} options */
@@ -13,4 +14,4 @@ function createSidecar(options) {
   return new Sidecar(options);
 }
 
-module.exports = { createSidecar, SidecarError, RpcError };
+module.exports = { createSidecar, installPreload, preloadPath, SidecarError, RpcError };

@@ -9,6 +9,14 @@ import { AgentState, Methods, Notifications, SessionList } from './protocol';
 
 export * from './protocol';
 
+/** The preload script that gives a page `window.clara`; `preload.d.ts` describes that. */
+export const preloadPath: string;
+/**
+ * Gives `window.clara` to the pages of a session, beside the preload scripts it has; call it before
+ * the window is made. A second call changes nothing.
+ */
+export function installPreload(session: SessionLike): void;
+
 /** Makes a sidecar; nothing is started yet. Throws TypeError when an option is wrong. */
 export function createSidecar(options: SidecarOptions): Sidecar;
 
@@ -202,6 +210,43 @@ export interface AppLike {
   on(name: 'will-quit', listener: (event: { preventDefault(): void }) => void): unknown;
   removeListener(name: 'will-quit', listener: (event: { preventDefault(): void }) => void): unknown;
   quit(): void;
+}
+
+/** What the bridge needs of Electron's `ipcMain`. */
+export interface IpcMainLike {
+  handle(channel: string, listener: (call: IpcCallLike, argument: unknown) => unknown): void;
+  removeHandler(channel: string): void;
+  on(channel: string, listener: (call: IpcCallLike, argument: unknown) => void): unknown;
+  removeListener(
+    channel: string,
+    listener: (call: IpcCallLike, argument: unknown) => void,
+  ): unknown;
+}
+
+/** What the bridge needs of the event that comes with a call. */
+export interface IpcCallLike {
+  readonly sender: WebContentsLike;
+  readonly frameId: number;
+  /** Electron before 13 has none; null once the frame has gone. */
+  readonly senderFrame?: { readonly parent: unknown; readonly url: string } | null;
+}
+
+/** What the bridge needs of Electron's WebContents. */
+export interface WebContentsLike {
+  getURL(): string;
+  isDestroyed(): boolean;
+  send(channel: string, ...message: unknown[]): void;
+  on(name: any, listener: () => void): unknown;
+  once(name: any, listener: () => void): unknown;
+  removeListener(name: any, listener: () => void): unknown;
+}
+
+/** What the bridge needs of Electron's Session; which of the two there is depends on its age. */
+export interface SessionLike {
+  getPreloadScripts?(): readonly { readonly filePath: string }[];
+  registerPreloadScript?(script: { type: 'frame'; filePath: string }): string;
+  getPreloads?(): string[];
+  setPreloads?(paths: string[]): void;
 }
 
 /** `console` is one, and so is electron-log's `log` or `log.scope('sidecar')`. */

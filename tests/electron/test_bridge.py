@@ -66,8 +66,8 @@ def workshop(node: Path) -> Path:
     By `npm install`, since `npm ci` wants a lock file; the versions in package.json are exact,
     and its `overrides` name the transitive ones.
     """
-    pins = (BRIDGE / "package.json").read_bytes() + (BRIDGE / ".npmrc").read_bytes()
-    installed = CACHE / hashlib.sha256(pins).hexdigest()[:16]
+    pins = [manifest()["devDependencies"], manifest()["overrides"], (BRIDGE / ".npmrc").read_text()]
+    installed = CACHE / hashlib.sha256(json.dumps(pins).encode()).hexdigest()[:16]
     if not (installed / "done").exists():
         shutil.rmtree(installed, ignore_errors=True)
         installed.mkdir(parents=True)
@@ -103,6 +103,7 @@ def typescript(workshop: Path, node: Path, project: str) -> None:
 
 def test_the_javascript_has_the_types_that_its_comments_claim(workshop: Path, node: Path) -> None:
     typescript(workshop, node, "electron-bridge/tsconfig.json")
+    typescript(workshop, node, "types/tsconfig.page.json")
 
 
 def test_the_javascript_is_formatted(workshop: Path, node: Path) -> None:
@@ -167,7 +168,7 @@ def test_the_bridge_has_no_runtime_dependency_and_exact_development_ones() -> No
         assert re.fullmatch(r"\d+\.\d+\.\d+", version), f"{name}: {version} is not exact"
 
 
-def test_only_the_example_requires_electron() -> None:
+def test_only_the_preload_and_the_example_require_electron() -> None:
     for path in [BRIDGE / "index.cjs", *(BRIDGE / "lib").glob("*.cjs")]:
         assert "require('electron')" not in path.read_text(encoding="utf-8"), path
 

@@ -1,0 +1,445 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { setImmediate: turn } = require('node:timers/promises');
+
+const { RpcError, SidecarError } = require('../../electron-bridge/index.cjs');
+const { CHANNELS } = require('../../electron-bridge/lib/channels.cjs');
+const { RendererIpc } = require('../../electron-bridge/lib/renderer-ipc.cjs');
+const { ScriptedContents, ScriptedIpcMain } = require('./fixtures/scripted-electron.cjs');
+const { ScriptedVoice } = require('./fixtures/scripted-voice.cjs');
+
+const app = { getAppPath: () => '/app' };
+const FOREIGN = 'https://example.org/';
+
+/** A voice that is served to pages, and one page. */
+function served(options = {}) {
+  const ipcMain = new ScriptedIpcMain();
+  const voice = new ScriptedVoice();
+  const serve = () =>
+    new RendererIpc({ ipcMain, app, sidecar: voice, seq: () => voice.seq, ...options });
+  const ipc = serve();
+  const contents = new ScriptedContents(ipcMain, options);
+  return { ipcMain, voice, ipc, serve, contents, ...contents.preload() };
+}
+
+/** Lets everything that is under way between main and page arrive. */
+async function settled() {
+  for (let i = 0; i < 10; i += 1) await turn();
+}
+
+/**
+ * Everything a page's onSessions callback gets, as [type, whom, seq, how many are open]; what
+ * ends it goes to `stops`.
+ */
+function heard(clara, stops = []) {
+  const events = [];
+  const stop = clara.onSessions(({ type, session, seq, sessions }) =>
+    events.push([type, session && session.participantId, seq, sessions.length]),
+  );
+  stops.push(stop);
+  return events;
+}
+
+/** The failure a promise rejects with. */
+async function failure(promise) {
+  let answer;
+  try {
+    answer = await promise;
+  } catch (error) {
+    return error;
+  }
+  return assert.fail(`it did not fail: ${JSON.stringify(answer)}`);
+}
+
+for (const era of ['new', 'old']) {
+  test(`a page of the app may call, another frame and another page may not (${era} Electron)`, async () => {
+    const { contents, clara, voice } = served({ era });
+    voice.create('alice');
+    const list = await clara.listSessions();
+    assert.deepEqual([list.sessions.length, list.seq], [1, 1]);
+
+    const iframe = { parent: contents.mainFrame, url: contents.getURL(), frameId: 2 };
+    const framed = contents.preload(iframe).clara;
+    const events = heard(framed);
+    voice.answers = { createConnection: () => ({}), closeSession: () => ({}) };
+    for (const call of [
+      framed.listSessions(),
+      framed.getStatus(),
+      framed.createConnection(),
+      framed.closeSession('session_1_alice'),
+    ]) {
+      assert.equal((await failure(call)).code, 'DENIED');
+    }
+    voice.create('bob');
+    await settled();
+    assert.deepEqual(events, []);
+    assert.deepEqual(voice.asked, []);
+
+    contents.navigate(FOREIGN);
+    const { code, message, data } = await failure(contents.preload().clara.listSessions());
+    assert.equal(code, 'DENIED');
+    assert.equal(
+      message,
+      "window.clara is for the main frame of a page of the app's own files alone.",
+    );
+    assert.match(data.fix, /allowedOrigins/);
+  });
+}
+
+test('a call whose frame has gone meanwhile is denied', async () => {
+  const { contents } = served();
+  const { clara } = contents.preload(null);
+  assert.equal((await failure(clara.listSessions())).code, 'DENIED');
+});
+
+test('the pages of allowedOrigins may call, and the files of the app then not', async () => {
+  const allowedOrigins = ['app://main'];
+  const { contents, clara } = served({ allowedOrigins, url: 'app://main/index.html' });
+  assert.equal((await clara.listSessions()).seq, 0);
+  contents.navigate('file:///app/index.html');
+  const { message } = await failure(contents.preload().clara.listSessions());
+  assert.match(message, /a page of app:\/\/main alone/);
+});
+
+test('a page gets a snapshot first, then every change once and in order', async () => {
+  const { voice, clara } = served();
+  voice.create('alice');
+  const events = heard(clara);
+  voice.create('bob');
+  await settled();
+  voice.update('alice', { messageCount: 1 });
+  voice.close('bob', 'left');
+  await settled();
+  assert.deepEqual(events, [
+    ['snapshot', undefined, 1, 1],
+    ['created', 'bob', 2, 2],
+    ['updated', 'alice', 3, 2],
+    ['closed', 'bob', 4, 1],
+  ]);
+});
+
+test('what reaches the page before its snapshot is neither lost nor told twice', async () => {
+  const { contents, clara, voice } = served();
+  voice.create('alice');
+  // The answer to the subscription comes late, behind two events: one it includes, one it does not.
+  const { invoke } = contents;
+  let release;
+  contents.invoke = async (...call) => {
+    const answer = await invoke.apply(contents, call);
+    await new Promise((resolve) => (release = resolve));
+    return answer;
+  };
+  const events = heard(clara);
+  await settled();
+  contents.page.emit('clara-voice:published', {}, 'sessions', 1, {
+    type: 'created',
+    session: { sessionId: 'session_1_alice', participantId: 'alice' },
+    seq: 1,
+  });
+  voice.create('bob');
+  await settled();
+  assert.deepEqual(events, []);
+  release();
+  await settled();
+  assert.deepEqual(events, [
+    ['snapshot', undefined, 1, 1],
+    ['created', 'bob', 2, 2],
+  ]);
+});
+
+test('a second callback has a snapshot of its own, and the first one none again', async () => {
+  const { voice, clara } = served();
+  const first = heard(clara);
+  await settled();
+  voice.create('alice');
+  await settled();
+  const second = heard(clara);
+  assert.deepEqual(second, [], 'not before onSessions() has returned');
+  voice.create('bob');
+  await settled();
+  assert.deepEqual(second, [
+    ['snapshot', undefined, 1, 1],
+    ['created', 'bob', 2, 2],
+  ]);
+  assert.deepEqual(
+    first.map(([type]) => type),
+    ['snapshot', 'created', 'created'],
+  );
+});
+
+test('a callback that throws is told to the console and disturbs no other', async () => {
+  const { voice, clara, complaints } = served();
+  clara.onSessions(() => {
+    throw new Error('of the page');
+  });
+  const events = heard(clara);
+  await settled();
+  voice.create('alice');
+  await settled();
+  assert.equal(events.length, 2);
+  assert.match(complaints[0], /a callback of the page threw.*of the page/);
+});
+
+test('a callback that was taken back is not called again, and main sends no more', async () => {
+  const { voice, clara, contents } = served();
+  const stops = [];
+  const events = heard(clara, stops);
+  await settled();
+  stops[0]();
+  stops[0]();
+  voice.create('alice');
+  await settled();
+  voice.create('bob');
+  await settled();
+  assert.equal(events.length, 1);
+  assert.deepEqual(contents.sent, []);
+  const again = heard(clara);
+  await settled();
+  assert.deepEqual(again, [['snapshot', undefined, 2, 2]]);
+});
+
+test('a callback may take itself back while it is called', async () => {
+  const { voice, clara } = served();
+  let calls = 0;
+  const stop = clara.onSessions(() => {
+    calls += 1;
+    stop();
+  });
+  await settled();
+  voice.create('alice');
+  await settled();
+  assert.equal(calls, 1);
+});
+
+test('what is no function is refused at once', () => {
+  const { clara } = served();
+  assert.throws(() => clara.onSessions('x'), /onSessions: the callback must be a function/);
+  assert.throws(() => clara.onAgentState(), /onAgentState: the callback must be a function/);
+});
+
+for (const [what, happen] of [
+  ['shows another page', (contents) => contents.navigate(FOREIGN)],
+  ['is reloaded', (contents) => contents.navigate()],
+  ['has lost its process', (contents) => contents.emit('render-process-gone')],
+  ['has lost its process, as Electron 9 says it', (contents) => contents.emit('crashed')],
+  ['is closed', (contents) => contents.destroy()],
+]) {
+  test(`a window that ${what} gets nothing more, and holds no listener of ours`, async () => {
+    const { voice, contents, clara } = served();
+    heard(clara);
+    clara.onAgentState(() => {});
+    await settled();
+    const names = ['did-navigate', 'render-process-gone', 'crashed', 'destroyed'];
+    const listeners = () => names.map((name) => contents.listenerCount(name));
+    assert.deepEqual(listeners(), [1, 1, 1, 1]);
+    happen(contents);
+    voice.create('alice');
+    voice.agent('connected');
+    await settled();
+    assert.deepEqual(contents.sent, []);
+    assert.deepEqual(listeners(), [0, 0, 0, 0]);
+  });
+}
+
+test('a reloaded page goes on where the sessions are', async () => {
+  const { voice, contents, clara } = served();
+  heard(clara);
+  voice.create('alice');
+  await settled();
+  contents.navigate();
+  const events = heard(contents.preload().clara);
+  voice.create('bob');
+  await settled();
+  assert.deepEqual(events, [
+    ['snapshot', undefined, 1, 1],
+    ['created', 'bob', 2, 2],
+  ]);
+});
+
+test('two windows hear the same', async () => {
+  const { voice, ipcMain, clara } = served();
+  const other = new ScriptedContents(ipcMain);
+  const both = [heard(clara), heard(other.preload().clara)];
+  await settled();
+  voice.create('alice');
+  await settled();
+  assert.equal(both[0].length, 2);
+  assert.deepEqual(both[0], both[1]);
+});
+
+test('failures arrive as plain objects with all their members', async () => {
+  const { voice, clara } = served();
+  const failures = [
+    [
+      () => {
+        throw new RpcError(1003, 'Unknown session.', { fix: 'Ask again.' });
+      },
+      { name: 'RpcError', code: 1003, message: 'Unknown session.', data: { fix: 'Ask again.' } },
+    ],
+    [
+      () => {
+        throw new SidecarError('NOT_READY', 'It does not run.', { stderrTail: ['a secret'] });
+      },
+      { name: 'SidecarError', code: 'NOT_READY', message: 'It does not run.' },
+    ],
+    [
+      () => {
+        throw new TypeError('getToken: no');
+      },
+      { name: 'ClaraError', code: 'UNEXPECTED', message: 'getToken: no' },
+    ],
+  ];
+  for (const [closeSession, expected] of failures) {
+    voice.answers = { closeSession };
+    const error = await failure(clara.closeSession('session_1_x'));
+    assert.deepEqual(JSON.parse(JSON.stringify(error)), expected);
+    assert.ok(Object.isFrozen(error) && Object.isFrozen(error.data));
+  }
+});
+
+test('only what a call takes goes further', async () => {
+  const { voice, clara } = served();
+  voice.answers = { createConnection: () => ({ token: 't' }), closeSession: () => ({}) };
+  const good = { identity: 'me', attributes: { a: 'b' }, ttlSeconds: 60, canPublish: false };
+  assert.deepEqual({ ...(await clara.createConnection({ ...good, name: null })) }, { token: 't' });
+  await clara.createConnection();
+  await clara.closeSession('session_1_x');
+  assert.deepEqual(voice.asked, [
+    ['createConnection', good],
+    ['createConnection', {}],
+    ['closeSession', 'session_1_x'],
+  ]);
+  const refused = [
+    [{ identity: 7 }, '`identity` must be a string'],
+    [{ attributes: { a: 1 } }, '`attributes` must be an object of strings'],
+    [{ attributes: ['a'] }, '`attributes` must be an object of strings'],
+    [{ ttlSeconds: '60' }, '`ttlSeconds` must be a whole number'],
+    [{ canPublish: 'yes' }, '`canPublish` must be true or false'],
+    [{ metadata: 'x'.repeat(16 * 1024 + 1) }, '`metadata` must be a string'],
+    [{ roomAdmin: true }, 'there is no option "roomAdmin"'],
+    [{ ['__proto__x']: 1 }, 'there is no option "__proto__x"'],
+    [['identity'], 'the options must be an object'],
+    ['identity', 'the options must be an object'],
+    [null, 'the options must be an object'],
+  ];
+  for (const [options, words] of refused) {
+    const { code, message } = await failure(clara.createConnection(options));
+    assert.deepEqual([code, message.includes(words)], ['INVALID_ARGUMENT', true], message);
+  }
+  for (const id of [undefined, null, '', 7, {}, ['x'], 'x'.repeat(20_000)]) {
+    assert.equal((await failure(clara.closeSession(id))).code, 'INVALID_ARGUMENT');
+  }
+  assert.equal(voice.asked.length, 3);
+});
+
+test('the status is there with and without a sidecar', async () => {
+  const { voice, clara } = served();
+  const status = async () => JSON.parse(JSON.stringify(await clara.getStatus()));
+  const idle = { state: 'idle', processState: 'idle', sessions: 0, seq: 0 };
+  assert.deepEqual(await status(), idle);
+
+  voice.process('starting');
+  assert.deepEqual(await status(), { ...idle, processState: 'starting' });
+
+  voice.process('ready');
+  voice.agent('connected');
+  voice.answers = { getStatus: () => ({ room: 'r', uptimeSeconds: 7, seq: 99, epoch: 'e1' }) };
+  voice.create('alice');
+  const { room, uptimeSeconds, seq, epoch, state, sessions } = await status();
+  assert.deepEqual(
+    [room, uptimeSeconds, seq, epoch, state, sessions],
+    ['r', 7, 2, undefined, 'connected', 1],
+  );
+
+  voice.answers = {
+    getStatus() {
+      voice.process('failed', new SidecarError('EXITED', 'It ended.'));
+      throw new SidecarError('EXITED', 'It ended.');
+    },
+  };
+  const failed = await status();
+  assert.deepEqual(failed.processError, { code: 'EXITED', message: 'It ended.' });
+  assert.deepEqual([failed.state, failed.processState, failed.room], ['idle', 'failed', undefined]);
+});
+
+test('a page hears how voice is doing: now, then every change', async () => {
+  const { voice, clara } = served();
+  const told = [];
+  clara.onAgentState(({ state, processState, error, processError }) =>
+    told.push([state, processState, error && error.category, processError && processError.code]),
+  );
+  await settled();
+  voice.process('starting');
+  voice.process('ready');
+  voice.agent('connecting');
+  voice.agent('backoff', { error: { category: 'unreachable' } });
+  voice.agent('connecting');
+  voice.agent('connected');
+  voice.process('failed', new SidecarError('EXITED', 'It ended.'));
+  await settled();
+  assert.deepEqual(told, [
+    ['idle', 'idle', undefined, undefined],
+    ['idle', 'starting', undefined, undefined],
+    ['idle', 'ready', undefined, undefined],
+    ['connecting', 'ready', undefined, undefined],
+    ['backoff', 'ready', 'unreachable', undefined],
+    ['connecting', 'ready', 'unreachable', undefined],
+    ['connected', 'ready', undefined, undefined],
+    ['idle', 'failed', undefined, 'EXITED'],
+  ]);
+});
+
+test("a page's `online` wakes a sidecar that runs, and is no trouble without one", async () => {
+  const { voice, window } = served();
+  voice.answers = { wake: () => null };
+  window.dispatchEvent(new Event('online'));
+  await settled();
+  assert.deepEqual(voice.asked, []);
+  voice.process('ready');
+  window.dispatchEvent(new Event('online'));
+  await settled();
+  assert.deepEqual(voice.asked, [['wake', { reason: 'network-online' }]]);
+});
+
+test('a second sidecar on the same ipcMain is refused, and the first goes on', async () => {
+  const { serve, clara, ipcMain } = served();
+  assert.throws(serve, /another sidecar of this app serves window.clara already/);
+  assert.equal((await clara.listSessions()).seq, 0);
+  assert.equal(ipcMain.handlers.size, Object.keys(CHANNELS).length);
+});
+
+test('a channel that the app itself took is left to it, and none of ours stays behind', () => {
+  const ipcMain = new ScriptedIpcMain();
+  ipcMain.handle(CHANNELS.online, () => {});
+  const voice = new ScriptedVoice();
+  assert.throws(() => new RendererIpc({ ipcMain, app, sidecar: voice, seq: () => 0 }));
+  assert.deepEqual([...ipcMain.handlers.keys()], [CHANNELS.online]);
+});
+
+test(
+  'after dispose() nothing of ours is left, and pages go on with the next sidecar',
+  { timeout: 20_000 },
+  async () => {
+    const { ipcMain, voice, ipc, serve, clara } = served();
+    const first = heard(clara);
+    voice.create('alice');
+    await settled();
+    ipc.dispose();
+    assert.deepEqual([ipcMain.handlers.size, ipcMain.eventNames()], [0, []]);
+    assert.deepEqual(voice.eventNames(), []);
+    assert.equal((await failure(clara.listSessions())).code, 'NO_SIDECAR');
+
+    await settled();
+    serve();
+    const seen = await new Promise((resolve) => {
+      clara.onSessions((event) => event.type === 'snapshot' && resolve(event));
+    });
+    assert.equal(seen.sessions.length, 1);
+    assert.deepEqual(
+      first.map(([type]) => type),
+      ['snapshot', 'created', 'snapshot'],
+    );
+  },
+);
