@@ -13,6 +13,7 @@ import pytest
 
 from sidecar.dev.toolchain import ToolMissing, find
 from tests import parts
+from tests.electron.npm import packed_bridge
 
 DISPLAY_TIMEOUT_S = 20.0
 
@@ -73,6 +74,12 @@ def display(electron: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(DISPLAY_TIMEOUT_S)
+
+
+@pytest.fixture(scope="session")
+def bridge_package(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bridge as `npm install` leaves it in an app's node_modules."""
+    return packed_bridge(node, tmp_path_factory.mktemp("npm"))
 
 
 def _missing_libraries(program: Path) -> list[str]:

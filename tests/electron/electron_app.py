@@ -67,7 +67,7 @@ class ElectronApp:
         self.process = await asyncio.create_subprocess_exec(
             *self._command,
             env=self._environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

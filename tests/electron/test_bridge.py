@@ -7,56 +7,27 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 import sidecar
 from tests import parts
+from tests.electron.npm import BRIDGE, REPOSITORY, npm_command, run
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
-BRIDGE = REPOSITORY / "electron-bridge"
 CACHE = REPOSITORY / ".cache" / "electron-bridge"
 
 SUITE_TIMEOUT_S = 300.0
 """All of the JavaScript tests; they take 25 s on two cores."""
 NPM_TIMEOUT_S = 300.0
-TOOL_TIMEOUT_S = 300.0
-"""For one run of tsc, npm pack or Electron as Node: 3 s, and up to a minute when all is busy."""
-
-
-def run(
-    command: list[str],
-    timeout_s: float = TOOL_TIMEOUT_S,
-    *,
-    cwd: Path = REPOSITORY,
-    env: Mapping[str, str] | None = None,
-) -> str:
-    """Run a command to its success, and give its stdout; a failure shows all it said."""
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=cwd, env=env
-    )
-    assert done.returncode == 0, f"{command[0]} said:\n{done.stdout[-20_000:]}\n{done.stderr}"
-    return done.stdout
 
 
 def manifest() -> dict[str, object]:
     """Give package.json."""
     found: dict[str, object] = json.loads((BRIDGE / "package.json").read_text(encoding="utf-8"))
     return found
-
-
-def npm_command(node: Path) -> list[str]:
-    """Give npm, run by this very node, or skip."""
-    on_path = shutil.which("npm")
-    beside = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    program = Path(on_path).resolve() if on_path else beside
-    parts.require("npm", None if program.is_file() else "no npm; install Node 20 or newer")
-    return [str(node), str(program)]
 
 
 @pytest.fixture(scope="session")

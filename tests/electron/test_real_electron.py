@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -22,9 +21,8 @@ from sidecar.dev.person_process import PersonProcess
 from sidecar.dev.server import DevServer
 from sidecar.dev.tokens import mint_token
 from tests.electron.electron_app import ElectronApp, all_gone, sidecar_of
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-BRIDGE = REPOSITORY / "electron-bridge"
+from tests.electron.npm import BRIDGE
+from tests.electron.packaged_app import lay_out
 
 
 @dataclass(frozen=True)
@@ -36,34 +34,17 @@ class Program:
     environment: dict[str, str]
 
 
-def link_or_copy(source: str, target: str) -> None:
-    """Spare a copy of 180 MB where both lie on one file system."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
 @pytest.fixture(scope="session")
 def packaged_app(
-    electron: Path, frozen_command: list[str], tmp_path_factory: pytest.TempPathFactory
+    electron: Path,
+    bridge_package: Path,
+    frozen_command: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Program:
     """The example as it is shipped: Electron renamed, the app and the sidecar as resources."""
     root = tmp_path_factory.mktemp("packaged") / "clara"
-    shutil.copytree(electron.parent, root, copy_function=link_or_copy, symlinks=True)
-    executable = root / "clara-voice-example"
-    (root / electron.name).rename(executable)
-    resources = root / "resources"
-    (resources / "default_app.asar").unlink(missing_ok=True)
-    bridge = resources / "app" / "electron-bridge"
-    shutil.copytree(BRIDGE, bridge, ignore=shutil.ignore_patterns("node_modules"))
-    manifest = (bridge / "example" / "package.json").read_text(encoding="utf-8")
-    (resources / "app" / "package.json").write_text(
-        manifest.replace('"main.cjs"', '"electron-bridge/example/main.cjs"'), encoding="utf-8"
-    )
     frozen = Path(frozen_command[0]).parent
-    shutil.copytree(frozen, resources / "sidecar", copy_function=link_or_copy, symlinks=True)
-    return Program(executable, [], {})
+    return Program(lay_out(root, electron, BRIDGE / "example", bridge_package, frozen), [], {})
 
 
 @pytest.fixture(scope="session")

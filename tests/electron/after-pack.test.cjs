@@ -1,0 +1,100 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const hooks = require('../../electron-bridge/after-pack.cjs');
+const { VERSION } = require('../../electron-bridge/lib/protocol.cjs');
+
+const { checkSidecar } = hooks;
+/** Places in `Arch` of electron-builder. */
+const [IA32, X64, , ARM64] = [0, 1, 2, 3];
+const HERE = process.arch === 'arm64' ? ARM64 : X64;
+const ELSEWHERE = IA32;
+
+/** An app's resources with a sidecar that says its version; goes with the test. */
+function packed(t, { resources = 'resources', program = 'sidecar', says = VERSION } = {}) {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'after-pack-'));
+  t.after(() => fs.rmSync(root, { recursive: true }));
+  const folder = path.join(root, resources, 'sidecar');
+  const file = path.join(folder, program);
+  fs.mkdirSync(path.join(folder, '_internal'), { recursive: true });
+  fs.writeFileSync(file, `#!/bin/sh\necho clara-voice-sidecar ${says}\n`, { mode: 0o755 });
+  return { root, resources: path.join(root, resources), folder, file };
+}
+
+/** What electron-builder hands over, as far as it is used. */
+function builderContext(root, { platform = process.platform, arch = HERE } = {}) {
+  const packager = { getResourcesDir: (appOutDir) => path.join(appOutDir, 'resources') };
+  return { appOutDir: root, electronPlatformName: platform, arch, packager };
+}
+
+/** The app as this very machine would run it. */
+function here(resources) {
+  return { resources, platform: process.platform, arch: process.arch };
+}
+
+test('a good app passes, as electron-builder and as Forge hand it over', async (t) => {
+  const { root } = packed(t);
+  await hooks.default(builderContext(root));
+  await hooks.postPackage({}, { outputPaths: [root], ...here(root) });
+});
+
+test('an app without its sidecar fails the build', async (t) => {
+  const { root, folder } = packed(t);
+  fs.rmSync(folder, { recursive: true });
+  await assert.rejects(() => hooks.default(builderContext(root)), /extra resource named "sidecar"/);
+  const forge = { outputPaths: [root], ...here(root) };
+  await assert.rejects(() => hooks.postPackage({}, forge), /extra resource named "sidecar"/);
+});
+
+test('a sidecar that lost its run bits, for all or for some, fails the build', (t) => {
+  const { resources, file } = packed(t);
+  for (const mode of [0o644, 0o744]) {
+    fs.chmodSync(file, mode);
+    assert.throws(() => checkSidecar(here(resources)), /not executable by everybody/);
+  }
+});
+
+test('a program without its folder, as one file would be, fails the build', (t) => {
+  const { resources, folder } = packed(t);
+  fs.rmdirSync(path.join(folder, '_internal'));
+  assert.throws(() => checkSidecar(here(resources)), /_internal/);
+});
+
+test('a sidecar of another version fails the build, which names both', (t) => {
+  const { resources } = packed(t, { says: '9.9.9' });
+  assert.throws(() => checkSidecar(here(resources)), /9\.9\.9.* is 0\.\d/);
+  checkSidecar({ ...here(resources), version: '9.9.9' });
+});
+
+test('a sidecar that does not run fails the build with its words', (t) => {
+  const { resources, file } = packed(t);
+  fs.writeFileSync(file, '#!/bin/sh\necho no such library >&2\nexit 1\n');
+  assert.throws(() => checkSidecar(here(resources)), /does not run: .*no such library/s);
+});
+
+test('one for another system or processor is looked at, and not run', async (t) => {
+  const { root } = packed(t, { says: 'never asked' });
+  await hooks.default(builderContext(root, { arch: ELSEWHERE }));
+  const windows = packed(t, { program: 'sidecar.exe', says: 'never asked' });
+  fs.chmodSync(windows.file, 0o644);
+  await hooks.default(builderContext(windows.root, { platform: 'win32' }));
+  await assert.rejects(
+    () => hooks.default(builderContext(root, { platform: 'win32' })),
+    /sidecar\.exe/,
+  );
+});
+
+test('on macOS Forge leaves an app bundle, whose resources are looked at', async (t) => {
+  const { root, file } = packed(t, { resources: path.join('Clara.app', 'Contents', 'Resources') });
+  const mac = { outputPaths: [root], platform: 'darwin', arch: 'universal' };
+  await hooks.postPackage({}, mac);
+  fs.rmSync(file);
+  await assert.rejects(() => hooks.postPackage({}, mac), /no sidecar/);
+  fs.rmSync(path.join(root, 'Clara.app'), { recursive: true });
+  await assert.rejects(() => hooks.postPackage({}, mac), /no app/);
+});

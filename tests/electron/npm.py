@@ -1,0 +1,55 @@
+"""npm, run by the very Node of the tests, and the package that it makes of the bridge.
+
+Owns the commands; test_bridge.py owns what the package must hold.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests import parts
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BRIDGE = REPOSITORY / "electron-bridge"
+
+TOOL_TIMEOUT_S = 300.0
+"""For one run of tsc, npm pack or Electron as Node: 3 s, and up to a minute when all is busy."""
+
+
+def run(
+    command: list[str],
+    timeout_s: float = TOOL_TIMEOUT_S,
+    *,
+    cwd: Path = REPOSITORY,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run a command to its success, and give its stdout; a failure shows all it said."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=cwd, env=env
+    )
+    assert done.returncode == 0, f"{command[0]} said:\n{done.stdout[-20_000:]}\n{done.stderr}"
+    return done.stdout
+
+
+def npm_command(node: Path) -> list[str]:
+    """Give npm, run by this very node, or skip."""
+    on_path = shutil.which("npm")
+    beside = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    program = Path(on_path).resolve() if on_path else beside
+    parts.require("npm", None if program.is_file() else "no npm; install Node 20 or newer")
+    return [str(node), str(program)]
+
+
+def packed_bridge(node: Path, folder: Path) -> Path:
+    """Pack the bridge and unpack it into `folder`, as `npm install clara-voice-bridge` would."""
+    source = folder / "source"
+    shutil.copytree(BRIDGE, source, ignore=shutil.ignore_patterns("node_modules"))
+    run([*npm_command(node), "pack", "--silent", "--pack-destination", str(folder)], cwd=source)
+    (tarball,) = folder.glob("*.tgz")
+    with tarfile.open(tarball) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "package"
