@@ -138,9 +138,9 @@ class Sessions:
         if stay is None:
             earlier = self._stays.of_identity(person.identity)
             if earlier is not None:
-                changes += self._stays.close(
-                    earlier, CloseReason.REPLACED, None, at, by_server=True
-                )
+                is_removed = self._clock.has(Due.REMOVAL, earlier.sid)
+                why = CloseReason.REMOVED if is_removed else CloseReason.REPLACED
+                changes += self._stays.close(earlier, why, None, at, by_server=True)
             stay, created = self._stays.create(person, at)
             changes.append(created)
             new_messages = self._texts.claim(person.identity, at.attended_s)
@@ -257,10 +257,12 @@ class Sessions:
 
     def deadline(self) -> float | None:
         """Attended seconds at which `expire` has something to do; None while nothing is due."""
-        return self._clock.earliest() if self._stays else None
+        both = (self._clock.earliest() if self._stays else None, self._texts.deadline())
+        return min((each for each in both if each is not None), default=None)
 
     def expire(self, at: Moment) -> list[Change]:
         """Carry out what is due."""
+        self._texts.expire(at.attended_s)
         changes: list[Change] = []
         for due, sid in self._clock.passed(at.attended_s):
             changes += self._expired(due, sid, at)

@@ -40,11 +40,24 @@ class Texts:
 
     def claim(self, identity: str, now_s: float) -> int:
         """How many messages were kept for *identity*, whose session opens now."""
-        mine = sum(1 for who, kept_s in self._kept if who == identity and now_s - kept_s <= KEPT_S)
+        self.expire(now_s)
+        mine = sum(1 for who, _ in self._kept if who == identity)
         if self._kept:
             rest = [each for each in self._kept if each[0] != identity]
             self._kept = deque(rest, maxlen=MAX_KEPT)
         return mine
+
+    def deadline(self) -> float | None:
+        """Attended seconds at which `expire` has something to drop; None while nothing is kept.
+
+        Somebody must look at the clock until then: time that nobody looks at is not attended.
+        """
+        return self._kept[0][1] + KEPT_S if self._kept else None
+
+    def expire(self, now_s: float) -> None:
+        """Drop what was kept for too long."""
+        while self._kept and self._kept[0][1] + KEPT_S <= now_s:
+            self._kept.popleft()
 
     def closed(self, identity: str, now_s: float) -> None:
         """The identity's session closed."""

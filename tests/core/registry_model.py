@@ -13,6 +13,7 @@ from sidecar.core.close_reasons import CloseReason
 from sidecar.core.messages import AgentSession, ConnectionState
 
 HOLD_S, SNAPSHOT_HOLD_S, ACTIVE_S, REMOVAL_S, OUTAGE_S = 2.0, 3.0, 30.0, 5.0, 45.0
+KEPT_S = 5.0
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Open:
 
     identity: str
     opened_linked_s: float
+    opened_s: float
     is_active: bool = False
     is_overdue: bool = False
     hold: tuple[float, float] | None = None
@@ -44,6 +46,12 @@ class Model:
     closed_ids: set[str] = field(default_factory=set)
     gone_for_good: set[str] = field(default_factory=set)
     """Sids closed by the server's own word, or whose creation failed."""
+    closed_s: dict[str, float] = field(default_factory=dict)
+    """When an identity's last session closed."""
+    kept: list[tuple[str, float]] = field(default_factory=list)
+    """Whose message waits for a session, and since when."""
+    claimed: int = 0
+    """Messages that the session created last is to have with its first update."""
 
     # Time
 
@@ -80,7 +88,24 @@ class Model:
                     found.append(to_linked + each.opened_linked_s + ACTIVE_S)
         elif self.lost_s is not None and self.open:
             found.append(self.lost_s + OUTAGE_S)
+        found += [since_s + KEPT_S for _, since_s in self.kept]
         return min(found, default=None)
+
+    def texted(self, identity: str, opened_s: float) -> int:
+        """A message of *identity* is complete: how many count for the session that is open."""
+        sid = next((sid for sid, each in self.open.items() if each.identity == identity), None)
+        if sid is not None and self.open[sid].opened_s <= opened_s:
+            return 1
+        if opened_s <= self.closed_s.get(identity, float("-inf")):
+            return 0
+        if sid is not None:
+            return 1
+        self.kept.append((identity, self.now_s))
+        return 0
+
+    def drops_what_was_kept_for_too_long(self) -> None:
+        """Time passed, and somebody looked."""
+        self.kept = [each for each in self.kept if each[1] + KEPT_S > self.now_s]
 
     def state_of(self, sid: str) -> ConnectionState:
         """The derived state."""
@@ -108,6 +133,8 @@ class Model:
         assert session.session_id not in self.used_ids
         self.used_ids.add(session.session_id)
         self.gone_for_good.add(session.participant_sid)
+        self._claims(session.participant_id)
+        self.claimed = 0
         self._began_without_a_link()
 
     def adopted(self, session: AgentSession) -> None:
@@ -127,7 +154,13 @@ class Model:
         assert (session.message_count, session.end_time) == (0, None)
         self.used_ids.add(session.session_id)
         self._opened(session)
+        self._claims(session.participant_id)
         self._began_without_a_link()
+
+    def _claims(self, identity: str) -> None:
+        self.drops_what_was_kept_for_too_long()
+        self.claimed = sum(1 for who, _ in self.kept if who == identity)
+        self.kept = [each for each in self.kept if each[0] != identity]
 
     def _began_without_a_link(self) -> None:
         if not self.is_up and self.lost_s is None:
@@ -135,7 +168,9 @@ class Model:
 
     def _opened(self, session: AgentSession) -> None:
         self.shown[session.participant_sid] = session
-        self.open[session.participant_sid] = Open(session.participant_id, self.linked_s())
+        self.open[session.participant_sid] = Open(
+            session.participant_id, self.linked_s(), self.now_s
+        )
 
     def _updated(self, change: Updated) -> None:
         before = self.shown[change.session.participant_sid]
@@ -144,6 +179,9 @@ class Model:
         fixed = {"sessionId", "participantId", "participantSid", "roomName", "startTime", "endTime"}
         assert not fixed & set(change.changed)
         assert change.session.message_count >= before.message_count
+        if before.message_count == 0 and self.claimed:
+            assert change.session.message_count == self.claimed, "kept messages that do not count"
+        self.claimed = 0
         self.shown[change.session.participant_sid] = change.session
 
     def _closed(self, change: Closed) -> None:
@@ -157,4 +195,5 @@ class Model:
         assert set(changed_members(before, session)) <= {"connectionState", "endTime"}
         assert change.reason is not CloseReason.SIDECAR_EXITED
         self.closed_ids.add(session.session_id)
+        self.closed_s[session.participant_id] = self.now_s
         del self.open[sid]

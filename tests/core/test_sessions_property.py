@@ -116,9 +116,10 @@ class RegistryLaws(RuleBasedStateMachine):
     def text(self, identity: str, ago_s: float) -> None:
         before = sum(each.message_count for each in self.model.shown.values())
         now = moment(self.model.now_s)
+        expected = self.model.texted(identity, self.model.now_s - ago_s)
         self._take(self.registry.text(identity, self.model.now_s - ago_s, now))
         after = sum(each.message_count for each in self.model.shown.values())
-        assert after - before in (0, 1)
+        assert after - before == expected
 
     @rule()
     def begin_poll(self) -> None:
@@ -217,6 +218,7 @@ class RegistryLaws(RuleBasedStateMachine):
         removals = {sid: stay.removal_s for sid, stay in model.open.items()}
         linked_s = model.linked_s() + slack
         changes = self.registry.expire(moment(model.now_s))
+        model.drops_what_was_kept_for_too_long()
         for change in changes:
             sid = change.session.participant_sid
             removal_s, hold = removals[sid], held[sid]
@@ -241,6 +243,8 @@ class RegistryLaws(RuleBasedStateMachine):
         for change in changes:
             session = change.session
             if session.session_id in failed:
+                if isinstance(change, Closed):
+                    self.model.closed_s[session.participant_id] = self.model.now_s
                 continue
             if isinstance(change, Created):
                 self.was_ever_open = True

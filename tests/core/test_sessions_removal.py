@@ -34,6 +34,23 @@ def test_a_leave_without_a_reason_during_a_removal_closes_removed():
     assert registry.at(60) == ["13 closed PA_alice removed"]
 
 
+def test_one_who_was_removed_and_is_back_at_once_was_removed():
+    # The server's batch then holds both, and the SDK tells the leave without its reason.
+    registry, session_id = removing()
+    registry.at(10.1, "removal_agreed", session_id)
+    registry.at(11, "left", "PA_alice", None)
+    assert registry.at(11, "seen", someone("alice", "PA_2")) == [
+        "11 closed PA_alice removed",
+        "11 created PA_2 connecting",
+        "11 updated PA_2 connectionState=connected",
+    ]
+
+
+def test_one_who_comes_back_before_the_server_agreed_to_a_removal_was_replaced():
+    registry, _ = removing()
+    assert registry.at(11, "seen", someone("alice", "PA_2"))[0] == "11 closed PA_alice replaced"
+
+
 def test_a_leave_by_the_person_s_own_will_during_a_removal_is_left():
     registry, _ = removing()
     assert registry.at(11, "left", "PA_alice", 1) == ["11 closed PA_alice left CLIENT_INITIATED"]

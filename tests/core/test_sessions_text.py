@@ -46,8 +46,17 @@ def test_a_message_begun_before_the_announcement_and_complete_after_it_counts():
 def test_a_message_is_kept_for_five_seconds_for_somebody_to_be_announced():
     registry = Registry().joined()
     registry.at(0, "text", "alice", 0)
-    registry.at(5, "seen", ALICE)
+    registry.at(4.9, "seen", ALICE)
     assert count(registry, "PA_alice") == 1
+
+
+def test_a_kept_message_has_time_looked_at_until_it_is_dropped():
+    # Time that nobody looks at is not attended: it would count for a stay of hours later.
+    registry = Registry().joined()
+    registry.at(1, "text", "alice", 1)
+    assert registry.sessions.deadline() == 6
+    assert registry.at(6) == []
+    assert registry.sessions.deadline() is None
 
 
 def test_a_message_kept_for_longer_than_five_seconds_is_dropped():
@@ -113,6 +122,7 @@ def test_a_message_while_the_link_is_shaky_counts():
 def test_a_message_of_nobody_changes_nothing_and_leaves_nothing_pending(identity: str):
     registry = Registry().joined(ALICE)
     assert registry.at(1, "text", identity, 1) == []
+    assert registry.at(6) == []
     assert registry.sessions.deadline() is None
 
 

@@ -22,11 +22,23 @@ def test_a_message_of_nobody_is_kept_and_claimed_once():
     assert [texts.claim("alice", 3.0), texts.claim("alice", 3.0)] == [2, 0]
 
 
-@pytest.mark.parametrize(("claimed_s", "expected"), [(6.0, 1), (6.1, 0)])
+@pytest.mark.parametrize(("claimed_s", "expected"), [(5.9, 1), (6.0, 0)])
 def test_a_message_is_kept_for_five_seconds(claimed_s: float, expected: int):
     texts = Texts()
     texts.belongs("alice", 1.0, 1.0, None)
     assert texts.claim("alice", claimed_s) == expected
+
+
+def test_what_is_kept_is_due_until_it_is_dropped_oldest_first():
+    texts = Texts()
+    assert texts.deadline() is None
+    texts.belongs("alice", 1.0, 1.0, None)
+    texts.belongs("bob", 2.0, 2.0, None)
+    assert texts.deadline() == 6.0
+    texts.expire(6.0)
+    assert texts.deadline() == 7.0
+    texts.expire(8.0)
+    assert texts.deadline() is None
 
 
 def test_a_message_that_began_before_the_last_close_belongs_to_nobody():
