@@ -27,6 +27,7 @@ from sidecar.core.texts import Texts
 
 POLL_APART_S = 5.0
 """Two misses this far apart: the server's list and its announcements lag by up to 4 s."""
+NO_REASON = int(DisconnectReason.UNKNOWN_REASON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Sessions:
         self._texts = Texts()
         self._stays = OpenStays(self._clock, self._texts)
         self._own_identity = ""
-        self._outage_reason = CloseReason.CONNECTION_LOST
+        self._outage_reason = NO_REASON
 
     # What is open
 
@@ -111,7 +112,7 @@ class Sessions:
         self._stays.room_name = self._stays.room_name if room_name is None else room_name
         self._own_identity = self._own_identity if own_identity is None else own_identity
         self._clock.up(at.attended_s)
-        self._outage_reason = CloseReason.CONNECTION_LOST
+        self._outage_reason = NO_REASON
         changes: list[Change] = []
         for stay in self._stays:
             if stay.shown.room_name != self._stays.room_name:
@@ -176,13 +177,11 @@ class Sessions:
 
     def link_lost(self, at: Moment) -> list[Change]:
         """Link shaky: the outage begins, holds and active deadlines stand still."""
-        return self._down(Link.SHAKY, CloseReason.CONNECTION_LOST, at)
+        return self._down(Link.SHAKY, NO_REASON, at)
 
     def room_lost(self, reason: int, at: Moment) -> list[Change]:
         """Link down, likewise; an outage begun with SERVER_SHUTDOWN ends `server-shutdown`."""
-        began_so = reason == DisconnectReason.SERVER_SHUTDOWN
-        why = CloseReason.SERVER_SHUTDOWN if began_so else CloseReason.CONNECTION_LOST
-        return self._down(Link.DOWN, why, at)
+        return self._down(Link.DOWN, reason, at)
 
     def text(self, identity: str, opened_s: float, at: Moment) -> list[Change]:
         """+1 for the session open at *opened_s*, attended seconds; kept 5 s where none is yet."""
@@ -270,8 +269,11 @@ class Sessions:
 
     def _expired(self, due: Due, sid: str, at: Moment) -> Iterator[Change]:
         if due is Due.OUTAGE:
+            is_shutdown = self._outage_reason == DisconnectReason.SERVER_SHUTDOWN
+            why = CloseReason.SERVER_SHUTDOWN if is_shutdown else CloseReason.CONNECTION_LOST
+            detail = reason_name(self._outage_reason) if self._outage_reason else None
             for each in self._stays:
-                yield from self._stays.close(each, self._outage_reason, None, at)
+                yield from self._stays.close(each, why, detail, at)
             return
         stay = self._stays.of_sid(sid)
         if stay is None:
@@ -284,7 +286,7 @@ class Sessions:
             stay.is_overdue = True
             yield from self._stays.show(stay)
 
-    def _down(self, link: Link, outage_reason: CloseReason, at: Moment) -> list[Change]:
+    def _down(self, link: Link, outage_reason: int, at: Moment) -> list[Change]:
         if self._clock.start_outage(at.attended_s):
             self._outage_reason = outage_reason
         self._clock.down(link, at.attended_s)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.livekit.faults.rows import Matrix, selected
+from tests.livekit.faults.rows import LANES, Matrix, selected, took
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -41,9 +41,11 @@ async def frozen_matrix(
     await running.stop()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run by `.ci/run --full` alone, until each row has been seen to hold on an idle machine."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how long the rows took, the longest first."""
+    if took:
+        seconds = sum(each for each, _ in took)
+        terminalreporter.section(f"{len(took)} rows, {seconds:.0f} s, {LANES} at a time")
+        for took_s, name in sorted(took, reverse=True):
+            if took_s > 30.0 or terminalreporter.verbosity > 0:
+                terminalreporter.write_line(f"{took_s:6.1f} s  {name}")

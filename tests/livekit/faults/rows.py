@@ -71,9 +71,14 @@ class Matrix:
 
     async def _run(self, running: Row, folder: Path) -> Reached:
         async with self._lanes, asyncio.timeout(running.limit_s):
-            async with Stage(self._binary, self._command, folder) as stage:
-                await first_of(self._judged(running.body, stage), stage.broken)
-                return stage.reached()
+            began_s = asyncio.get_running_loop().time()
+            try:
+                async with Stage(self._binary, self._command, folder) as stage:
+                    await first_of(self._judged(running.body, stage), stage.broken)
+                    return stage.reached()
+            finally:
+                took_s = asyncio.get_running_loop().time() - began_s
+                took.append((took_s, getattr(running.body, "__name__", "row")))
 
     async def _judged(self, body: Body, stage: Stage) -> None:
         try:
@@ -86,6 +91,8 @@ class Matrix:
 
 Test = Callable[[Matrix], Awaitable[None]]
 Marked = TypeVar("Marked", bound=Callable[..., Awaitable[None]])
+took: list[tuple[float, str]] = []
+"""(seconds, name) of each row that has ended, for the account at the end of the run."""
 _ROWS: dict[object, tuple[Row, Command]] = {}
 
 

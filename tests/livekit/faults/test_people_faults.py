@@ -8,12 +8,9 @@ import pytest
 
 from tests.livekit.faults.rows import row
 from tests.livekit.faults.stage import Stage
-from tests.livekit.faults.watched import ANNOUNCED_S
+from tests.livekit.faults.watched import ANNOUNCED_S, GIVEN_UP_S
 from tests.livekit.faults.websocket_only import websocket_only
 
-GIVEN_UP_S = 25.0
-"""The server gives up on a vanished person after about 20 s: 10 s and 5 s of ICE, 5 s of its own
-(livekit-server pkg/rtc/transport.go, participant.go)."""
 NEVER_ACTIVE_S = 65.0
 """It removes one who never became active after 60 s (pkg/rtc/room.go)."""
 

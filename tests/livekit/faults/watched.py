@@ -18,6 +18,9 @@ from tests.livekit.faults.law import Law
 
 ANNOUNCED_S = 15.0
 """The server announces within 3 s, 3.5 s under load; the rest is for a busy machine."""
+GIVEN_UP_S = 25.0
+"""The server gives up on a vanished person after about 20 s: 10 s and 5 s of ICE, 5 s of its own
+(livekit-server pkg/rtc/transport.go, participant.go)."""
 OUTAGE_S = 45.0
 """The promise's limit, after which stays that could not be watched are closed."""
 REJOINED_S = 60.0
