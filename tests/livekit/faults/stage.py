@@ -145,7 +145,7 @@ class Stage:
             program = Path(__file__).parent / "driven.py"
             command = [sys.executable, str(program), str(socket_path), "--wait"]
         url = self.server.url if self._network is None else self._network.url
-        wanted = connect_params(self.server, ROOM, **{"url": url, **params})
+        wanted = connect_params(self.server, ROOM) | {"url": url} | params
         agent = Agent(command, wanted, socket_path)
         await self._exits.enter_async_context(agent.client)
         self._agents.append(agent)
@@ -153,8 +153,8 @@ class Stage:
             await agent.resume(resumes)
         self._watch(agent)
         if connects:
-            status = await agent.connect()
-            assert status["state"] == "connected"
+            await agent.tries()  # on a busy machine it may be told 1002, and joins all the same
+            await agent.is_in("connected")
         return agent
 
     def forget(self, agent: Agent) -> None:

@@ -7,13 +7,14 @@ and again. Knows no server.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 from sidecar.dev.person import Person
 from sidecar.dev.person_process import PersonProcess
-from sidecar.dev.stdio_client import Direction, JsonObject, SidecarClient
+from sidecar.dev.stdio_client import Direction, JsonObject, RpcError, SidecarClient
 from tests.livekit.faults.law import Law
 
 ANNOUNCED_S = 15.0
@@ -59,7 +60,12 @@ class Agent:
 
     async def connect(self) -> JsonObject:
         """Send `connect` and give the status."""
-        return await self.client.call("connect", self.connect_params)
+        return await self.client.call("connect", self.connect_params, timeout_s=REJOINED_S)
+
+    async def tries(self) -> None:
+        """Send `connect`, whatever becomes of it."""
+        with contextlib.suppress(RpcError):
+            await self.connect()
 
     async def resume(self, sessions: list[JsonObject]) -> None:
         """Hand over the open sessions of an earlier process; before watch()."""
@@ -113,10 +119,13 @@ class Agent:
 
     async def closes(self, *people: AnyPerson, within_s: float = ANNOUNCED_S) -> None:
         """Wait until each of these stays is closed, and not open again."""
-        sids = {each.sid for each in people}
+        await self.closes_all(*(each.sid for each in people), within_s=within_s)
+
+    async def closes_all(self, *sids: str, within_s: float = REJOINED_S) -> None:
+        """As closes(), by sids: a person whom the server forgot comes back under a new one."""
         await self.until(
-            f"{', '.join(each.identity for each in people)} closed",
-            lambda law: sids <= {close.sid for close in law.closes} - law.sids(),
+            f"{', '.join(sids)} closed",
+            lambda law: set(sids) <= {close.sid for close in law.closes} - law.sids(),
             within_s,
         )
 

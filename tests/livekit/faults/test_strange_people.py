@@ -1,0 +1,83 @@
+"""People whom nobody expects: by their names, by their number, by their wish to be the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from tests.livekit.faults.rows import row
+from tests.livekit.faults.stage import Stage
+from tests.livekit.faults.watched import ANNOUNCED_S
+from tests.livekit.faults.websocket_only import websocket_only
+
+IDENTITIES = (
+    "with spaces  in it",
+    "zoé 🎤 مرحبا",
+    "two\nlines\r\nand\ttabs",
+    "quote\" back\\slash 'n' {brace} %s %d",
+    "session_1_bob",
+    "_",
+    "e\u0301 is not \u00e9",
+    "\u202eright to left",
+    "x" * 256,
+)
+
+
+@row
+async def test_people_of_strange_names(stage: Stage) -> None:
+    """Accepted: a session each, its id ending with the identity; each leave is told."""
+    await stage.serve()
+    agent = await stage.agent()
+    people = [await stage.person(each, publishes=True) for each in IDENTITIES]
+    await agent.sees(*people)
+    assert agent.law.identities() == sorted(IDENTITIES)
+    for session_id, session in agent.law.open.items():
+        milliseconds, _, identity = session_id.removeprefix("session_").partition("_")
+        assert milliseconds.isdigit()
+        assert identity == session["participantId"]
+        assert await agent.client.call("getSession", {"sessionId": session_id}) == session
+    agent.law.accept({each: ["left"] for each in IDENTITIES})
+    await asyncio.gather(*(each.leave() for each in people))
+    await agent.closes(*people)
+    await stage.life_goes_on(agent)
+
+
+@row
+async def test_a_hundred_who_come_within_a_second(stage: Stage) -> None:
+    """Accepted: a session for each; each end is told."""
+    await stage.serve()
+    agent = await stage.agent()
+    names = [f"guest-{number}" for number in range(100)]
+    agent.law.accept({each: ["join-failed"] for each in names})
+    async with contextlib.AsyncExitStack() as all_of_them:
+        await asyncio.gather(
+            *(
+                all_of_them.enter_async_context(websocket_only(stage.server.url, stage.token(each)))
+                for each in names
+            )
+        )
+        await agent.until("all", lambda law: law.identities() == sorted(names), ANNOUNCED_S)
+    await agent.until("nobody", lambda law: not law.open, ANNOUNCED_S)
+    assert {(each.reason, each.detail) for each in agent.law.closes} == {
+        ("join-failed", "SIGNAL_CLOSE")
+    }
+    await stage.life_goes_on(agent)
+
+
+@row
+async def test_a_person_who_takes_the_agents_identity(stage: Stage) -> None:
+    """Accepted: the agent is put out, says so, and does not fight; `agent-disconnected`."""
+    await stage.serve()
+    agent = await stage.agent()
+    bob = await stage.person("bob")
+    await agent.sees(bob)
+    agent.law.accept({"bob": ["agent-disconnected"]})
+    agent.law.accept_reopening("bob")
+    impostor = await stage.person("clara-voice-agent")
+    await agent.is_in("failed")
+    assert agent.law.closed("bob") == [("agent-disconnected", "DUPLICATE_IDENTITY")]
+    await impostor.leave()
+    assert (await agent.connect())["state"] == "connected"
+    await agent.sees(bob)
+    assert agent.law.identities() == ["bob"]
+    await stage.life_goes_on(agent, leaver=bob)
