@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from sidecar.agent.destination import Destination
 from sidecar.core.changes import Change, Closed
@@ -79,7 +80,8 @@ class Removals:
 
     async def _remove(self, session: AgentSession) -> None:
         session_id, identity = session.session_id, session.participant_id
-        target = self._destination.required()
+        # The agent may be on its way to another room, with this one's sessions still open.
+        target = replace(self._destination.required(), room=session.room_name)
         self._sessions.removing(session_id)
         try:
             # By identity alone, the server would remove whoever has it by now.

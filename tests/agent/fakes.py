@@ -125,6 +125,8 @@ class FakeApi:
         self.lists_only()
         self.removed: list[str] = []
         self.lists = 0
+        self.rooms_asked: list[str] = []
+        """The rooms of each list and removal."""
         self.error: Exception | None = None
         """Raised by every call but `agent_token`."""
         self.token_error: Exception | None = None
@@ -149,12 +151,14 @@ class FakeApi:
     async def list_participants(self, target: Target) -> tuple[Listed, ...]:
         """The list as it is now."""
         self.lists += 1
+        self.rooms_asked.append(target.room)
         await self.may_answer.wait()
         self._raise()
         return tuple(self.listed)
 
     async def remove_participant(self, target: Target, identity: str) -> bool:
         """Remove *identity* from the list."""
+        self.rooms_asked.append(target.room)
         await self.may_answer.wait()
         self._raise()
         self.removed.append(identity)

@@ -16,7 +16,7 @@ from sidecar.core.errors import (
     ShuttingDown,
     UnknownSession,
 )
-from sidecar.core.facts import Left
+from sidecar.core.facts import Left, RoomEnded
 from sidecar.core.messages import AgentSession, ConnectionParams, SessionClosed
 from tests.agent.fakes import START_MS, FakeClock, turns
 from tests.agent.virtual_time import in_virtual_time
@@ -80,6 +80,22 @@ async def test_one_who_is_back_under_another_sid_is_replaced_and_nobody_is_remov
     await closing(world)
     assert world.lines[-1] == "closed PA_alice replaced"
     assert world.api.removed == []
+
+
+@in_virtual_time
+async def test_a_person_is_removed_from_their_own_room_even_when_the_agent_is_on_its_way_elsewhere():
+    world = World()
+    room = await world.joined(ALICE)
+    room.emit(RoomEnded(0))
+    connecting = world.connecting(Settings(room="another"))
+    await world.rooms.opened(2)
+    world.api.rooms_asked.clear()
+    answer = closing(world)
+    await world.passes(6)
+    assert (world.api.rooms_asked, world.api.removed) == (["den", "den"], ["alice"])
+    assert (await answer).connection_state == "closed"
+    assert world.lines[-1] == "closed PA_alice removed"
+    connecting.cancel()
 
 
 @in_virtual_time

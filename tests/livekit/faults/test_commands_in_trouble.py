@@ -155,12 +155,15 @@ async def test_a_token_that_expires_and_is_renewed_in_time(stage: Stage) -> None
     """Accepted: `waiting-for-token`; with a new one, who stayed keeps the session."""
     await stage.serve()
     key, secret = stage.server.api_key, stage.server.api_secret
-    # The server allows a minute beyond the token's own end; this one has seconds of it left.
-    token = mint_token(key, secret, ROOM, "clara", kind="agent", ttl_s=-50.0)
     bob = await stage.person("bob")
-    agent = await stage.agent(driven=True, apiKey=None, apiSecret=None, room=None, token=token)
+    agent = await stage.agent(connects=False, driven=True)
+    # The server allows a minute beyond the token's own end; this one has 20 s of it left.
+    token = mint_token(key, secret, ROOM, "clara", kind="agent", ttl_s=-40.0)
+    refused = asyncio.create_task(asyncio.sleep(21.0))
+    agent.connect_params = {"url": stage.server.url, "token": token}
+    await agent.connect()
     await agent.sees(bob)
-    await asyncio.sleep(12.0)
+    await refused
     await agent.simulate("SERVER_LEAVE")
     await agent.is_in("waiting-for-token")
     fresh = mint_token(key, secret, ROOM, "clara", kind="agent")

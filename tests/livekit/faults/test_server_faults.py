@@ -27,10 +27,11 @@ async def _two_people(stage: Stage) -> tuple[Agent, Person, Person]:
 async def _killed_for(stage: Stage, seconds: float) -> None:
     agent, bob, puba = await _two_people(stage)
     agent.law.accept({"bob": CAME_BACK, "puba": CAME_BACK})
+    before = (bob.sid, puba.sid)
     await stage.server.kill()
     await asyncio.sleep(seconds)
     await stage.server.start()
-    await agent.closes(bob, puba, within_s=REJOINED_S)
+    await agent.closes_all(*before)
     await stage.settled(agent, "bob", "puba", within_s=REJOINED_S)
     assert len(agent.law.created_sids) == 4
     await stage.life_goes_on(agent)
