@@ -251,6 +251,26 @@ export interface WakeParams {
   reason: "system-resume" | "network-online"
 }
 
+/** What `diagnose` answers. */
+export interface Diagnosis {
+  /** Whether all checks are. */
+  ok: boolean
+  /** What was looked at, in this order. */
+  checks: Check[]
+}
+
+/** One thing that `diagnose` looked at. */
+export interface Check {
+  /** configuration, network, server, clock, credentials or room. */
+  name: string
+  /** Whether it is as it should be. */
+  ok: boolean
+  /** What was found, a sentence. */
+  detail: string
+  /** What a person can do about it. */
+  fix?: string
+}
+
 /** A stay began; the session's state is `connecting`. */
 export interface SessionCreated {
   /** The new session. */
@@ -323,6 +343,7 @@ export interface Methods {
   "createConnection": { params: ConnectionParams; result: ConnectionDetails }
   "wake": { params: WakeParams; result: null }
   "getStatus": { params: NoParams; result: Status }
+  "diagnose": { params: NoParams; result: Diagnosis }
   "ping": { params: NoParams; result: "pong" }
   "shutdown": { params: NoParams; result: null }
   "rpc.discover": { params: NoParams; result: object }

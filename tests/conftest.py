@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sidecar.dev.network import has_interface_beside_loopback
 from sidecar.dev.server import DevServer
 from sidecar.dev.server_build import ServerMissing, find_server
+from sidecar.rtc.interfaces import has_interface_beside_loopback
 from tests import parts
 from tests.frozen_build import frozen_sidecar, why_no_build
 

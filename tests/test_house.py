@@ -40,7 +40,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {
 
 THIRD_PARTY: dict[str, str] = {
     "livekit": "rtc/",
-    "aiohttp": "rtc/livekit_api.py",
+    "aiohttp": "rtc/",
     "google": "rtc/",
     "jsonrpcserver": "rpc/jsonrpc.py",
     "orjson": "rpc/jsonrpc.py",

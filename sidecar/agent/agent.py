@@ -38,6 +38,7 @@ from sidecar.core.messages import (
     ConnectionDetails,
     ConnectionParams,
     Counters,
+    Diagnosis,
     SessionList,
     Status,
 )
@@ -132,6 +133,10 @@ class ClaraVoiceAgent:
     ) -> ConnectionDetails:
         """A token for a page; see `Destination.create_connection`."""
         return await self._destination.create_connection(params, generated_identity)
+
+    async def diagnose(self) -> Diagnosis:
+        """What keeps the agent out of its room; see `Destination.diagnose`."""
+        return await self._destination.diagnose(self._machine.state, self._last_error)
 
     def wake(self) -> None:
         """The system resumed, or the network is back: try again now, and compare now."""
@@ -271,8 +276,7 @@ class ClaraVoiceAgent:
         self._announce(self._sessions.snapshot(cause.people, self._clock.now(), **names))
 
     def _answer(self, cause: Cause) -> None:
-        refusal = refusal_of(cause)
-        if refusal is None:
+        if (refusal := refusal_of(cause)) is None:
             self._waiters.answer(self.status())
         else:
             self._waiters.refuse(refusal)
@@ -285,9 +289,8 @@ class ClaraVoiceAgent:
 
     def _arm(self) -> None:
         both = (self._machine.deadline(), self._sessions.deadline())
-        self._clock.wake_at(
-            min((each for each in both if each is not None), default=None), self._wake
-        )
+        due_s = min((each for each in both if each is not None), default=None)
+        self._clock.wake_at(due_s, self._wake)
 
     def _wake(self) -> None:
         at = self._clock.now()

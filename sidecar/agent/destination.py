@@ -19,9 +19,16 @@ from sidecar.core.config import (
 )
 from sidecar.core.config import target as resolved
 from sidecar.core.connections import wanted_connection
+from sidecar.core.diagnosis import diagnosis
 from sidecar.core.errors import NotAllowed, OtherRoom
 from sidecar.core.failures import Category, Failure, failure
-from sidecar.core.messages import Capabilities, ConnectionDetails, ConnectionParams
+from sidecar.core.messages import (
+    AgentState,
+    Capabilities,
+    ConnectionDetails,
+    ConnectionParams,
+    Diagnosis,
+)
 from sidecar.core.ports import Ports
 
 _log = logging.getLogger("sidecar.agent")
@@ -112,6 +119,12 @@ class Destination:
         expires_at = iso_time(self._clock.now().wall_ms + wanted.ttl_s * 1000)
         token = await self._api.connection_token(target, wanted)
         return ConnectionDetails(target.url, target.room, wanted.identity, token, expires_at)
+
+    async def diagnose(self, state: AgentState, last_error: Failure | None) -> Diagnosis:
+        """What a look at the target's server finds, within 10 s; *state* is the agent's."""
+        target = self.target
+        probe = None if target is None else await self._api.probe(target)
+        return diagnosis(target, probe, self._clock.now().wall_ms, state, last_error)
 
     def evicted(self) -> None:
         """Somebody else took our identity, or put us out."""

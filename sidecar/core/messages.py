@@ -229,6 +229,24 @@ class SessionList:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `diagnose` looked at."""
+
+    name: str = member("configuration, network, server, clock, credentials or room.")
+    ok: bool = member("Whether it is as it should be.")
+    detail: str = member("What was found, a sentence.")
+    fix: str | None = member("What a person can do about it.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What `diagnose` answers."""
+
+    ok: bool = member("Whether all checks are.")
+    checks: tuple[Check, ...] = member("What was looked at, in this order.")
+
+
+@dataclass(frozen=True, slots=True)
 class SessionCreated:
     """A stay began; the session's state is `connecting`."""
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from sidecar.core.config import Target
 from sidecar.core.connections import WantedConnection
+from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import Fact, Listed, Moment
 from sidecar.core.messages import AgentSession, Notification
 
@@ -56,6 +57,12 @@ class LiveKitApi(Protocol):
 
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
+        """
+
+    async def probe(self, target: Target) -> ServerProbe:
+        """A look at the target's server, and at this machine's way there, within 10 s.
+
+        Never raises.
         """
 
 

@@ -23,9 +23,10 @@ from pathlib import Path
 from types import TracebackType
 
 from sidecar.dev import freezing
-from sidecar.dev.network import answers_200, has_interface_beside_loopback
+from sidecar.dev.network import answers_200
 from sidecar.dev.server_build import Progress, ServerMissing, find_server
 from sidecar.dev.server_config import Ports, RoomDefaults, configuration
+from sidecar.rtc.interfaces import has_interface_beside_loopback
 
 READY_TIMEOUT_S = 15.0
 """From spawn to `GET /` answering 200; 0.06 to 0.17 s were measured."""

@@ -20,6 +20,7 @@ from sidecar.core.messages import (
     ConnectionDetails,
     ConnectionParams,
     ConnectParams,
+    Diagnosis,
     InitializeParams,
     InitializeResult,
     NoParams,
@@ -58,6 +59,9 @@ class Agent(Protocol):
         self, params: ConnectionParams, generated_identity: str
     ) -> ConnectionDetails:
         """A token for a page."""
+
+    async def diagnose(self) -> Diagnosis:
+        """Look for what is wrong."""
 
     def wake(self) -> None:
         """Look anew."""
@@ -160,6 +164,9 @@ def handlers(agent: Agent, process: Process) -> dict[str, Handler]:
     async def create_connection(params: ConnectionParams) -> ConnectionDetails:
         return await agent.create_connection(params, f"person-{secrets.token_hex(4)}")
 
+    async def diagnose(_: NoParams) -> Diagnosis:
+        return await agent.diagnose()
+
     def wake(_: WakeParams) -> None:
         agent.wake()
 
@@ -191,6 +198,7 @@ def handlers(agent: Agent, process: Process) -> dict[str, Handler]:
         "getSession": get_session,
         "closeSession": close_session,
         "createConnection": create_connection,
+        "diagnose": diagnose,
         "wake": wake,
         "getStatus": get_status,
         "ping": ping,

@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from sidecar.core.config import Target
 from sidecar.core.connections import WantedConnection
+from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.errors import ApiCallFailed
 from sidecar.core.facts import Listed, ParticipantKind, ParticipantState
 from sidecar.rtc.proxies import proxy_of
+from sidecar.rtc.server_probe import http_url, look
 
 if TYPE_CHECKING:
     from livekit.api import ParticipantInfo
@@ -35,6 +38,9 @@ They count only where the agent's join
 creates the room (livekit-server pkg/service/roomallocator.go)."""
 
 
+_log = logging.getLogger("sidecar.rtc")
+
+
 class LiveKitServerApi:
     """A `ports.LiveKitApi`."""
 
@@ -47,6 +53,15 @@ class LiveKitServerApi:
     async def connection_token(self, target: Target, wanted: WantedConnection) -> str:
         """An access token for a person; the target has a secret."""
         return await asyncio.to_thread(_connection_token, target, wanted)
+
+    async def probe(self, target: Target) -> ServerProbe:
+        """A look at the target's server and at this machine's way there; never raises."""
+        try:
+            token = await self.agent_token(target)
+        except Exception:
+            _log.exception("The agent's access token could not be made.")
+            token = ""
+        return await look(http_url(target.url), token)
 
     async def list_participants(self, target: Target) -> tuple[Listed, ...]:
         """Everybody in the target's room, the agent included.
@@ -156,7 +171,7 @@ async def _calling(target: Target) -> AsyncIterator[RoomService]:
                 proxy=proxy_of(target.url, os.environ),
             ) as session,
             api.LiveKitAPI(
-                _http_url(target.url),
+                http_url(target.url),
                 target.api_key,
                 target.api_secret,
                 token=target.token,
@@ -176,10 +191,6 @@ async def _calling(target: Target) -> AsyncIterator[RoomService]:
         raise ApiCallFailed(
             "The LiveKit server did not answer the call.", "Check the server and the network."
         ) from None
-
-
-def _http_url(url: str) -> str:
-    return "http" + url.removeprefix("ws") if url.startswith("ws") else url
 
 
 def _listed(info: ParticipantInfo) -> Listed:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sidecar.core.config import Target
 from sidecar.core.connections import WantedConnection
+from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import (
     ConnectFailed,
     Fact,
@@ -147,6 +148,10 @@ class FakeApi:
         self._raise()
         self.after_token()
         return f"page-token-of-{wanted.identity}"
+
+    async def probe(self, target: Target) -> ServerProbe:
+        """A server where all is well."""
+        return ServerProbe(True, status=200, token_status=200, time_ms=START_MS)
 
     async def list_participants(self, target: Target) -> tuple[Listed, ...]:
         """The list as it is now."""

@@ -83,7 +83,7 @@ async def test_one_who_is_back_under_another_sid_is_replaced_and_nobody_is_remov
 
 
 @in_virtual_time
-async def test_a_person_is_removed_from_their_own_room_even_when_the_agent_is_on_its_way_elsewhere():
+async def test_a_person_is_removed_from_their_own_room_while_the_agent_is_on_its_way_elsewhere():
     world = World()
     room = await world.joined(ALICE)
     room.emit(RoomEnded(0))

@@ -9,9 +9,11 @@ from sidecar.core.config import NO_CAPABILITIES, Settings
 from sidecar.core.messages import (
     AgentSession,
     AgentState,
+    Check,
     ConnectionDetails,
     ConnectionParams,
     Counters,
+    Diagnosis,
     SessionList,
     Status,
 )
@@ -61,6 +63,10 @@ class FakeAgent:
         expires_at = IsoTime("2026-01-31T12:00:00.000Z")
         identity = params.identity or generated_identity
         return ConnectionDetails("ws://127.0.0.1:7880", "room", identity, "a.b.c", expires_at)
+
+    async def diagnose(self) -> Diagnosis:
+        self.asked.append("diagnose")
+        return Diagnosis(True, (Check("room", True, "The agent is in room 'den'."),))
 
     def wake(self) -> None:
         self.asked.append("wake")

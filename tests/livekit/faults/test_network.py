@@ -49,6 +49,7 @@ async def test_a_signal_cut_for_5_s(stage: Stage) -> None:
     await _nobody_is_lost(stage, Mode.CUT, 5.0, media_far=False)
 
 
+@pytest.mark.slow
 @row
 async def test_a_signal_cut_for_25_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
@@ -61,6 +62,7 @@ async def test_a_signal_silent_for_5_s(stage: Stage) -> None:
     await _nobody_is_lost(stage, Mode.SILENT, 5.0, media_far=False)
 
 
+@pytest.mark.slow
 @row
 async def test_a_signal_silent_for_25_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
@@ -73,6 +75,7 @@ async def test_a_network_cut_for_5_s(stage: Stage) -> None:
     await _nobody_is_lost(stage, Mode.CUT, 5.0, media_far=True)
 
 
+@pytest.mark.slow
 @row
 async def test_a_network_cut_for_25_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
@@ -85,12 +88,14 @@ async def test_a_network_silent_for_5_s(stage: Stage) -> None:
     await _nobody_is_lost(stage, Mode.SILENT, 5.0, media_far=True)
 
 
+@pytest.mark.slow
 @row
 async def test_a_network_silent_for_25_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
     await _nobody_is_lost(stage, Mode.SILENT, 25.0, media_far=True)
 
 
+@pytest.mark.slow
 @row
 async def test_media_silent_for_25_s_while_the_signal_lives(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""

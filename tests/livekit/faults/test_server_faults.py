@@ -78,6 +78,7 @@ async def test_a_server_frozen_for_8_s(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=puba)
 
 
+@pytest.mark.slow
 @row
 async def test_a_server_frozen_for_25_s(stage: Stage) -> None:
     """Accepted: each session ends at most once, as the server says everybody's sid is new."""

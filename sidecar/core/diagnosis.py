@@ -1,0 +1,141 @@
+"""Owns what `diagnose` says: from what was found, one check after the other, each with its fix.
+
+A check that an earlier one rules out is left out. Does not know how anything was found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sidecar.core.config import Target, has_expired, shown_url, url_problem
+from sidecar.core.failures import Category, Failure, failure
+from sidecar.core.messages import AgentState, Check, Diagnosis
+
+MAX_SKEW_S = 30.0
+"""livekit-server allows a token a minute beyond its times (livekit/protocol auth/verifier.go)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProbe:
+    """What a look at the server, and at this machine's network, found."""
+
+    has_network: bool
+    """Whether an interface beside loopback is up; True where it cannot be told."""
+    status: int | None = None
+    """Of `GET /`; None when nobody answered."""
+    token_status: int | None = None
+    """Of the server's check of the agent's token; None when that was not answered."""
+    time_ms: int | None = None
+    """The server's clock, milliseconds since 1970; None when it did not say."""
+
+
+def diagnosis(
+    target: Target | None,
+    probe: ServerProbe | None,
+    now_ms: int,
+    state: AgentState,
+    last_error: Failure | None,
+) -> Diagnosis:
+    """All checks that can be made; *probe* is of *target*, and None where there is none."""
+    if target is None or probe is None:
+        checks = [
+            Check(
+                "configuration",
+                False,
+                "The agent was not told of any server.",
+                "Send `connect` with url, room, and apiKey with apiSecret or a token, or set the"
+                " LIVEKIT_* variables.",
+            )
+        ]
+    elif (problem := url_problem(target.url)) is not None:
+        checks = [Check("configuration", False, f"The url {problem}.", "Correct the url.")]
+    else:
+        url = shown_url(target.url)
+        checks = [_configuration(target), _network(probe), _server(probe, url)]
+        if probe.status == 200:
+            checks += [*_clock(probe, now_ms), _credentials(target, probe, now_ms)]
+        checks.append(_room(target, state, last_error))
+    return Diagnosis(all(each.ok for each in checks), tuple(checks))
+
+
+def _configuration(target: Target) -> Check:
+    by = "an API key and its secret" if target.token is None else "a token"
+    return Check(
+        "configuration",
+        True,
+        f"Room {target.room!r} at {target.url}, as {target.identity!r}, by {by}.",
+    )
+
+
+def _network(probe: ServerProbe) -> Check:
+    if probe.has_network:
+        return Check("network", True, "A network interface beside loopback is up.")
+    return Check(
+        "network",
+        False,
+        "No network interface beside loopback is up, and LiveKit's clients then find no way even"
+        " to a server on this machine.",
+        "Connect to a network; any other interface with an address will do.",
+    )
+
+
+def _server(probe: ServerProbe, url: str) -> Check:
+    if probe.status == 200:
+        return Check("server", True, f"A LiveKit server answers at {url}.")
+    if probe.status is None:
+        return Check("server", False, *_words(Category.UNREACHABLE, url))
+    return Check(
+        "server",
+        False,
+        f"What answers at {url} says status {probe.status}, and a LiveKit server says 200.",
+        "Use the server's base url without a path, and look into the server's log.",
+    )
+
+
+def _clock(probe: ServerProbe, now_ms: int) -> list[Check]:
+    if probe.time_ms is None:
+        return []
+    skew_s = (now_ms - probe.time_ms) / 1000
+    if abs(skew_s) <= MAX_SKEW_S:
+        return [Check("clock", True, "This machine's clock and the server's agree.")]
+    which = "ahead of" if skew_s > 0 else "behind"
+    detail = f"This machine's clock is {abs(skew_s):.0f} s {which} the server's."
+    return [Check("clock", False, detail, "Let both set their clocks by a time server.")]
+
+
+def _credentials(target: Target, probe: ServerProbe, now_ms: int) -> Check:
+    if probe.token_status == 200:
+        return Check("credentials", True, "The server accepts the agent's token.")
+    if probe.token_status in (401, 403):
+        claims = target.claims
+        if claims is not None and has_expired(claims, now_ms / 1000):
+            return Check(
+                "credentials",
+                False,
+                "The agent's token has expired.",
+                "Send `connect` with another.",
+            )
+        return Check("credentials", False, *_words(Category.UNAUTHORIZED, shown_url(target.url)))
+    if probe.token_status == 404:
+        return Check("credentials", False, *_words(Category.NOT_FOUND, shown_url(target.url)))
+    said = "nothing" if probe.token_status is None else f"status {probe.token_status}"
+    return Check(
+        "credentials",
+        False,
+        f"The server says {said} of the agent's token.",
+        "Look into the server's log.",
+    )
+
+
+def _room(target: Target, state: AgentState, last_error: Failure | None) -> Check:
+    if state is AgentState.CONNECTED:
+        return Check("room", True, f"The agent is in room {target.room!r}.")
+    if last_error is None:
+        fix = "Send `connect`." if state is AgentState.IDLE else "It goes on by itself; ask again."
+        return Check("room", False, f"The agent is {state}.", fix)
+    return Check("room", False, f"The agent is {state}: {last_error.detail}", last_error.fix)
+
+
+def _words(category: Category, url: str) -> tuple[str, str]:
+    found = failure(category, url)
+    return found.detail, found.fix
