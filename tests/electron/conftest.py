@@ -6,14 +6,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from sidecar.dev.person_process import PersonProcess
+from sidecar.dev.server import DevServer
+from sidecar.dev.tokens import mint_token
 from sidecar.dev.toolchain import ToolMissing, find
 from tests import parts
-from tests.electron.npm import packed_bridge
+from tests.electron.driven_app import FOLDER, DrivenApp
+from tests.electron.npm import BRIDGE, packed_bridge
 
 DISPLAY_TIMEOUT_S = 20.0
 
@@ -74,6 +79,65 @@ def display(electron: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(DISPLAY_TIMEOUT_S)
+
+
+@pytest.fixture
+def rounds(pytestconfig: pytest.Config) -> int:
+    """How often to do what is counted."""
+    return 50 if pytestconfig.getoption("--full") else 10
+
+
+class Drive(Protocol):
+    """Prepares the driven app, as a developer runs it, for a room of this test's own.
+
+    `home` is its user: apps of one home share their userData. The rest are createSidecar's options
+    over the usual ones.
+    """
+
+    def __call__(
+        self, home: str = "home", environment: Mapping[str, str] | None = None, **options: object
+    ) -> DrivenApp: ...
+
+
+@pytest.fixture
+def drive(electron: Path, display: str, server: DevServer, tmp_path: Path) -> Drive:
+    """Prepare the driven app with the source of the sidecar and the server's own secret."""
+
+    def prepare(
+        home: str = "home", environment: Mapping[str, str] | None = None, **options: object
+    ) -> DrivenApp:
+        usual = {
+            "DISPLAY": display,
+            "BRIDGE": str(BRIDGE / "index.cjs"),
+            "SIDECAR_PYTHON": sys.executable,
+        }
+        connect = {
+            "url": server.url,
+            "apiKey": server.api_key,
+            "apiSecret": server.api_secret,
+            "room": tmp_path.name,
+        }
+        (tmp_path / home).mkdir(exist_ok=True)
+        return DrivenApp(
+            electron,
+            [str(FOLDER)],
+            {**usual, **(environment or {})},
+            tmp_path / home,
+            {"connect": connect, **options},
+        )
+
+    return prepare
+
+
+@pytest.fixture
+def person(server: DevServer, tmp_path: Path) -> Callable[[str], PersonProcess]:
+    """Prepare a person for this test's room."""
+
+    def prepare(identity: str) -> PersonProcess:
+        token = mint_token(server.api_key, server.api_secret, tmp_path.name, identity)
+        return PersonProcess(server.url, token, identity)
+
+    return prepare
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 LINE_TIMEOUT_S = 45.0
 """For a line of the console: a first start of Electron and of the sidecar on a busy machine."""
 END_TIMEOUT_S = 6.0
 """Within which all that belongs to the app is gone after its end (issue "First light")."""
+Found = TypeVar("Found")
 SIDECAR_ARGUMENT = "--wait"
 """Which the bridge passes to every sidecar and nobody else to anything."""
 
@@ -96,17 +98,28 @@ class ElectronApp:
 
     async def line(self, is_it: Callable[[str], bool], what: str) -> str:
         """Wait for the first line of the console that fits, past or to come."""
+        looked_at = 0
+
+        def look() -> str | None:
+            nonlocal looked_at
+            new, looked_at = self.console[looked_at:], len(self.console)
+            return next((each for each in new if is_it(each)), None)
+
+        return await self.until(look, what)
+
+    async def until(self, look: Callable[[], Found | None], what: str) -> Found:
+        """Wait until `look`, asked whenever the console has grown, finds something."""
         try:
             async with asyncio.timeout(LINE_TIMEOUT_S), self._changed:
                 while True:
-                    found = next((each for each in self.console if is_it(each)), None)
+                    found = look()
                     if found is not None:
                         return found
                     if all(task.done() for task in self._reading):
                         raise AssertionError(f"{what}: Electron ended before.{self._transcript()}")
                     await self._changed.wait()
         except TimeoutError:
-            raise AssertionError(f"{what}: no such line.{self._transcript()}") from None
+            raise AssertionError(f"{what}: not seen.{self._transcript()}") from None
 
     def processes(self) -> list[Held]:
         """Hold all that belongs to the app: Electron, all below it, the sidecar's group."""
@@ -154,13 +167,13 @@ def sidecar_of(processes: list[Held]) -> Held:
     return found
 
 
-async def all_gone(processes: list[Held]) -> None:
-    """Wait until every one of them has ended; fails after END_TIMEOUT_S, naming who is left."""
+async def all_gone(processes: list[Held], within_s: float = END_TIMEOUT_S) -> None:
+    """Wait until every one of them has ended; fails after `within_s`, naming who is left."""
     waiting = {asyncio.create_task(each.ended()): each for each in processes}
-    _, left = await asyncio.wait(waiting, timeout=END_TIMEOUT_S)
+    _, left = await asyncio.wait(waiting, timeout=within_s)
     for task in left:
         task.cancel()
-    assert not left, f"after {END_TIMEOUT_S} s: {[waiting[task] for task in left]}"
+    assert not left, f"after {within_s} s: {[waiting[task] for task in left]}"
 
 
 @dataclass(frozen=True)

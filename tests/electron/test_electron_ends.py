@@ -1,0 +1,97 @@
+"""However the real Electron ends, nothing of it is left, and every session is told to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from sidecar.dev.person_process import PersonProcess
+from tests.electron.conftest import Drive
+from tests.electron.driven_app import DrivenApp
+from tests.electron.electron_app import all_gone, sidecar_of
+
+STOP_WITHIN_S = 10.0
+"""A quit with a sidecar that hangs: what the bridge's ladder takes at most (index.d.ts, stop())."""
+LANES = 2
+"""How many apps are killed at a time; the machine has at least that many cores."""
+
+
+@pytest.mark.parametrize("step", ["quit", "close-windows", "update"])
+async def test_an_end_during_a_session_closes_it_and_leaves_no_process(
+    step: str, drive: Drive, person: Callable[[str], PersonProcess]
+) -> None:
+    async with drive() as app, person("alice") as alice:
+        await alice.join()
+        await alice.publish()
+        await app.session("alice", "connected")
+        processes = app.processes()
+        await app.take(step)
+        await all_gone(processes)
+        assert await app.process.wait() == 0
+    law = app.judged()
+    law.check_end()
+    assert law.closed("alice") == [("sidecar-shutdown", None)]
+
+
+@pytest.mark.parametrize("step", ["quit", "close-windows"])
+async def test_an_end_with_a_sidecar_that_hangs_leaves_no_process(step: str, drive: Drive) -> None:
+    async with drive() as app:
+        await app.event("agent-state-changed", lambda event: event["state"] == "connected")
+        processes = app.processes()
+        os.kill(sidecar_of(processes).pid, signal.SIGSTOP)
+        await app.take(step)
+        await all_gone(processes, STOP_WITHIN_S)
+        assert await app.process.wait() == 0
+
+
+async def test_killed_electrons_leave_no_process(
+    drive: Drive, person: Callable[[str], PersonProcess], rounds: int
+) -> None:
+    async def lane(name: str, alice: PersonProcess) -> int:
+        done = 0
+        while done < rounds // LANES:
+            async with drive(home=name) as app:
+                await app.session(alice.identity, "connected")
+                processes = app.processes()
+                assert sidecar_of(processes)
+                app.process.send_signal(signal.SIGKILL)
+                await all_gone(processes)
+            done += 1
+        return done
+
+    async with AsyncExitStack() as stack:
+        alice = await stack.enter_async_context(person("alice"))
+        await alice.join()
+        await alice.publish()
+        killed = await asyncio.gather(*(lane(f"home-{lane_}", alice) for lane_ in range(LANES)))
+    assert sum(killed) == rounds
+
+
+async def test_a_crashed_page_costs_no_session_and_the_app_still_quits(
+    drive: Drive, person: Callable[[str], PersonProcess]
+) -> None:
+    async with drive() as app, person("alice") as alice, person("bob") as bob:
+        await alice.join()
+        await alice.publish()
+        await app.session("alice", "connected")
+        processes = app.processes()
+        (page,) = (each for each in processes if "--type=renderer" in each.command.split())
+        os.kill(page.pid, signal.SIGKILL)
+        await app.event("page-gone")
+        await bob.join()
+        await bob.publish()
+        await app.session("bob", "connected")
+        assert _open(app) == ["alice", "bob"]
+        await app.take("quit")
+        await all_gone([*processes, *app.processes()])
+        assert await app.process.wait() == 0
+    app.judged().check_end()
+
+
+def _open(app: DrivenApp) -> list[str]:
+    return app.judged().identities()
