@@ -149,6 +149,23 @@ class Ledger:
         stay = self._stay(at_s, sid, identity)
         stay.since_s = min(at_s, stay.since_s or at_s)
 
+    def mistaken(self, at_s: float, sid: str, for_sid: str) -> None:
+        """The human's SDK took *for_sid* back: it was told of another's *sid* of its identity.
+
+        An attempt of its own to join that came to nothing is one. What the human said and did
+        meanwhile was done as *for_sid*.
+        """
+        self.note(at_s, f"human   {self.stays[sid].identity} never was {sid}, but {for_sid}")
+        wrong, right = self.stays[sid], self.stays[for_sid]
+        if not wrong.was_active:
+            wrong.since_s = None
+        right.texts += wrong.texts
+        right.ends += [end for end in wrong.ends if end.kind not in SERVERS_WORD]
+        wrong.texts = []
+        if wrong.published_s is not None:
+            right.published_s = min(wrong.published_s, right.published_s or wrong.published_s)
+            wrong.published_s = None
+
     def published(self, at_s: float, sid: str) -> None:
         """The human's own publish() succeeded."""
         stay = self.stays.get(sid)

@@ -98,6 +98,19 @@ def test_a_stay_of_over_3_seconds_without_a_session_is_missed() -> None:
     assert told.verdict() == ["missed"]
 
 
+def test_a_sid_that_the_humans_sdk_took_back_was_no_stay() -> None:
+    told = Told()
+    told.fault("server killed", 30.0, 31.0)
+    told.joined(10.0, "PA_1")
+    told.created(10.5, "PA_1")
+    told.ledger.joined(12.0, "bob", "PA_other")
+    told.ledger.joined(16.0, "bob", "PA_1")
+    told.ledger.mistaken(16.0, "PA_other", "PA_1")
+    told.left(20.0, "PA_1")
+    told.closed(21.0, "PA_1", detail="CLIENT_INITIATED")
+    assert told.verdict() == []
+
+
 def test_a_silent_stay_of_3_seconds_may_go_unseen() -> None:
     told = Told()
     told.joined(10.0, "PA_1")

@@ -106,6 +106,8 @@ class Visit:
         self.is_gone = asyncio.Event()
         self._process = process
         self._scene = scene
+        self._sids: list[str] = []
+        """All that its SDK said, in order."""
 
     async def join(self) -> None:
         """Join. Raises ActFailed."""
@@ -113,8 +115,11 @@ class Visit:
         acted = await self._process.act(
             "join", self.key, url=url, token=token, identity=self.identity
         )
-        self.sid = self.sid or acted.sid
-        self._scene.ledger.joined(acted.at_s, self.identity, acted.sid)
+        if self.sid:  # its SDK had another sid by the time that we were told of the first
+            self._sids.insert(0, acted.sid)
+            self._scene.ledger.joined(acted.at_s, self.identity, acted.sid)
+        else:
+            self._is_in(acted.at_s, acted.sid)
 
     async def leave(self) -> None:
         """Leave in order, whatever state this is in; never fails."""
@@ -151,8 +156,16 @@ class Visit:
             self._scene.ledger.gone(news.at_s, self.identity, news.sid, news.reason)
             self.is_gone.set()
         else:
-            self.sid = news.sid
-            self._scene.ledger.joined(news.at_s, self.identity, news.sid)
+            self._is_in(news.at_s, news.sid)
+
+    def _is_in(self, at_s: float, sid: str) -> None:
+        self.sid = sid
+        self._scene.ledger.joined(at_s, self.identity, sid)
+        while sid in self._sids:
+            other = self._sids.pop()
+            if other != sid:
+                self._scene.ledger.mistaken(at_s, other, sid)
+        self._sids.append(sid)
 
 
 def _token(scene: Scene, identity: str) -> str:
