@@ -27,10 +27,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="decides what is tried (1)")
     parser.add_argument("--people", type=int, default=30, help="at a time (30)")
     parser.add_argument("--faults", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--frozen", type=Path, help="this sidecar instead of the sources")
     parser.add_argument("--journal", type=Path, help="write the whole course to this file")
     told = parser.parse_args()
     given = os.environ.pop("LIVEKIT_SERVER", None)
-    command = (sys.executable, "-m", "sidecar")
+    command = None if told.frozen is None else (str(told.frozen),)
     settings = Settings(told.seconds, told.seed, told.people, told.faults, command)
     outcome = asyncio.run(soak(settings, given))
     for line in account(outcome):

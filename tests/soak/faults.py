@@ -14,12 +14,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass
 
 from sidecar.dev.child import ChildGone
-from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import RpcError
-from tests.soak.ledger import Fault, Ledger
+from tests.soak.ledger import Fault
 from tests.soak.slow_wire import Wire
-from tests.soak.visits import Home
+from tests.soak.visits import Home, Scene, half_way
 from tests.soak.watched import WatchedSidecar
+
+LONG = 0.1
+"""Of the outages that may last for longer than the agent holds its sessions."""
+SCENARIOS = (
+    "SIGNAL_RECONNECT",
+    "FULL_RECONNECT",
+    "NODE_FAILURE",
+    "MIGRATION",
+    "DISCONNECT_SIGNAL_ON_RESUME",
+    "SERVER_LEAVE",
+    "FORCE_TCP",
+)
+"""Of livekit.rtc's SimulateScenarioKind. Not FORCE_TLS: 30 s without hearing, again and again."""
 
 Act = Callable[[], Awaitable[None]]
 
@@ -39,18 +51,22 @@ class Faults:
     def __init__(
         self,
         seed: str,
-        ledger: Ledger,
-        over: asyncio.Event,
-        server: DevServer,
+        scene: Scene,
+        agent: str,
         wire: Wire,
         sidecar: WatchedSidecar,
         homes: list[Home],
         delete_room: Act,
     ) -> None:
-        """*homes*: the processes of humans that may be killed; *seed* decides all that is done."""
-        self._ledger = ledger
-        self._over = over
-        self._server = server
+        """*homes*: the processes of humans that may be killed; *seed* decides all that is done.
+
+        *agent*: the identity of the sidecar's agent.
+        """
+        self._ledger = scene.ledger
+        self._over = scene.over
+        self._server = scene.server
+        self._scene = scene
+        self._agent = agent
         self._wire = wire
         self._sidecar = sidecar
         self._homes = homes
@@ -91,6 +107,11 @@ class Faults:
                     "disconnect": (2, self._disconnect),
                     "sidecar ended": (1, self._end_sidecar),
                     "wake": (2, self._wake),
+                    "agent removed": (1, self._remove_agent),
+                    "agent doubled": (1, self._double_agent),
+                    **(
+                        {"reconnect simulated": (3, self._simulate)} if self._sidecar.handle else {}
+                    ),
                 },
                 (6.0, 25.0),
             ),
@@ -99,6 +120,7 @@ class Faults:
                 {
                     "humans killed": (4, self._kill_humans),
                     "humans frozen": (1, self._freeze_humans),
+                    "never active": (2, self._come_half_way),
                 },
                 (8.0, 25.0),
             ),
@@ -114,7 +136,7 @@ class Faults:
     # The server
 
     async def _kill_server(self) -> None:
-        down_s = self._chance["server"].uniform(0.5, 3.0)
+        down_s = self._time_s("server", 0.5, 3.0, rarely=20.0)
         async with self._fault("server killed", f"{down_s:.1f} s"):
             await self._server.kill()
             self._ledger.server_ended(time.monotonic())
@@ -146,7 +168,7 @@ class Faults:
 
     async def _cut(self) -> None:
         chance = self._chance["link"]
-        closed_s = 0.0 if chance.random() < 0.4 else chance.uniform(0.5, 8.0)
+        closed_s = 0.0 if chance.random() < 0.4 else self._time_s("link", 0.5, 8.0, rarely=60.0)
         async with self._fault("link cut", f"and closed for {closed_s:.1f} s"):
             self._wire.close_door()
             self._wire.cut()
@@ -176,8 +198,7 @@ class Faults:
             await self._sidecar.restart()
 
     async def _stop_sidecar(self) -> None:
-        chance = self._chance["sidecar"]
-        stopped_s = chance.uniform(0.5, 8.0) if chance.random() < 0.7 else chance.uniform(8.0, 22.0)
+        stopped_s = self._time_s("sidecar", 0.5, 15.0, rarely=60.0)
         async with self._fault("sidecar stopped", f"{stopped_s:.1f} s"):
             self._sidecar.client.freeze()
             await asyncio.sleep(stopped_s)
@@ -196,6 +217,26 @@ class Faults:
             with contextlib.suppress(RpcError, ChildGone, TimeoutError):
                 await self._sidecar.client.request("wake", {"reason": "network-online"})
 
+    async def _remove_agent(self) -> None:
+        async with self._fault("agent removed"):
+            await self._scene.kick(self._agent)
+            await self._pass_out_s()
+
+    async def _double_agent(self) -> None:
+        async with self._fault("agent doubled"):
+            await self._chance["sidecar"].choice(self._homes).double(self._agent)
+            await self._pass_out_s()
+
+    async def _pass_out_s(self) -> None:
+        # It stays away by itself: somebody has to ask for it.
+        await asyncio.sleep(self._chance["sidecar"].uniform(0.0, 4.0))
+        self._sidecar.connect()
+
+    async def _simulate(self) -> None:
+        kind = self._chance["sidecar"].choice(SCENARIOS)
+        async with self._fault("reconnect simulated", kind):
+            await self._sidecar.simulate(kind)
+
     # The humans' machines
 
     async def _kill_humans(self) -> None:
@@ -211,6 +252,17 @@ class Faults:
             home.freeze()
             await asyncio.sleep(frozen_s)
             home.thaw()
+
+    async def _come_half_way(self) -> None:
+        chance = self._chance["humans"]
+        async with self._fault("never active", deafens=False):
+            await half_way(self._scene, f"half-{chance.random():.6f}", chance.uniform(0.0, 8.0))
+
+    def _time_s(self, lane: str, least_s: float, most_s: float, *, rarely: float) -> float:
+        """A time between the two; one in ten is longer, up to *rarely* seconds."""
+        chance = self._chance[lane]
+        long = chance.random() < LONG
+        return chance.uniform(most_s, rarely) if long else chance.uniform(least_s, most_s)
 
     @contextlib.asynccontextmanager
     async def _fault(

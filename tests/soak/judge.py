@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from tests.soak.hearing import Hearing, Session
 from tests.soak.ledger import EndKind, Ledger, Stay
+from tests.soak.reasons import ASKED_TO_CLOSE, BY_SERVERS_REASON, LATE_S
 from tests.soak.windows import (
     Window,
     connected,
@@ -39,8 +40,6 @@ TOLD_S = 5.0
 """Of the order of what the server told the agent and what its webhooks tell us."""
 FLUSHED_S = 1.0
 """From the SDK's word that a text is sent until it surely is: a leave does not wait for it."""
-LATE_S = 30.0
-"""From a fault to the last that comes of it, webhooks held back by it included."""
 WITHOUT_WORD_S = 30.0
 """From a deed that no webhook confirmed to the end that the server surely knows of."""
 
@@ -65,19 +64,6 @@ KINDS = (
     "miscounted",
     "unknown sid",
 )
-
-_BY_SERVERS_REASON = {
-    "CLIENT_INITIATED": {"left"},
-    "DUPLICATE_IDENTITY": {"replaced"},
-    "PARTICIPANT_REMOVED": {"removed"},
-    "ROOM_DELETED": {"room-closed"},
-    "ROOM_CLOSED": {"room-closed"},
-    "CONNECTION_TIMEOUT": {"connection-lost"},
-    "STATE_MISMATCH": {"connection-lost"},
-    "JOIN_FAILURE": {"join-failed"},
-    "SIGNAL_CLOSE": {"join-failed", "connection-lost"},
-    "SERVER_SHUTDOWN": {"server-shutdown"},
-}
 
 
 class Judge:
@@ -166,7 +152,7 @@ class Judge:
             yield Violation("out of order", each.at_s, each.identity, each.words)
 
     def _fake_end(self, session: Session, stay: Stay) -> Iterator[Violation]:
-        margin_s = TOLD_S if session.detail in _BY_SERVERS_REASON else MARGIN_S
+        margin_s = TOLD_S if session.detail in BY_SERVERS_REASON else MARGIN_S
         successor = self._successor(stay, session.closed_s)
         if session.reason == "replaced" and successor is not None:
             return
@@ -204,7 +190,7 @@ class Judge:
             return
         if not covers(self._hearing, heard_from_s, session.closed_s):
             return
-        wanted = set(_BY_SERVERS_REASON.get(known, {reason}))
+        wanted = set(BY_SERVERS_REASON.get(known, {reason}))
         if self._successor(stay, session.closed_s) is not None or self._is_followed(session):
             wanted.add("replaced")
             if not session.detail:
@@ -230,7 +216,8 @@ class Judge:
         if session.reason == "room-closed":
             return known == "ROOM_CLOSED" or self._near("room deleted", at_s, LATE_S)
         if session.reason == "server-shutdown":
-            return self._near("server shut down", at_s, LATE_S)
+            kinds = ("server shut down", "reconnect simulated")
+            return any(self._near(kind, at_s, LATE_S + AWAY_S) for kind in kinds)
         if session.reason == "left-during-reconnect":
             return longest_gap_s(self._connected, at_s - LATE_S, at_s) > 0.0
         return session.reason == "left"
@@ -277,8 +264,10 @@ class Judge:
 
     def _was_asked(self, session: Session) -> bool:
         """Whether the agent was told to close it."""
-        kind = {"agent-disconnected": "disconnect", "sidecar-shutdown": "sidecar ended"}
-        return session.reason in kind and self._near(kind[session.reason], session.closed_s, 5.0)
+        return any(
+            session.reason == reason and self._near(kind, session.closed_s, within_s)
+            for kind, (reason, within_s) in ASKED_TO_CLOSE.items()
+        )
 
     def _was_away(self, at_s: float) -> bool:
         return longest_gap_s(self._connected, at_s - 10.0, at_s) >= AWAY_S

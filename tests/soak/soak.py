@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -32,6 +34,8 @@ from tests.soak.watched import WatchedSidecar
 from tests.soak.webhooks import Webhooks
 
 AGENT = "clara"
+DRIVEN = Path(__file__).parents[1] / "livekit" / "faults" / "driven.py"
+"""The sidecar's sources, with a handle on its Room."""
 API_TIMEOUT_S = 8.0
 BACK_TIMEOUT_S = 120.0
 """For the agent to be in the room again after the last fault: its longest backoff is 30 s, and a
@@ -50,7 +54,8 @@ class Settings:
     seed: int
     people: int
     has_faults: bool
-    command: tuple[str, ...]
+    command: tuple[str, ...] | None = None
+    """The sidecar's. None: its sources, and LiveKit's simulated scenarios are among the faults."""
     binary: Path | None = None
 
 
@@ -82,7 +87,10 @@ async def run(settings: Settings) -> Outcome:
         )
         wire = await stage.enter_async_context(Wire(ports.http))
         room = f"soak-{settings.seed}"
-        sidecar = WatchedSidecar(settings.command, _target(server, wire.url, room))
+        folder = Path(stage.enter_context(tempfile.TemporaryDirectory()))
+        handle = None if settings.command else folder / "room.sock"
+        command = settings.command or (sys.executable, str(DRIVEN), str(handle))
+        sidecar = WatchedSidecar(command, _target(server, wire.url, room), handle)
         await sidecar.start()
         stage.push_async_callback(_kill, sidecar)
         play = _Play(settings, ledger, server, wire, sidecar, room)
@@ -138,9 +146,8 @@ class _Play:
             acting = [asyncio.create_task(human.live()) for human in humans]
             faults = Faults(
                 str(self._settings.seed),
-                self._ledger,
-                self._scene.over,
-                self._server,
+                self._scene,
+                AGENT,
                 self._wire,
                 self._sidecar,
                 doomed,
@@ -168,6 +175,8 @@ class _Play:
         while True:
             await asyncio.sleep(COMPARE_EVERY_S)
             await self._sidecar.revive()
+            if self._sidecar.hearing.state == "failed":
+                self._sidecar.connect()
             await self._sidecar.compare()
 
     async def _until_back(self) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.soak.account import account
 from tests.soak.soak import Settings, run
 
@@ -18,11 +16,8 @@ SECONDS = 60.0
 PEOPLE = 24
 
 
-@pytest.mark.slow
-async def test_a_minute_of_people_and_faults_breaks_no_promise(
-    server_binary: Path, source_command: list[str]
-) -> None:
-    settings = Settings(SECONDS, SEED, PEOPLE, True, tuple(source_command), server_binary)
+async def test_a_minute_of_people_and_faults_breaks_no_promise(server_binary: Path) -> None:
+    settings = Settings(SECONDS, SEED, PEOPLE, has_faults=True, binary=server_binary)
     outcome = await run(settings)
     told = "\n".join(account(outcome))
     print(told)

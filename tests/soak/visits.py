@@ -13,9 +13,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import aiohttp
 from livekit import api
 
 from sidecar.dev.server import DevServer
+from sidecar.dev.tokens import mint_token
+from tests.livekit.faults.websocket_only import websocket_only
 from tests.soak.crowd_process import ActFailed, CrowdProcess, News
 from tests.soak.ledger import EndKind, Ledger
 
@@ -81,6 +84,18 @@ class Home:
         """Let it go on."""
         assert self._process is not None
         self._process.thaw()
+
+    async def double(self, agent: str) -> None:
+        """Let somebody else join as *agent*, and leave; never fails."""
+        await self._ready.wait()
+        process, key = self._process, f"{agent}#{next(self._scene.keys)}"
+        assert process is not None
+        server = self._scene.server
+        token = mint_token(server.api_key, server.api_secret, self._scene.room, agent, kind="agent")
+        with contextlib.suppress(ActFailed):
+            await process.act("join", key, url=server.url, token=token, identity=agent)
+        with contextlib.suppress(ActFailed):
+            await process.act("leave", key)
 
     async def stop(self) -> None:
         """Let all leave, and end the process."""
@@ -166,6 +181,13 @@ class Visit:
             if other != sid:
                 self._scene.ledger.mistaken(at_s, other, sid)
         self._sids.append(sid)
+
+
+async def half_way(scene: Scene, identity: str, time_s: float) -> None:
+    """Join over the websocket alone, for *time_s*: one who never becomes active."""
+    with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, AssertionError):
+        async with websocket_only(scene.server.url, _token(scene, identity)):
+            await asyncio.sleep(time_s)
 
 
 def _token(scene: Scene, identity: str) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from sidecar.dev.child import ChildGone
 from sidecar.dev.stdio_client import Direction, JsonObject, RpcError, SidecarClient
@@ -17,6 +19,7 @@ from tests.soak.hearing import Hearing
 
 ANSWER_TIMEOUT_S = 60.0
 """Of the handshake and of the end; the machine may be busy."""
+SIMULATED_S = 10.0
 COMPARISONS = 20
 BAD_WORDS = ("Traceback", " ERROR", " CRITICAL")
 """What the log must not hold but for the lines below."""
@@ -26,8 +29,14 @@ EXPECTED = ("ClaraVoiceAgent failed to connect", "unreachable", "timeout:", "res
 class WatchedSidecar:
     """start(), then the acts; never two processes at a time."""
 
-    def __init__(self, command: Sequence[str], target: Mapping[str, object]) -> None:
-        """*target*: the params of `connect`. Make it inside the running loop."""
+    def __init__(
+        self, command: Sequence[str], target: Mapping[str, object], handle: Path | None
+    ) -> None:
+        """*target*: the params of `connect`. Make it inside the running loop.
+
+        *handle*: the socket of `tests/livekit/faults/driven.py`, where *command* runs that.
+        """
+        self.handle = handle
         self.hearing = Hearing()
         self.log: list[tuple[float, str]] = []
         self.deaths: list[tuple[float, str]] = []
@@ -81,6 +90,15 @@ class WatchedSidecar:
         task = asyncio.create_task(self._connect())
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
+
+    async def simulate(self, scenario: str) -> None:
+        """Let LiveKit play one of its scenarios on the agent's Room, if there is one."""
+        with contextlib.suppress(OSError, ValueError, TimeoutError):
+            async with asyncio.timeout(SIMULATED_S):
+                reader, writer = await asyncio.open_unix_connection(str(self.handle))
+                writer.write(json.dumps({"simulate": scenario}).encode() + b"\n")
+                await reader.readline()
+                writer.close()
 
     async def until(self, holds: Callable[[Hearing], bool], within_s: float) -> None:
         """Wait until *holds* of what was heard. Raises TimeoutError."""
