@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sidecar.agent.announcer import Announcer
+from sidecar.agent.arrivals import Arrivals
 from sidecar.agent.causes import Cause, closing_of, connect_failure, ending_of, refusal_of
 from sidecar.agent.connection import Connection
 from sidecar.agent.destination import Destination
@@ -71,6 +72,7 @@ class ClaraVoiceAgent:
             self._announce,
             lambda: self._happen(Cause(Event.DEAF)),
         )
+        self._arrivals = Arrivals(self._destination, ports.api, self._sessions.of_identity)
         self._connection = Connection(ports.room_factory, ports.api, self.take)
         self._waiters = Waiters()
         self._last_error: Failure | None = None
@@ -132,7 +134,10 @@ class ClaraVoiceAgent:
         self, params: ConnectionParams, generated_identity: str
     ) -> ConnectionDetails:
         """A token for a page; see `Destination.create_connection`."""
-        return await self._destination.create_connection(params, generated_identity)
+        details = await self._destination.create_connection(params, generated_identity)
+        if self._machine.state is AgentState.CONNECTED:
+            self._arrivals.expect(details.identity)
+        return details
 
     async def diagnose(self) -> Diagnosis:
         """What keeps the agent out of its room; see `Destination.diagnose`."""
@@ -194,7 +199,6 @@ class ClaraVoiceAgent:
         """A fact of Room *number*; those of an earlier Room are dropped."""
         if number != self._machine.room_number:
             return
-        at = self._clock.now()
         match fact:
             case Joined():
                 self._happen(Cause(Event.JOINED, people=fact.people, joined=fact))
@@ -212,7 +216,7 @@ class ClaraVoiceAgent:
             case Left():
                 self.on_participant_left(fact)
             case TextReceived(identity, opened_s):
-                self._announce(self._sessions.text(identity, opened_s, at))
+                self._announce(self._sessions.text(identity, opened_s, self._clock.now()))
 
     def on_participant_joined(self, participant: Participant) -> None:
         """A participant joined, became active or changed."""
@@ -237,6 +241,7 @@ class ClaraVoiceAgent:
             self._announcer.connect_failed(cause.failure, is_first=Do.CRITICAL in decision.does)
         if decision.state is not decision.previous:
             self._reconciler.stop()
+            self._arrivals.stop()
             if cause.event is Event.EVICTED:
                 self._destination.evicted()
             capabilities = self._destination.capabilities()
@@ -294,7 +299,6 @@ class ClaraVoiceAgent:
 
     def _wake(self) -> None:
         at = self._clock.now()
-        event = self._machine.due(at.attended_s)
-        if event is not None:
+        if (event := self._machine.due(at.attended_s)) is not None:
             self._happen(Cause(event))
         self._announce(self._sessions.expire(at))

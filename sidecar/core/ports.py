@@ -52,6 +52,13 @@ class LiveKitApi(Protocol):
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
 
+    async def announce(self, target: Target, identity: str) -> bool:
+        """Have *identity* announced to the target's room now; False when nobody there has it.
+
+        Raises:
+            ApiCallFailed: the server refused, or did not answer within 8 s.
+        """
+
     async def remove_participant(self, target: Target, identity: str) -> bool:
         """Remove *identity* from the target's room; False when nobody there has it.
 

@@ -64,6 +64,11 @@ class Sessions:
         stay = self._stays.of_session(session_id)
         return None if stay is None else stay.shown
 
+    def of_identity(self, identity: str) -> AgentSession | None:
+        """The open session of this identity."""
+        stay = self._stays.of_identity(identity)
+        return None if stay is None else stay.shown
+
     @property
     def has_misses(self) -> bool:
         """Whether the last poll missed an open session, so that the next one should be soon."""
@@ -229,10 +234,9 @@ class Sessions:
     def removal_moot(self, session_id: str, reason: CloseReason, at: Moment) -> list[Change]:
         """There was nobody to remove: `left`, or `replaced` by another sid."""
         stay = self._stays.of_session(session_id)
-        by_server = reason is CloseReason.REPLACED
-        return (
-            [] if stay is None else self._stays.close(stay, reason, None, at, by_server=by_server)
-        )
+        if stay is None:
+            return []
+        return self._stays.close(stay, reason, None, at, by_server=reason is CloseReason.REPLACED)
 
     def removal_failed(self, session_id: str) -> None:
         """The server did not remove this person: an absence means what it did before."""

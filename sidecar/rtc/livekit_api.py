@@ -37,6 +37,10 @@ DEPARTURE_TIMEOUT_S = 3600
 They count only where the agent's join
 creates the room (livekit-server pkg/service/roomallocator.go)."""
 
+ABSENT_ATTRIBUTE = "clara.absent"
+"""Nobody has it. Taking it away changes nothing, and makes the server tell the room of the person
+at once all the same (livekit-server pkg/rtc/participant.go SetAttributes; measured)."""
+
 
 _log = logging.getLogger("sidecar.rtc")
 
@@ -76,6 +80,24 @@ class LiveKitServerApi:
             wanted = api.ListParticipantsRequest(room=target.room)
             answer = await rooms.list_participants(wanted)
         return tuple(_listed(each) for each in answer.participants)
+
+    async def announce(self, target: Target, identity: str) -> bool:
+        """Have *identity* announced to the target's room now; False when nobody there has it.
+
+        Raises:
+            ApiCallFailed: the server refused, or did not answer within 8 s.
+        """
+        await asyncio.to_thread(load)
+        from livekit import api
+
+        try:
+            async with _calling(target) as rooms:
+                wanted = api.UpdateParticipantRequest(room=target.room, identity=identity)
+                wanted.attributes[ABSENT_ATTRIBUTE] = ""
+                await rooms.update_participant(wanted)
+        except _NotFound:
+            return False
+        return True
 
     async def remove_participant(self, target: Target, identity: str) -> bool:
         """Remove *identity* from the target's room; False when nobody there has it.

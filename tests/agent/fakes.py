@@ -125,6 +125,7 @@ class FakeApi:
         self.listed: list[Listed] = []
         self.lists_only()
         self.removed: list[str] = []
+        self.announced: list[str] = []
         self.lists = 0
         self.rooms_asked: list[str] = []
         """The rooms of each list and removal."""
@@ -160,6 +161,13 @@ class FakeApi:
         await self.may_answer.wait()
         self._raise()
         return tuple(self.listed)
+
+    async def announce(self, target: Target, identity: str) -> bool:
+        """Whether *identity* is on the list."""
+        await self.may_answer.wait()
+        self._raise()
+        self.announced.append(identity)
+        return any(each.identity == identity for each in self.listed)
 
     async def remove_participant(self, target: Target, identity: str) -> bool:
         """Remove *identity* from the list."""

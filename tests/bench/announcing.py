@@ -14,7 +14,6 @@ import logging
 import os
 import random
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable
 
@@ -91,36 +90,45 @@ class Measuring:
 
 
 async def nothing(_: Measuring, person: Person) -> None:
-    pass
+    """Join, and no more."""
 
 
 async def set_one(_: Measuring, person: Person) -> None:
+    """With the grant to do so."""
     await person.set_attributes({"a": "1"})
 
 
 async def drop_absent(_: Measuring, person: Person) -> None:
+    """Which changes nothing."""
     await person.set_attributes({ABSENT: ""})
 
 
 async def data_track(_: Measuring, person: Person) -> None:
+    """Which makes a publisher of them."""
     await person.room.local_participant.publish_data_track(name="here")
 
 
 async def api_set(there: Measuring, person: Person) -> None:
+    """From outside, with the API secret."""
     await there.update(person.identity, attributes={"a": "1"})
 
 
 async def api_drop_absent(there: Measuring, person: Person) -> None:
+    """From outside, and changing nothing."""
     await there.update(person.identity, attributes={ABSENT: ""})
 
 
-async def knock(there: Measuring, person: Person) -> None:
-    pass
+async def knock(_: Measuring, person: Person) -> None:
+    """What knocking() does beside the join is enough."""
 
 
 async def knocking(there: Measuring, identity: str) -> None:
-    while not await there.update(identity, attributes={ABSENT: ""}):
-        await asyncio.sleep(0.1)
+    """Ask until the server knows *identity*."""
+    async with asyncio.timeout(HEARD_S):
+        while True:
+            if await there.update(identity, attributes={ABSENT: ""}):
+                return
+            await asyncio.sleep(0.1)
 
 
 WAYS: dict[str, tuple[Way, dict[str, str]]] = {
@@ -136,6 +144,7 @@ WAYS: dict[str, tuple[Way, dict[str, str]]] = {
 
 
 async def main() -> None:
+    """Measure, and print."""
     logging.getLogger("livekit").disabled = True
     binary = await find_server(print, given=os.environ.get("LIVEKIT_SERVER"))
     async with DevServer(binary) as server:
