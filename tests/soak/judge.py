@@ -223,7 +223,9 @@ class Judge:
         return session.reason == "left"
 
     def _miscounted(self, session: Session, stay: Stay) -> Iterator[Violation]:
-        if stay.since_s is None or session.closed_s > self._until_s:
+        if stay.since_s is None or not stay.since_s < session.closed_s <= self._until_s:
+            return
+        if len(self._sessions[session.sid]) > 1:
             return
         # Between a reload and its announcement a text counts for the old session.
         near = [

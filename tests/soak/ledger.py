@@ -27,6 +27,8 @@ class EndKind(StrEnum):
     CRASH = "the server ended"
 
 
+LATEST_S = 60.0
+"""A webhook that is said to be older has no time of its own."""
 SERVERS_WORD = frozenset({EndKind.LEFT, EndKind.ABORTED, EndKind.CRASH})
 """The ends after which the server surely knows nobody under that sid."""
 
@@ -91,6 +93,12 @@ class Fault:
     """Whether the agent may be told nothing meanwhile."""
 
 
+def _end_by_webhook(kind: EndKind, reason: str, said_s: float, came_s: float) -> End:
+    """*said_s*: the server's own time of it, in whole seconds; it may come much later."""
+    is_known = came_s - LATEST_S < said_s < came_s
+    return End(said_s if is_known else came_s, kind, reason)
+
+
 class Ledger:
     """All accounts. The order in which they come does not matter."""
 
@@ -123,6 +131,7 @@ class Ledger:
         sid, identity = str(participant["sid"]), str(participant["identity"])
         reason = str(participant.get("disconnectReason", ""))
         self.note(at_s, f"webhook {name} {identity} {sid} {room_sid} {reason}".rstrip())
+        said_s = int(str(event.get("createdAt", 0))) + self._monotonic_at_epoch_s
         joined_ms = int(participant.get("joinedAtMs", 0))
         began_s = joined_ms / 1000 + self._monotonic_at_epoch_s if joined_ms else at_s
         if participant.get("kind") == "AGENT":
@@ -137,9 +146,9 @@ class Ledger:
         elif name == "participant_left":
             stay.was_active = True
             stay.since_s = min(at_s, stay.since_s or at_s)
-            stay.ends.append(End(at_s, EndKind.LEFT, reason))
+            stay.ends.append(_end_by_webhook(EndKind.LEFT, reason, said_s, at_s))
         elif name == "participant_connection_aborted":
-            stay.ends.append(End(at_s, EndKind.ABORTED, reason))
+            stay.ends.append(_end_by_webhook(EndKind.ABORTED, reason, said_s, at_s))
 
     # The humans' own logs
 

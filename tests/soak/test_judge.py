@@ -2,84 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import count
-
-from tests.soak.hearing import Hearing
-from tests.soak.judge import Judge
-from tests.soak.ledger import EndKind, Fault, Ledger
-
-EPOCH = "e"
-UNTIL_S = 500.0
-
-
-class Told:
-    """A ledger and a hearing that agree on one agent, connected from second 1 on."""
-
-    def __init__(self) -> None:
-        self.ledger = Ledger()
-        self.heard = Hearing()
-        self._seq = count(1)
-        self._webhooks = count(1)
-        self.heard.process_began(0.0, EPOCH)
-        self.agent(0.5, "idle", "connecting")
-        self.agent(1.0, "connecting", "connected")
-
-    def agent(self, at_s: float, before: str, state: str) -> None:
-        self._hear(at_s, "agent-state-changed", {"state": state, "previousState": before})
-
-    def joined(self, at_s: float, sid: str, identity: str = "bob") -> None:
-        self._webhook(at_s, "participant_joined", sid, identity)
-
-    def left(
-        self, at_s: float, sid: str, reason: str = "CLIENT_INITIATED", identity: str = "bob"
-    ) -> None:
-        self._webhook(at_s, "participant_left", sid, identity, reason)
-
-    def created(self, at_s: float, sid: str, identity: str = "bob", name: str = "") -> None:
-        session = _session(name or sid, sid, identity, "connecting")
-        self._hear(at_s, "session-created", {"session": session})
-
-    def closed(
-        self,
-        at_s: float,
-        sid: str,
-        reason: str = "left",
-        detail: str = "",
-        identity: str = "bob",
-        name: str = "",
-    ) -> None:
-        session = _session(name or sid, sid, identity, "closed") | {"endTime": "2"}
-        self._hear(at_s, "session-closed", {"session": session, "reason": reason, "detail": detail})
-
-    def fault(self, kind: str, began_s: float, ended_s: float) -> None:
-        self.ledger.fault(Fault(kind, began_s, ended_s))
-
-    def verdict(self) -> list[str]:
-        self.ledger.settle()
-        return [each.kind for each in Judge(self.ledger, self.heard, UNTIL_S).verdict()]
-
-    def _webhook(
-        self, at_s: float, name: str, sid: str, identity: str, reason: str | None = None
-    ) -> None:
-        participant = {"sid": sid, "identity": identity, "disconnectReason": reason or ""}
-        event = {"id": str(next(self._webhooks)), "event": name, "participant": participant}
-        self.ledger.webhook(at_s, event)
-
-    def _hear(self, at_s: float, method: str, params: Mapping[str, object]) -> None:
-        self.heard.take(at_s, method, {**params, "seq": next(self._seq), "epoch": EPOCH})
-
-
-def _session(name: str, sid: str, identity: str, state: str) -> dict[str, object]:
-    return {
-        "sessionId": f"session_{name}",
-        "participantId": identity,
-        "participantSid": sid,
-        "roomName": "room",
-        "startTime": "1",
-        "messageCount": 0,
-        "connectionState": state,
-    }
+from tests.soak.ledger import EndKind
+from tests.soak.told import EPOCH, Told
 
 
 def test_a_stay_with_one_created_and_one_closed_is_well() -> None:
@@ -108,6 +32,28 @@ def test_a_sid_that_the_humans_sdk_took_back_was_no_stay() -> None:
     told.ledger.mistaken(16.0, "PA_other", "PA_1")
     told.left(20.0, "PA_1")
     told.closed(21.0, "PA_1", detail="CLIENT_INITIATED")
+    assert told.verdict() == []
+
+
+def test_a_message_counts_for_that_of_two_sessions_that_was_open_then() -> None:
+    told = Told()
+    told.fault("disconnect", 14.0, 15.0)
+    told.created(11.0, "PA_1")
+    told.closed(14.0, "PA_1", reason="agent-disconnected")
+    told.created(16.0, "PA_1", name="again")
+    told.joined(16.5, "PA_1")
+    told.ledger.chatted(17.0, 17.1, "PA_1")
+    told.left(20.0, "PA_1")
+    told.closed(21.0, "PA_1", detail="CLIENT_INITIATED", name="again")
+    assert told.verdict() == []
+
+
+def test_the_server_knew_of_an_end_when_its_late_webhook_says_so() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.closed(21.0, "PA_1", detail="CLIENT_INITIATED")
+    told.left(32.0, "PA_1", said_s=20.0)
     assert told.verdict() == []
 
 
