@@ -38,7 +38,6 @@ from sidecar.core.messages import (
     AgentState,
     ConnectionDetails,
     ConnectionParams,
-    Counters,
     Diagnosis,
     SessionList,
     Status,
@@ -183,12 +182,7 @@ class ClaraVoiceAgent:
             warnings=tuple(self._destination.warnings),
             rss_bytes=process.rss_bytes(),
             capabilities=self._destination.capabilities(),
-            counters=Counters(
-                created=self._announcer.created,
-                closed=self._announcer.closed,
-                errors=self._announcer.errors,
-                reconnects=self._reconnects,
-            ),
+            counters=self._announcer.counters(self._reconnects),
             versions=process.versions(),
             last_error=self._last_error,
         )
@@ -225,6 +219,7 @@ class ClaraVoiceAgent:
     def on_participant_left(self, left: Left) -> None:
         """A participant left, as the SDK sees it."""
         self._announce(self._sessions.left(left.sid, left.reason, self._clock.now()))
+        self._reconciler.look()
 
     def cleanup_session(self, closed: Closed) -> None:
         """Carry out a close, whatever its reason: the line, then the notification."""

@@ -17,6 +17,7 @@ from sidecar.core.messages import (
     AgentSession,
     AgentStateChanged,
     Capabilities,
+    Counters,
     SessionClosed,
     SessionCreated,
     SessionUpdated,
@@ -64,6 +65,10 @@ class Announcer:
             elif not self.session_created(change.session):
                 failed.add(session_id)
                 creation_failed(session_id)
+
+    def counters(self, reconnects: int) -> Counters:
+        """What was announced so far; *reconnects* beside it."""
+        return Counters(self.created, self.closed, self.errors, reconnects)
 
     def session_created(self, session: AgentSession) -> bool:
         """A session began; False when it could not be set up, and so never was."""

@@ -20,7 +20,7 @@ EVERY_S = 30.0
 AFTER_MISS_S = 5.0
 """Also while the server lists someone, or lacks us, in a way that needs a second look."""
 LOOK_S = 0.25
-"""The clock counts only time in which it is looked at."""
+"""The clock counts only time in which it is looked at; and one who reloaded is back within it."""
 UNHEARD_POLLS = 3
 """Polls in a row in which an active person has no session, or the agent itself is not listed."""
 REJOIN_EVERY_S = 600.0
@@ -49,6 +49,7 @@ class Reconciler:
         self._is_deaf = is_deaf
         self._polling: asyncio.Task[None] | None = None
         self._unheard: dict[str, int] = {}
+        self._news = asyncio.Event()
         self._last_rejoin_s = float("-inf")
 
     def start(self) -> None:
@@ -63,20 +64,22 @@ class Reconciler:
             self._polling.cancel()
             self._polling = None
 
+    def look(self) -> None:
+        """Somebody may have left: compare at once where that is in doubt a moment later."""
+        self._news.set()
+
     async def _run(self) -> None:
+        is_early = False
         while self._destination.capabilities().reconcile:
             try:
-                is_soon = await self._poll()
+                is_soon = await self._poll(is_early=is_early)
             except Exception:
                 _log.exception("The sessions could not be compared with the server's list.")
                 is_soon = False
-            if is_soon:
-                await self._attend(AFTER_MISS_S)
-            else:
-                await asyncio.sleep(EVERY_S)
+            is_early = await (self._attend(AFTER_MISS_S) if is_soon else self._rest())
 
-    async def _poll(self) -> bool:
-        """Whether the next one is due soon."""
+    async def _poll(self, *, is_early: bool) -> bool:
+        """Whether the next one is due soon; *is_early*: it is about those who may have left."""
         poll = self._sessions.begin_poll()
         try:
             listed = await self._api.list_participants(self._destination.required())
@@ -84,17 +87,40 @@ class Reconciler:
             _log.debug("No list to compare with: %s", error.message)
             return False
         self._announce(self._sessions.polled(poll, listed, self._clock.now()))
+        if is_early:  # an announcement may be on its way still
+            return self._sessions.has_misses or bool(self._unheard)
         unheard = self._sessions.unheard(listed)
         self._unheard = {sid: self._unheard.get(sid, 0) + 1 for sid in unheard}
         if max(self._unheard.values(), default=0) >= UNHEARD_POLLS:
             self._rejoin()
         return self._sessions.has_misses or bool(self._unheard)
 
-    async def _attend(self, seconds: float) -> None:
-        """Let so much attended time pass: the two misses of a ghost must be that far apart."""
+    async def _attend(self, seconds: float) -> bool:
+        """Let so much attended time pass: the two misses of a ghost must be that far apart.
+
+        Less, and True, where somebody's leave is in doubt.
+        """
         until_s = self._clock.now().attended_s + seconds
-        while self._clock.now().attended_s < until_s:  # noqa: ASYNC110 - time itself is the event
+        while self._clock.now().attended_s < until_s:
+            is_news = self._news.is_set()
+            self._news.clear()
             await asyncio.sleep(LOOK_S)
+            if is_news and self._sessions.has_doubts:
+                return True
+        return False
+
+    async def _rest(self) -> bool:
+        """Let EVERY_S pass; less, and True, where somebody's leave is in doubt."""
+        try:
+            async with asyncio.timeout(EVERY_S):
+                while True:
+                    await self._news.wait()
+                    self._news.clear()
+                    await asyncio.sleep(LOOK_S)
+                    if self._sessions.has_doubts:
+                        return True
+        except TimeoutError:
+            return False
 
     def _rejoin(self) -> None:
         now_s = asyncio.get_running_loop().time()

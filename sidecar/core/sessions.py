@@ -7,10 +7,10 @@ time comes in with each call, and `deadline()` says when `expire()` has somethin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from sidecar.core.changes import Change
 from sidecar.core.close_reasons import CloseReason, close_reason
+from sidecar.core.comparison import Comparison, Poll
 from sidecar.core.facts import (
     PERSON_KINDS,
     DisconnectReason,
@@ -22,20 +22,10 @@ from sidecar.core.facts import (
 )
 from sidecar.core.link import SNAPSHOT_HOLD_S, Due, Link, LinkClock
 from sidecar.core.messages import AgentSession
-from sidecar.core.stays import OpenStays, Stay
+from sidecar.core.stays import OpenStays
 from sidecar.core.texts import Texts
 
-POLL_APART_S = 5.0
-"""Two misses this far apart: the server's list and its announcements lag by up to 4 s."""
 NO_REASON = int(DisconnectReason.UNKNOWN_REASON)
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """A ListParticipants under way: what its answer may be held against."""
-
-    sids: frozenset[str]
-    link_number: int
 
 
 class Sessions:
@@ -46,6 +36,7 @@ class Sessions:
         self._clock = LinkClock()
         self._texts = Texts()
         self._stays = OpenStays(self._clock, self._texts)
+        self._comparison = Comparison(self._clock, self._stays)
         self._own_identity = ""
         self._outage_reason = NO_REASON
 
@@ -71,25 +62,20 @@ class Sessions:
 
     @property
     def has_misses(self) -> bool:
-        """Whether the last poll missed an open session, so that the next one should be soon."""
-        return any(stay.missed_s is not None for stay in self._stays)
+        """Whether the last poll and the Room differed, so that the next one should be soon."""
+        return self._comparison.has_misses
+
+    @property
+    def has_doubts(self) -> bool:
+        """Whether somebody is held, so that the server's list should be asked at once."""
+        return bool(self._comparison.held())
 
     def unheard(self, listed: Sequence[Listed]) -> frozenset[str]:
         """The sids of active people whom the server lists, and who have no session.
 
         Our own identity is among them where the server does not list us: then it tells us nothing.
         """
-        people = frozenset(
-            each.sid
-            for each in listed
-            if each.kind in PERSON_KINDS
-            and each.state is ParticipantState.ACTIVE
-            and each.identity != self._own_identity
-            and self._stays.of_sid(each.sid) is None
-            and each.sid not in self._stays.tombstones
-        )
-        is_listed = any(each.identity == self._own_identity for each in listed)
-        return people if is_listed else people | {self._own_identity}
+        return self._comparison.unheard(listed, self._own_identity)
 
     # Facts
 
@@ -152,6 +138,7 @@ class Sessions:
             new_messages = self._texts.claim(person.identity, at.attended_s)
         stay.person = person
         stay.missed_s = None
+        stay.is_disputed = False
         self._clock.cancel(Due.HOLD, person.sid)
         if person.state is ParticipantState.ACTIVE and not stay.was_active:
             stay.was_active = True
@@ -198,26 +185,17 @@ class Sessions:
 
     def begin_poll(self) -> Poll:
         """A ListParticipants is about to be sent."""
-        return Poll(frozenset(stay.sid for stay in self._stays), self._clock.link_number)
+        return self._comparison.begin()
 
     def polled(self, poll: Poll, listed: Sequence[Listed], at: Moment) -> list[Change]:
-        """Missed twice, 5 s apart, by an answer that lists us: close `left`, detail `reconcile`."""
-        if self._clock.link is not Link.UP or self._clock.link_number != poll.link_number:
-            return []
+        """Missed twice, 5 s apart, by an answer that lists us: close `left`, detail `reconcile`.
+
+        One who is listed, and was held when the list was asked for, has not left: the SDK takes an
+        earlier stay's late end for that of the stay now open.
+        """
         if all(each.identity != self._own_identity for each in listed):
             return []
-        present = {each.sid for each in listed}
-        changes: list[Change] = []
-        for stay in self._stays:
-            if stay.sid not in poll.sids:
-                continue
-            if stay.sid in present:
-                stay.missed_s = None
-            elif stay.missed_s is None:
-                stay.missed_s = at.attended_s
-            elif at.attended_s - stay.missed_s >= POLL_APART_S:
-                changes += self._stays.close(stay, _meant(stay, CloseReason.LEFT), "reconcile", at)
-        return changes
+        return self._comparison.polled(poll, listed, at)
 
     def removing(self, session_id: str) -> None:
         """The server is asked to remove this person: an absence now means `removed`."""
@@ -283,7 +261,7 @@ class Sessions:
         if stay is None:
             return
         if due is Due.HOLD:
-            yield from self._stays.close(stay, _meant(stay, stay.hold_reason), None, at)
+            yield from self._stays.close(stay, stay.why_absent(stay.hold_reason), None, at)
         elif due is Due.REMOVAL:
             yield from self._stays.close(stay, CloseReason.REMOVED, None, at, by_server=True)
         elif due is Due.ACTIVE:
@@ -297,8 +275,3 @@ class Sessions:
         for stay in self._stays:
             stay.missed_s = None
         return list(self._stays.show_all())
-
-
-def _meant(stay: Stay, otherwise: CloseReason) -> CloseReason:
-    """An absence that we asked for is a removal."""
-    return CloseReason.REMOVED if stay.is_being_removed else otherwise

@@ -41,6 +41,8 @@ class Stay:
     is_being_removed: bool = False
     hold_reason: CloseReason = CloseReason.LEFT
     """Why it closes if its hold runs out."""
+    is_disputed: bool = False
+    """The Room said that they left, and the server's list that they did not."""
     missed_s: float | None = None
     """When the server's list first missed it, while it goes on missing it."""
 
@@ -48,6 +50,10 @@ class Stay:
     def sid(self) -> str:
         """LiveKit's name of this stay."""
         return self.shown.participant_sid
+
+    def why_absent(self, otherwise: CloseReason) -> CloseReason:
+        """An absence that we asked for is a removal."""
+        return CloseReason.REMOVED if self.is_being_removed else otherwise
 
 
 class OpenStays:

@@ -111,6 +111,7 @@ async def test_every_close_has_its_line_whatever_its_reason(caplog: pytest.LogCa
     room = await world.joined(ALICE, BOB, someone("cid"), someone("dan"))
     ids = list(world.agent.sessions)
     room.emit(Left("PA_alice", "alice", 1))
+    world.api.lists_only()
     room.emit(Left("PA_bob", "bob", None))
     await world.passes(3)
     room.emit(Seen(someone("cid", "PA_2")))

@@ -9,7 +9,7 @@ import pytest
 from sidecar.core.config import Settings
 from sidecar.core.errors import ApiCallFailed
 from sidecar.core.facts import Left, Reconnected, Reconnecting, Seen
-from sidecar.core.messages import AgentState
+from sidecar.core.messages import AgentState, SessionClosed
 from tests.agent.fakes import START_MS, turns
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import SETTINGS, URL, World
@@ -220,3 +220,66 @@ async def test_one_who_left_is_not_missed():
     await world.passes(100)
     assert world.lines[-1] == "closed PA_alice left"
     assert world.api.lists == 4
+
+
+@in_virtual_time
+async def test_a_leave_without_reason_is_held_against_the_servers_list_before_it_counts():
+    world = World()
+    room = await world.joined(ALICE, BOB)
+    await world.passes(10)
+    world.api.lists_only(ALICE)
+    room.emit(Left(ALICE.sid, "alice", None))
+    room.emit(Left(BOB.sid, "bob", None))
+    await world.passes(3)
+    assert world.api.lists == 2, "one list tells of both"
+    assert world.lines[-1] == "closed PA_bob left"
+    assert world.agent.status().sessions == 1
+
+
+@in_virtual_time
+async def test_one_whom_the_room_lost_and_the_server_has_closes_when_the_server_lacks_them():
+    world = World()
+    room = await world.joined(ALICE)
+    room.emit(Left(ALICE.sid, "alice", None))
+    await world.passes(60)
+    assert world.agent.status().sessions == 1
+    world.api.lists_only()
+    await world.passes(11)
+    assert world.lines[-1] == "closed PA_alice left"
+    assert world.heard(SessionClosed)[0].detail == "reconcile"
+
+
+@in_virtual_time
+async def test_a_reload_asks_for_no_list():
+    world = World()
+    room = await world.joined(ALICE)
+    await turns()
+    again = someone("alice", "PA_again")
+    room.emit(Left(ALICE.sid, "alice", None))
+    room.emit(Seen(again))
+    world.api.lists_only(again)
+    await world.passes(20)
+    assert world.api.lists == 1
+
+
+@in_virtual_time
+async def test_many_leaves_without_reason_are_asked_about_a_few_times_a_second_at_most():
+    world = World()
+    people = [someone(f"person-{number}") for number in range(100)]
+    room = await world.joined(*people)
+    await turns()
+    for person in people:
+        room.emit(Left(person.sid, person.identity, None))
+        await world.passes(0.01)
+    assert world.api.lists <= 1 + 4
+
+
+@in_virtual_time
+async def test_looking_after_a_leave_does_not_take_one_still_to_be_announced_for_unheard():
+    world = World()
+    room = await world.joined(ALICE)
+    world.api.lists_only(ALICE, BOB)
+    for _ in range(8):
+        room.emit(Left(ALICE.sid, "alice", None))
+        await world.passes(0.5)
+    assert world.agent.status().state is AgentState.CONNECTED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sidecar.core.facts import ParticipantState
 from tests.core.played import Registry, joining, listing, moment, someone
 
 ALICE = someone("alice")
@@ -121,3 +122,43 @@ def test_a_poll_leaves_the_listed_sessions_as_they_were():
     poll = registry.sessions.begin_poll()
     assert registry.sessions.polled(poll, listing(ALICE), moment(5)) == []
     assert registry.sessions.listed() == before
+
+
+@pytest.mark.parametrize("held_by", ["left", "snapshot"])
+def test_one_whom_the_server_still_lists_has_not_left_without_a_reason(held_by: str):
+    registry = Registry().joined(ALICE)
+    if held_by == "left":
+        registry.at(10, "left", ALICE.sid, None)
+    else:
+        registry.at(10, "snapshot", [])
+    assert registry.sessions.has_doubts
+    assert registry.poll(10.5, ALICE) == []
+    assert not registry.sessions.has_doubts
+    assert registry.at(60) == []
+    assert registry.sessions.has_misses, "the Room will not tell of the real leave"
+    assert registry.poll(65) == []
+    assert registry.poll(70) == ["70 closed PA_alice left reconcile"]
+
+
+def test_one_who_is_seen_again_after_a_leave_without_reason_needs_no_second_look():
+    registry = Registry().joined(ALICE)
+    registry.at(10, "left", ALICE.sid, None)
+    registry.poll(10.5, ALICE)
+    assert registry.at(11, "seen", ALICE) == []
+    assert not registry.sessions.has_misses
+
+
+def test_a_list_asked_for_before_the_leave_does_not_deny_it():
+    registry = Registry().joined(ALICE)
+    early = registry.sessions.begin_poll()
+    registry.at(10, "left", ALICE.sid, None)
+    registry.at(10.5, "polled", early, listing(ALICE))
+    assert registry.at(60) == ["12 closed PA_alice left"]
+
+
+def test_one_whom_the_list_holds_as_disconnected_has_left():
+    registry = Registry().joined(ALICE)
+    registry.at(10, "left", ALICE.sid, None)
+    gone = someone("alice", state=ParticipantState.DISCONNECTED)
+    registry.poll(10.5, gone)
+    assert registry.at(60) == ["12 closed PA_alice left"]

@@ -48,6 +48,22 @@ def test_a_message_counts_for_that_of_two_sessions_that_was_open_then() -> None:
     assert told.verdict() == []
 
 
+def test_a_message_held_back_while_the_server_was_gone_counts_for_the_next_stay() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.created(11.0, "PA_1")
+    told.fault("server killed", 20.0, 21.0)
+    told.ledger.server_ended(20.0)
+    told.ledger.chatted(20.5, 20.6, "PA_1")
+    told.closed(25.0, "PA_1")
+    told.joined(30.0, "PA_2")
+    told.created(31.0, "PA_2")
+    told.updated(32.0, "PA_2", messages=1)
+    told.left(40.0, "PA_2")
+    told.closed(41.0, "PA_2", detail="CLIENT_INITIATED", messages=1)
+    assert told.verdict() == []
+
+
 def test_the_server_knew_of_an_end_when_its_late_webhook_says_so() -> None:
     told = Told()
     told.joined(10.0, "PA_1")

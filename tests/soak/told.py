@@ -50,6 +50,11 @@ class Told:
         session = _session(name or sid, sid, identity, "connecting")
         self._hear(at_s, "session-created", {"session": session})
 
+    def updated(self, at_s: float, sid: str, identity: str = "bob", *, messages: int) -> None:
+        session = _session(sid, sid, identity, "connecting") | {"messageCount": messages}
+        params = {"session": session, "changed": ["messageCount"]}
+        self._hear(at_s, "session-updated", params)
+
     def closed(
         self,
         at_s: float,
@@ -58,8 +63,10 @@ class Told:
         detail: str = "",
         identity: str = "bob",
         name: str = "",
+        messages: int = 0,
     ) -> None:
         session = _session(name or sid, sid, identity, "closed") | {"endTime": "2"}
+        session["messageCount"] = messages
         self._hear(at_s, "session-closed", {"session": session, "reason": reason, "detail": detail})
 
     def fault(self, kind: str, began_s: float, ended_s: float) -> None:

@@ -23,6 +23,7 @@ SIMULATED_S = 10.0
 COMPARISONS = 20
 BAD_WORDS = ("Traceback", " ERROR", " CRITICAL")
 """What the log must not hold but for the lines below."""
+FOLLOWING = 30
 EXPECTED = ("ClaraVoiceAgent failed to connect", "unreachable", "timeout:", "resuming connection")
 
 
@@ -116,10 +117,10 @@ class WatchedSidecar:
                     return
 
     def errors(self) -> list[tuple[float, str]]:
-        """The lines of its log that tell of a bug."""
+        """The lines of its log that tell of a bug, each with what follows it."""
         return [
-            (at_s, line)
-            for at_s, line in self.log
+            (at_s, "\n".join(line for _, line in self.log[index : index + FOLLOWING]))
+            for index, (at_s, line) in enumerate(self.log)
             if any(word in line for word in BAD_WORDS) and not any(w in line for w in EXPECTED)
         ]
 

@@ -2,7 +2,8 @@
 
 Some faults can be made only from within the process: LiveKit's own simulated scenarios, and a
 message that its SDK loses. On the Unix socket SOCKET it takes one JSON line per connection,
-`{"simulate": "FULL_RECONNECT"}` or `{"deaf": ["participant_disconnected"]}`, and answers one.
+`{"simulate": "FULL_RECONNECT"}`, `{"deaf": ["participant_disconnected"]}`, or `{"lose": "bob"}`:
+the SDK takes the end of an earlier stay for bob's own. It answers one line.
 Nothing of the sidecar is changed; the SDK's Room class is replaced by one that is known here.
 """
 
@@ -60,6 +61,13 @@ async def _obey(command: dict[str, object]) -> str:
         events = command["deaf"]
         KnownRoom.deaf_to = frozenset(events if isinstance(events, list) else ())
         return "done"
+    if "lose" in command:
+        lost = [
+            each for each in room.remote_participants.values() if each.identity == command["lose"]
+        ]
+        for each in lost:
+            room.emit("participant_disconnected", each)
+        return "done" if lost else "nobody has this identity"
     kind = rtc.SimulateScenarioKind.Value(f"SIMULATE_{command['simulate']}")
     try:
         await room.simulate_scenario(kind)

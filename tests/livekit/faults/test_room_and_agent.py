@@ -146,6 +146,23 @@ async def test_a_leave_that_the_sdk_lost(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=carol)
 
 
+@row
+async def test_a_leave_that_the_sdk_made_up(stage: Stage) -> None:
+    """Accepted: nothing ends while the server lists the person; their real leave: `left`.
+
+    Seen in the soak (seed 103): an SDK's first attempt to join, given up, ended after the second
+    had begun, and the agent's SDK took that for the end of the second.
+    """
+    await stage.serve()
+    agent = await stage.agent(driven=True)
+    bob = await stage.person("bob")
+    await agent.sees(bob)
+    await agent.lose("bob")
+    await asyncio.sleep(3.5)  # the hold of a leave without a reason has run out by then
+    assert agent.fold().identities() == ["bob"]
+    await stage.life_goes_on(agent, leaver=bob)
+
+
 @pytest.mark.slow
 @row
 async def test_a_join_that_the_sdk_lost(stage: Stage) -> None:

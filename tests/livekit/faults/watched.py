@@ -85,6 +85,10 @@ class Agent:
         """Let the SDK lose these events; none of them: hear again."""
         assert await self._order({"deaf": list(events)}) == "done"
 
+    async def lose(self, identity: str) -> None:
+        """Let the SDK say, without a reason, that *identity* left, who did not."""
+        assert await self._order({"lose": identity}) == "done"
+
     def fold(self) -> Law:
         """The law, up to the last notification."""
         told = self.client.notifications

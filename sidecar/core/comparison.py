@@ -1,0 +1,86 @@
+"""Owns what the server's own list says of the open stays: whom it misses, and whom it still has.
+
+Does not know when the server is asked, nor how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sidecar.core.changes import Change
+from sidecar.core.close_reasons import CloseReason
+from sidecar.core.facts import PERSON_KINDS, Listed, Moment, ParticipantState
+from sidecar.core.link import Due, Link, LinkClock
+from sidecar.core.stays import OpenStays
+
+POLL_APART_S = 5.0
+"""Two misses this far apart: the server's list and its announcements lag by up to 4 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A ListParticipants under way: what its answer may be held against."""
+
+    sids: frozenset[str]
+    held: frozenset[str]
+    """Those of them whose leave, or absence, the Room gave no reason for."""
+    link_number: int
+
+
+class Comparison:
+    """Holds the open stays against answers of the server."""
+
+    def __init__(self, clock: LinkClock, stays: OpenStays) -> None:
+        """*clock* has the deadlines of *stays*."""
+        self._clock = clock
+        self._stays = stays
+
+    @property
+    def has_misses(self) -> bool:
+        """Whether the last answer and the Room differed."""
+        return any(stay.missed_s is not None or stay.is_disputed for stay in self._stays)
+
+    def held(self) -> frozenset[str]:
+        """The sids of those who are held: they may have left."""
+        return frozenset(s.sid for s in self._stays if self._clock.has(Due.HOLD, s.sid))
+
+    def unheard(self, listed: Sequence[Listed], own_identity: str) -> frozenset[str]:
+        """The sids of active people without a session, *own_identity* too where it is missing."""
+        people = frozenset(
+            each.sid
+            for each in listed
+            if each.kind in PERSON_KINDS
+            and each.state is ParticipantState.ACTIVE
+            and each.identity != own_identity
+            and self._stays.of_sid(each.sid) is None
+            and each.sid not in self._stays.tombstones
+        )
+        is_listed = any(each.identity == own_identity for each in listed)
+        return people if is_listed else people | {own_identity}
+
+    def begin(self) -> Poll:
+        """The server is about to be asked."""
+        sids = frozenset(stay.sid for stay in self._stays)
+        return Poll(sids, self.held(), self._clock.link_number)
+
+    def polled(self, poll: Poll, listed: Sequence[Listed], at: Moment) -> list[Change]:
+        """What an answer that lists us comes to; nothing unless the link was up all the while."""
+        if self._clock.link is not Link.UP or self._clock.link_number != poll.link_number:
+            return []
+        present = {each.sid for each in listed if each.state is not ParticipantState.DISCONNECTED}
+        changes: list[Change] = []
+        for stay in self._stays:
+            if stay.sid not in poll.sids:
+                continue
+            if stay.sid in present:
+                stay.missed_s = None
+                if stay.sid in poll.held and self._clock.has(Due.HOLD, stay.sid):
+                    self._clock.cancel(Due.HOLD, stay.sid)
+                    stay.is_disputed = True
+            elif stay.missed_s is None:
+                stay.missed_s = at.attended_s
+            elif at.attended_s - stay.missed_s >= POLL_APART_S:
+                why = stay.why_absent(CloseReason.LEFT)
+                changes += self._stays.close(stay, why, "reconcile", at)
+        return changes
