@@ -5,7 +5,15 @@
  * describes what the bridge adds, by hand.
  */
 
-import { AgentState, Methods, Notifications, SessionList } from './protocol';
+import {
+  AgentSession,
+  AgentState,
+  ConnectionDetails,
+  ConnectionParams,
+  Methods,
+  Notifications,
+  SessionList,
+} from './protocol';
 
 export * from './protocol';
 
@@ -48,6 +56,21 @@ export interface SidecarOptions {
   startTimeoutMs?: number;
   /** Milliseconds that request() waits unless told otherwise; 30,000 unless given. */
   requestTimeoutMs?: number;
+  /**
+   * How often a sidecar that ended by itself is started again; false: never. Unless given, at most
+   * 3 times in 5 minutes, after 0.5, 1 and 2 s.
+   */
+  restart?: RestartPolicy | false;
+}
+
+export interface RestartPolicy {
+  /** Restarts within `windowMs`; the end after the last of them is CRASH_LOOP. */
+  max: number;
+  /** Milliseconds. */
+  windowMs: number;
+  /** Milliseconds before the first, the second restart within the window, and so on; the last
+   * one counts for all further. */
+  delaysMs: readonly number[];
 }
 
 /**
@@ -70,14 +93,19 @@ export interface ConnectOptions {
   name?: string;
 }
 
+/**
+ * One sidecar, whichever process it is at the moment. Its deadlines run on attended time: they
+ * stand still while the system sleeps, and while the app itself is stopped.
+ */
 export interface Sidecar {
   /**
-   * Starts the sidecar. Resolves when it answers, and rejects only if it cannot run; whether the
-   * agent could join the room is told by `agent-state-changed`. Allowed again after stop(), and
-   * in state `failed`; while starting or ready it joins what is under way.
+   * Starts the sidecar. Resolves when it answers, and rejects only if it cannot run: when this
+   * first process ends before it answers, nothing is tried again. Whether the agent could join the
+   * room is told by `agent-state-changed`. Allowed again after stop(), and in state `failed`; while
+   * starting or ready it joins what is under way; in `backoff` it ends the wait.
    *
    * @throws SidecarError SIDECAR_MISSING, REMOVED, BLOCKED, WRONG_ARCH, BAD_CWD, START_TIMEOUT,
-   *   VERSION_MISMATCH, EXITED or STOPPED; nothing is left running then.
+   *   VERSION_MISMATCH, EXITED, CRASH_LOOP or STOPPED; nothing is left running then.
    */
   start(): Promise<void>;
   /**
@@ -85,8 +113,12 @@ export interface Sidecar {
    * The open sessions close before. A second call while the first is under way kills it.
    */
   stop(): Promise<void>;
+  /** As stop(), but never by force, and for good: later calls reject with STOPPED. */
+  dispose(): Promise<void>;
   /**
-   * Asks the sidecar. While it starts, requests wait for it; none is ever sent twice.
+   * Asks the sidecar; the answer is the sidecar's own, with its own seq and epoch where it has one.
+   * While it starts, requests wait for it; while it waits for a restart they fail with NOT_READY;
+   * none is ever sent twice.
    *
    * @throws RpcError when the sidecar answers with an error; SidecarError TIMEOUT, ABORTED, BUSY,
    *   NOT_READY, STOPPED, or why the sidecar ended; TypeError when an argument is wrong.
@@ -96,10 +128,23 @@ export interface Sidecar {
     params?: Methods[M]['params'],
     options?: RequestOptions,
   ): Promise<Methods[M]['result']>;
-  /** The open sessions. Rejects as request() does. */
+  /**
+   * The open sessions, asked of the sidecar; with the seq of the last event that they include, and
+   * the epoch of the events. What an event did not tell is told by events first. Rejects as
+   * request() does.
+   */
   listSessions(): Promise<SessionList>;
+  /** What a page needs to join the agent's room. Rejects as request() does. */
+  createConnection(options?: ConnectionParams): Promise<ConnectionDetails>;
+  /** Removes a person from the room; the closed session, after its event. Rejects likewise. */
+  closeSession(sessionId: string): Promise<AgentSession>;
+  /**
+   * The open sessions as the events told them so far, oldest first: a new array of frozen objects.
+   * Also while no sidecar runs: they wait for the next one as `reconnecting`.
+   */
+  readonly sessions: AgentSession[];
   readonly processState: ProcessState;
-  /** As last told by `agent-state-changed`; `idle` while no sidecar runs. */
+  /** As last told by `agent-state-changed`, which tells `idle` when a process is gone. */
   readonly agentState: AgentState;
   /** Adds a listener; an exception in it is logged and goes no further. */
   on<N extends keyof SidecarEvents>(name: N, listener: (event: SidecarEvents[N]) => void): this;
@@ -109,6 +154,13 @@ export interface Sidecar {
 /**
  * The sidecar's notifications with their params, and the bridge's own events. There is no `error`
  * event: what fails rejects a promise, or is in one of these.
+ *
+ * The first four are the bridge's: each session is created once and closed once, whatever becomes
+ * of the sidecar's processes. Their `seq` begins at 1, each has one more than the one before, and
+ * it goes on over crashes, stop() and start(); their `epoch` is one per Sidecar object. When a
+ * process ends by itself, its sessions become `reconnecting`, go on in the next process under their
+ * ids, and close with `sidecar-exited` only if there is none. Events reach every listener in this
+ * order, also what a listener itself brings about.
  */
 export interface SidecarEvents extends Notifications {
   'process-state': ProcessStateChanged;
@@ -117,10 +169,11 @@ export interface SidecarEvents extends Notifications {
 }
 
 /**
- * Of the sidecar's process. `failed`: it could not be started, or ended without being asked to;
- * start() leads out of it.
+ * Of the sidecar's process. `backoff`: it ended by itself, and is about to be started again.
+ * `failed`: it could not be started, or ended by itself and is not started again; start() leads
+ * out of it, and out of CRASH_LOOP each wake-up of the system for one more process.
  */
-export type ProcessState = 'idle' | 'starting' | 'ready' | 'stopping' | 'failed';
+export type ProcessState = 'idle' | 'starting' | 'ready' | 'backoff' | 'stopping' | 'failed';
 
 export interface ProcessStateChanged {
   state: ProcessState;
@@ -145,7 +198,7 @@ export interface SidecarExit {
   signal: string | null;
   /** Its last lines on stderr, at most 50, oldest first. */
   stderrTail: string[];
-  /** Always false: this version restarts nothing. */
+  /** Whether another process takes its place. */
   willRestart: boolean;
 }
 
@@ -174,7 +227,9 @@ export type SidecarErrorCode =
   | 'VERSION_MISMATCH'
   /** It ended without being asked to. */
   | 'EXITED'
-  /** stop() was called. */
+  /** It ended by itself more often than `restart` allows; `cause` is the last end. */
+  | 'CRASH_LOOP'
+  /** stop() or dispose() was called. */
   | 'STOPPED'
   /** Over 8 MiB of requests wait to be read by it. */
   | 'BUSY'

@@ -20,6 +20,7 @@ const SIDECAR_ERROR_CODES = Object.freeze([
   'START_TIMEOUT',
   'VERSION_MISMATCH',
   'EXITED',
+  'CRASH_LOOP',
   'STOPPED',
   'BUSY',
   'TIMEOUT',

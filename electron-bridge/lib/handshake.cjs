@@ -9,12 +9,16 @@ const { PROTOCOL_VERSION, VERSION } = require('./protocol.cjs');
 
 const CURE = 'Ship the sidecar and the bridge of one release.';
 
-/** The params of `initialize`; the sidecar also ends when the process `parentPid` is gone. */
-function initializeParams() {
+/**
+ * The params of `initialize`; the sidecar also ends when the process `parentPid` is gone.
+ * @param {import('../index').ResumedSession[]} [resume] the open sessions of an earlier process
+ */
+function initializeParams(resume = []) {
   return {
     protocolVersion: PROTOCOL_VERSION,
     parentPid: process.pid,
     client: { name: 'clara-voice-bridge', version: VERSION },
+    ...(resume.length > 0 && { resume }),
   };
 }
 

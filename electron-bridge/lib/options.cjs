@@ -6,6 +6,7 @@
  */
 
 const { VERSION } = require('./protocol.cjs');
+const { DEFAULT_POLICY } = require('./restarts.cjs');
 
 /** Milliseconds from the spawn to the answer to `initialize`: a first run under an antivirus
  * program or Gatekeeper takes 10 to 60 times as long as later ones. */
@@ -16,13 +17,7 @@ const REQUEST_TIMEOUT_MS = 30 * 1000;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** In the design, and in a later version. */
-const LATER = Object.freeze([
-  'getToken',
-  'restart',
-  'proxy',
-  'allowedOrigins',
-  'requireSingleInstanceLock',
-]);
+const LATER = Object.freeze(['getToken', 'proxy', 'allowedOrigins', 'requireSingleInstanceLock']);
 
 const isString = (/** @type {unknown} */ value) => typeof value === 'string';
 const isText = (/** @type {unknown} */ value) => typeof value === 'string' && value !== '';
@@ -34,6 +29,16 @@ const isEnvironment = (/** @type {unknown} */ value) =>
   Object.values(Object(value)).every((each) => each === undefined || isString(each));
 const isTimeoutMs = (/** @type {unknown} */ value) =>
   Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_TIMEOUT_MS;
+const isDelayMs = (/** @type {unknown} */ value) => value === 0 || isTimeoutMs(value);
+const isRestart = (/** @type {unknown} */ value) =>
+  value === false || (isObject(value) && isPolicy(Object(value)));
+const isPolicy = (/** @type {Record<string, unknown>} */ { max, windowMs, delaysMs, ...others }) =>
+  Object.keys(others).length === 0 &&
+  isDelayMs(max) &&
+  isTimeoutMs(windowMs) &&
+  Array.isArray(delaysMs) &&
+  delaysMs.length > 0 &&
+  delaysMs.every(isDelayMs);
 const isServerUrl = (/** @type {unknown} */ value) =>
   typeof value === 'string' && /^(wss?|https?):\/\/[^/]/.test(value);
 const isLogger = (/** @type {unknown} */ value) => hasMethods(value, LOGGER_METHODS);
@@ -65,6 +70,10 @@ const OPTIONS = Object.freeze({
   logger: { is: isLogger, words: 'an object with the methods debug, info, warn and error' },
   startTimeoutMs: { is: isTimeoutMs, words: `a whole number from 1 to ${MAX_TIMEOUT_MS}` },
   requestTimeoutMs: { is: isTimeoutMs, words: `a whole number from 1 to ${MAX_TIMEOUT_MS}` },
+  restart: {
+    is: isRestart,
+    words: 'false, or { max, windowMs, delaysMs }: two whole numbers and an array of them',
+  },
 });
 
 /** @type {Readonly<Record<string, Rule>>} */
@@ -81,7 +90,7 @@ const CONNECT = Object.freeze({
 /**
  * @param {unknown} given
  * @returns {import('../index').SidecarOptions & {startTimeoutMs: number, requestTimeoutMs: number,
- *   logger: import('../index').Logger}} a copy, complete with the defaults
+ *   logger: import('../index').Logger, restart: import('../index').RestartPolicy | false}} a copy, complete with the defaults
  * @throws {TypeError}
  */
 function checkedOptions(given) {
@@ -112,6 +121,7 @@ function checkedOptions(given) {
     logger: options.logger || console,
     startTimeoutMs: options.startTimeoutMs || START_TIMEOUT_MS,
     requestTimeoutMs: options.requestTimeoutMs || REQUEST_TIMEOUT_MS,
+    restart: options.restart === undefined ? DEFAULT_POLICY : options.restart,
   };
 }
 

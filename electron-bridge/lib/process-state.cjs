@@ -6,18 +6,20 @@
  */
 
 /** @typedef {import('../index').ProcessState} ProcessState */
-/** @typedef {'start' | 'ready' | 'stop' | 'ended' | 'failed'} ProcessEvent */
+/** @typedef {'start' | 'ready' | 'crashed' | 'stop' | 'ended' | 'failed'} ProcessEvent */
 
 /**
  * An event that a state does not list is refused.
  *
- * `ended`: the process is gone, as asked. `failed`: it is gone, or never came, and nobody asked.
+ * `crashed`: the process is gone, nobody asked, and another will be started. `ended`: it is gone,
+ * as asked. `failed`: it is gone, or never came, and none will be started.
  * @type {Readonly<Record<ProcessState, Readonly<Partial<Record<ProcessEvent, ProcessState>>>>>}
  */
 const TRANSITIONS = Object.freeze({
   idle: { start: 'starting', failed: 'failed' },
-  starting: { ready: 'ready', stop: 'stopping', failed: 'failed' },
-  ready: { stop: 'stopping', failed: 'failed' },
+  starting: { ready: 'ready', crashed: 'backoff', stop: 'stopping', failed: 'failed' },
+  ready: { crashed: 'backoff', stop: 'stopping', failed: 'failed' },
+  backoff: { start: 'starting', stop: 'idle', failed: 'failed' },
   stopping: { ended: 'idle' },
   failed: { start: 'starting', failed: 'failed', stop: 'idle' },
 });

@@ -5,6 +5,7 @@
  * Knows how to write a frame and gets lines; knows no process, no stream and no method.
  */
 
+const { Deadlines } = require('./deadlines.cjs');
 const { RpcError, SidecarError } = require('./errors.cjs');
 const { MAX_LINE_BYTES } = require('./protocol.cjs');
 
@@ -18,19 +19,24 @@ const SHOWN_CHARACTERS = 200;
  * @property {Buffer | null} held the frame, while it waits for release()
  * @property {(result: any) => void} resolve
  * @property {(error: Error) => void} reject
- * @property {NodeJS.Timeout} deadline
+ * @property {import('./deadlines.cjs').Deadline} deadline
+ * @property {((result: any) => void) | undefined} onResult
  * @property {() => void} forgetSignal
  *
  * @typedef {object} RequestOptions
  * @property {number} timeoutMs
  * @property {import('../index').AbortSignalLike} [signal]
- * @property {boolean} [ahead] write it at once, past the requests that are held
+ * @property {boolean} [ahead] write it at once, past the requests that are held and that wait: the
+ *   bridge's own, few and small
+ * @property {(result: any) => void} [onResult] gets the result as soon as it is read, before the
+ *   line behind it, which the promise does not promise; must not throw
  */
 
 class RpcClient {
   #write;
   #onNotification;
   #onOddLine;
+  #deadlines;
   /** @type {Map<number, Pending>} */
   #pending = new Map();
   #lastId = 0;
@@ -46,11 +52,13 @@ class RpcClient {
    *   owns the process ends one that does not read, and calls rejectAll().
    * @param {(method: string, params: any) => void} ports.onNotification must not throw
    * @param {(problem: string) => void} ports.onOddLine gets a sentence for the log
+   * @param {Deadlines} [ports.deadlines]
    */
-  constructor({ write, onNotification, onOddLine }) {
+  constructor({ write, onNotification, onOddLine, deadlines = new Deadlines() }) {
     this.#write = write;
     this.#onNotification = onNotification;
     this.#onOddLine = onOddLine;
+    this.#deadlines = deadlines;
   }
 
   /**
@@ -62,13 +70,13 @@ class RpcClient {
    * @returns {Promise<any>} the result; rejects with RpcError, or SidecarError TIMEOUT, ABORTED,
    *   BUSY and whatever rejectAll() gives; with TypeError when params are no JSON
    */
-  request(method, params, { timeoutMs, signal, ahead = false }) {
+  request(method, params, { timeoutMs, signal, ahead = false, onResult }) {
     const callSite = stackOf(this.request);
     return new Promise((resolve, reject) => {
       if (signal && signal.aborted) throw aborted(method, signal);
       const id = this.#lastId + 1;
       const frame = Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`);
-      this.#refuseWhatDoesNotFit(method, frame.length);
+      this.#refuseWhatDoesNotFit(method, frame.length, ahead);
       this.#lastId = id;
 
       const fail = (/** @type {Error} */ error) => this.#settle(id, (each) => each.reject(error));
@@ -78,7 +86,8 @@ class RpcClient {
         held: frame,
         resolve,
         reject,
-        deadline: setTimeout(() => fail(late(method, timeoutMs)), timeoutMs),
+        deadline: this.#deadlines.set(timeoutMs, () => fail(late(method, timeoutMs))),
+        onResult,
         forgetSignal: () => signal && signal.removeEventListener('abort', onAbort),
       });
       this.#waitingBytes += frame.length;
@@ -149,7 +158,10 @@ class RpcClient {
     if (!isOurs) {
       this.#onOddLine(`The sidecar answered what was not asked: ${shown(line)}`);
     } else if (error === undefined) {
-      this.#settle(id, (each) => each.resolve(result));
+      this.#settle(id, ({ onResult, resolve }) => {
+        if (onResult) onResult(result);
+        resolve(result);
+      });
     } else {
       const { code, message, data } = Object(error);
       this.#settle(id, (each) => each.reject(new RpcError(code, String(message), data)));
@@ -167,7 +179,7 @@ class RpcClient {
     const entry = this.#pending.get(id);
     if (entry === undefined) return;
     this.#pending.delete(id);
-    clearTimeout(entry.deadline);
+    this.#deadlines.clear(entry.deadline);
     entry.forgetSignal();
     if (entry.held !== null) this.#waitingBytes -= entry.held.length;
     act(entry);
@@ -176,15 +188,16 @@ class RpcClient {
   /**
    * @param {string} method
    * @param {number} bytes
+   * @param {boolean} ahead
    */
-  #refuseWhatDoesNotFit = (method, bytes) => {
+  #refuseWhatDoesNotFit = (method, bytes, ahead) => {
     if (bytes > MAX_LINE_BYTES) {
       throw new RpcError(-32600, `The request "${method}" has ${bytes} bytes.`, {
         fix: `Send less at once: a request may have ${MAX_LINE_BYTES} bytes.`,
       });
     }
     // A single large request may pass when nothing else waits; else it never could.
-    if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+    if (!ahead && this.#waitingBytes > 0 && this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
       throw new SidecarError(
         'BUSY',
         `"${method}" was not sent: ${this.#waitingBytes} bytes of requests wait to be read by ` +

@@ -18,13 +18,16 @@ const CONNECT_TIMEOUT_MS = 20 * 1000;
 const SHUTDOWN_TIMEOUT_MS = 20 * 1000;
 
 /**
+ * @typedef {import('./sidecar-process.cjs').EndReport} EndReport
+ *
  * @typedef {object} RunEnd
  * @property {SidecarError} error why it ended; STOPPED when it was asked to
  * @property {{code: number | null, signal: string | null} | null} exit null when there never was a
  *   process
  *
  * @typedef {object} RunHandlers none may throw; none is called within the constructor
- * @property {() => void} onReady the sidecar answered; requests are being sent from now on
+ * @property {() => void} onResumeRefused the sidecar takes over none of the earlier sessions
+ * @property {() => void} onReady the sidecar answered; what was asked meanwhile is sent right after
  * @property {(method: string, params: any) => void} onNotification
  * @property {(end: RunEnd) => void} onEnded exactly once, after all that the sidecar still said
  */
@@ -35,7 +38,7 @@ class Run {
   #logs;
   #handlers;
   #launch;
-  #connect;
+  #startTimeoutMs;
   /** @type {SidecarError | undefined} why the run is being ended; undefined while it goes on */
   #reason;
 
@@ -45,27 +48,30 @@ class Run {
    * @param {object} options
    * @param {import('./launch.cjs').Launch} options.launch
    * @param {number} options.startTimeoutMs
-   * @param {object} options.connect params of `connect`, sent as soon as the sidecar is ready
+   * @param {import('../index').ResumedSession[]} options.resume
    * @param {import('./log-lines.cjs').LogLines} options.logs
+   * @param {import('./deadlines.cjs').Deadlines} options.deadlines
    * @param {RunHandlers} handlers
    */
-  constructor({ launch, startTimeoutMs, connect, logs }, handlers) {
+  constructor({ launch, startTimeoutMs, resume, logs, deadlines }, handlers) {
     this.#launch = launch;
-    this.#connect = connect;
+    this.#startTimeoutMs = startTimeoutMs;
     this.#logs = logs;
     this.#handlers = handlers;
-    this.#process = new SidecarProcess(launch, {
-      onLine: (line) => this.#rpc.handleLine(line),
-      onLogLine: (line) => logs.handleLine(line),
-      onProblem: (problem) => logs.report('warning', problem),
-      onEnded: (report) => this.#onEnded(report),
-    });
+    const processHandlers = {
+      onLine: (/** @type {string} */ line) => this.#rpc.handleLine(line),
+      onLogLine: (/** @type {string} */ line) => logs.handleLine(line),
+      onProblem: (/** @type {string} */ problem) => logs.report('warning', problem),
+      onEnded: (/** @type {EndReport} */ report) => this.#onEnded(report),
+    };
+    this.#process = new SidecarProcess(launch, processHandlers, undefined, deadlines);
     this.#rpc = new RpcClient({
       write: (frame, done) => this.#process.write(frame, done),
       onNotification: handlers.onNotification,
       onOddLine: (problem) => logs.report('warning', problem),
+      deadlines,
     });
-    this.#initialize(startTimeoutMs);
+    this.#initialize(resume);
   }
 
   /**
@@ -76,6 +82,19 @@ class Run {
    */
   request(method, params, options) {
     return this.#rpc.request(method, params, options);
+  }
+
+  /**
+   * Sends the agent into a room, past what is held. Its outcome is not this promise's: a join that
+   * failed is announced by `agent-state-changed`.
+   *
+   * @param {object} params of `connect`
+   */
+  connect(params) {
+    if (this.#reason !== undefined) return;
+    const options = { timeoutMs: CONNECT_TIMEOUT_MS, ahead: true };
+    const connecting = this.#rpc.request(METHODS.connect, params, options);
+    connecting.catch((error) => this.#onConnectRefused(error));
   }
 
   /** Ends the run in order: `shutdown`, then the process's own ladder. */
@@ -94,17 +113,31 @@ class Run {
     this.#process.kill();
   }
 
-  /** @param {number} timeoutMs */
-  #initialize = async (timeoutMs) => {
+  /** @param {import('../index').ResumedSession[]} resume */
+  #initialize = async (resume) => {
+    const timeoutMs = this.#startTimeoutMs;
     let result;
     try {
       const options = { timeoutMs, ahead: true };
-      result = await this.#rpc.request(METHODS.initialize, initializeParams(), options);
+      result = await this.#rpc.request(METHODS.initialize, initializeParams(resume), options);
     } catch (error) {
-      this.#giveUp(startFailure(error, timeoutMs, this.#logs.tail()));
+      if (error instanceof RpcError && resume.length > 0) this.#initializeAnew(error);
+      else this.#giveUp(startFailure(error, timeoutMs, this.#logs.tail()));
       return;
     }
     this.#begin(mismatch(result, this.#launch.packaged));
+  };
+
+  /**
+   * A sidecar that does not take the earlier sessions over is better than none.
+   * @param {RpcError} refusal
+   */
+  #initializeAnew = (refusal) => {
+    if (this.#reason !== undefined) return;
+    const { message } = refusal;
+    this.#logs.report('warning', `The sidecar does not take over the open sessions: ${message}`);
+    this.#handlers.onResumeRefused();
+    this.#initialize([]);
   };
 
   /** @param {SidecarError | null} problem */
@@ -112,10 +145,6 @@ class Run {
     if (problem !== null) return this.#giveUp(problem);
     if (this.#reason !== undefined) return;
     this.#handlers.onReady();
-    // In front of what the app has asked for meanwhile, which may depend on it.
-    const options = { timeoutMs: CONNECT_TIMEOUT_MS, ahead: true };
-    const connecting = this.#rpc.request(METHODS.connect, this.#connect, options);
-    connecting.catch((error) => this.#onConnectRefused(error));
     this.#rpc.release();
   };
 
@@ -142,7 +171,7 @@ class Run {
     this.#logs.report('error', `The sidecar refused to connect: ${error.message} ${fix}`);
   };
 
-  /** @param {import('./sidecar-process.cjs').EndReport} report */
+  /** @param {EndReport} report */
   #onEnded = ({ code, signal, spawnError, abandoned }) => {
     if (abandoned) {
       const pid = this.#process.pid;

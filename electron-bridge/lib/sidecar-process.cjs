@@ -9,6 +9,7 @@
 const childProcess = require('child_process');
 const path = require('path');
 
+const { Deadlines } = require('./deadlines.cjs');
 const { LineSplitter } = require('./line-splitter.cjs');
 const { MAX_LINE_BYTES } = require('./protocol.cjs');
 
@@ -49,8 +50,9 @@ class SidecarProcess {
   #patience;
   #hasEnded = false;
   #rung = -1;
-  /** @type {NodeJS.Timeout | undefined} */
-  #timer;
+  #deadlines;
+  /** @type {import('./deadlines.cjs').Deadline | undefined} */
+  #deadline;
 
   /**
    * Spawns the child.
@@ -58,10 +60,12 @@ class SidecarProcess {
    * @param {import('./launch.cjs').Launch} launch
    * @param {ProcessHandlers} handlers
    * @param {Readonly<Patience>} [patience]
+   * @param {Deadlines} [deadlines]
    */
-  constructor(launch, handlers, patience = PATIENCE) {
+  constructor(launch, handlers, patience = PATIENCE, deadlines = new Deadlines()) {
     this.#handlers = handlers;
     this.#patience = patience;
+    this.#deadlines = deadlines;
     try {
       this.#child = spawn(launch);
     } catch (error) {
@@ -149,7 +153,7 @@ class SidecarProcess {
   #finish = (facts) => {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    clearTimeout(/** @type {NodeJS.Timeout} */ (this.#timer));
+    this.#deadlines.clear(this.#deadline);
     if (this.#child) {
       for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) {
         if (stream) stream.destroy();
@@ -175,14 +179,14 @@ class SidecarProcess {
   };
 
   /**
-   * One timer is enough: the pipes are waited for only after the ladder has done its work.
+   * One deadline is enough: the pipes are waited for only after the ladder has done its work.
    *
    * @param {number} ms
    * @param {() => void} act
    */
   #wait = (ms, act) => {
-    clearTimeout(/** @type {NodeJS.Timeout} */ (this.#timer));
-    this.#timer = setTimeout(act, ms);
+    this.#deadlines.clear(this.#deadline);
+    this.#deadline = this.#deadlines.set(ms, act);
   };
 }
 

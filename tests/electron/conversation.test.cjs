@@ -5,7 +5,15 @@ const { test } = require('node:test');
 
 const { RpcError, SidecarError } = require('../../electron-bridge/index.cjs');
 const { MAX_WAITING_BYTES } = require('../../electron-bridge/lib/rpc-client.cjs');
-const { RecordingLogger, crash, next, scripted, started } = require('./fixtures/scripted.cjs');
+const {
+  RecordingLogger,
+  crash,
+  next,
+  notified,
+  scripted,
+  session,
+  started,
+} = require('./fixtures/scripted.cjs');
 
 const BOUND = Object.freeze({ timeout: 20_000 });
 const code = (expected) => (error) => error instanceof SidecarError && error.code === expected;
@@ -89,25 +97,39 @@ test(
   },
 );
 
-test(
-  'notifications are events with their params; those of a newer sidecar are left out',
-  BOUND,
-  async (t) => {
-    const sidecar = await started(t);
-    const seen = [];
-    for (const name of ['session-created', 'session-updated', 'session-closed']) {
-      sidecar.on(name, (params) => seen.push([name, params]));
-      await sidecar.request('notify', { method: name, params: { session: { sessionId: 's' } } });
-    }
-    await sidecar.request('notify', { method: 'of-tomorrow', params: {} });
-    const params = (seq) => ({ session: { sessionId: 's' }, seq, epoch: 'e1' });
-    assert.deepEqual(seen, [
-      ['session-created', params(2)],
-      ['session-updated', params(3)],
-      ['session-closed', params(4)],
-    ]);
-  },
-);
+test('sessions are events with their params, and add up to `sessions`', BOUND, async (t) => {
+  const sidecar = await started(t);
+  const seen = [];
+  for (const name of ['session-created', 'session-updated', 'session-closed']) {
+    sidecar.on(name, ({ seq, epoch, ...params }) => seen.push([name, params]));
+  }
+  const created = session('alice');
+  const updated = { ...created, connectionState: 'connected' };
+  const closed = { ...updated, connectionState: 'closed', endTime: '2026-01-01T00:00:09.000Z' };
+  const changed = ['connectionState'];
+  await notified(sidecar, 'session-created', { session: created });
+  assert.deepEqual(sidecar.sessions, [created]);
+  await notified(sidecar, 'session-updated', { session: updated, changed });
+  assert.deepEqual(sidecar.sessions, [updated]);
+  await notified(sidecar, 'of-tomorrow', {});
+  await notified(sidecar, 'session-closed', { session: closed, reason: 'left', detail: 'X' });
+  assert.deepEqual(sidecar.sessions, []);
+  assert.deepEqual(seen, [
+    ['session-created', { session: created }],
+    ['session-updated', { session: updated, changed }],
+    ['session-closed', { session: closed, reason: 'left', detail: 'X' }],
+  ]);
+});
+
+test('a notification that is none is warned about, and the next one arrives', BOUND, async (t) => {
+  const sidecar = await started(t);
+  const warned = next(sidecar, 'log', ({ level }) => level === 'warning');
+  await notified(sidecar, 'session-created', { session: null });
+  const { message } = await warned;
+  assert.equal(message, 'The sidecar sent a "session-created" that is none: it has no session.');
+  await notified(sidecar, 'session-created', { session: session('alice') });
+  assert.equal(sidecar.sessions.length, 1);
+});
 
 test('agentState is what was last told, and idle without a run', BOUND, async (t) => {
   const sidecar = scripted(t);
@@ -134,7 +156,7 @@ test(
       throw new Error('here, too');
     });
     sidecar.on('session-created', () => seen.push('second listener'));
-    await sidecar.request('notify', { method: 'session-created' });
+    await notified(sidecar, 'session-created', { session: session('alice') });
     await sidecar.request('write', { stderr: 'a line\n' });
     assert.equal(await sidecar.request('ping'), 'pong');
     await sidecar.stop();
@@ -151,7 +173,7 @@ test('off() takes a listener away', BOUND, async (t) => {
   const listener = (event) => seen.push(event);
   sidecar.on('session-created', listener);
   sidecar.off('session-created', listener);
-  await sidecar.request('notify', { method: 'session-created' });
+  await notified(sidecar, 'session-created', { session: session('alice') });
   assert.deepEqual(seen, []);
 });
 

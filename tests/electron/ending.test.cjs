@@ -5,16 +5,25 @@ const { test } = require('node:test');
 
 const { SidecarError } = require('../../electron-bridge/index.cjs');
 const { liveness } = require('./fixtures/liveness.cjs');
-const { crash, next, scripted, started, statesOf } = require('./fixtures/scripted.cjs');
+const {
+  crash,
+  next,
+  notified,
+  scripted,
+  session,
+  started,
+  statesOf,
+} = require('./fixtures/scripted.cjs');
 
 const BOUND = Object.freeze({ timeout: 20_000 });
+const NO_RESTART = Object.freeze({ restart: false });
 const code = (expected) => (error) => error instanceof SidecarError && error.code === expected;
 
 test(
   'a crash fails what was asked with EXITED, its status and last words, and is told',
   BOUND,
   async (t) => {
-    const sidecar = await started(t);
+    const sidecar = await started(t, {}, NO_RESTART);
     const states = statesOf(sidecar);
     const asking = sidecar.request('hold');
     const ended = await crash(sidecar, { status: 3, lastWords: 'out of memory' });
@@ -47,7 +56,7 @@ test('a death by a signal names it', BOUND, async (t) => {
 });
 
 test('a sidecar that ends with status 0 without being asked to has failed', BOUND, async (t) => {
-  const sidecar = await started(t);
+  const sidecar = await started(t, {}, NO_RESTART);
   await crash(sidecar, { status: 0 });
   assert.equal(sidecar.processState, 'failed');
 });
@@ -129,11 +138,10 @@ test(
 
 test('what a sidecar says while it drains still arrives', BOUND, async (t) => {
   const sidecar = await started(t);
+  await notified(sidecar, 'session-created', { session: session('alice') });
   const closed = next(sidecar, 'session-closed');
-  const asking = sidecar.request('notify', {
-    method: 'session-closed',
-    params: { reason: 'left' },
-  });
+  const ended = session('alice', { connectionState: 'closed' });
+  const asking = notified(sidecar, 'session-closed', { session: ended, reason: 'left' });
   await sidecar.stop();
   assert.equal((await closed).reason, 'left');
   assert.equal(await asking, null);
@@ -180,7 +188,7 @@ test('after a stop it can be started again', BOUND, async (t) => {
 });
 
 test('a listener may start it again as soon as it has failed', BOUND, async (t) => {
-  const sidecar = await started(t);
+  const sidecar = await started(t, {}, NO_RESTART);
   const ready = next(sidecar, 'process-state', ({ state }) => state === 'ready');
   sidecar.on('process-state', ({ state }) => {
     if (state === 'failed') sidecar.start();

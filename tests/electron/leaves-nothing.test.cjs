@@ -16,11 +16,19 @@ function app(scene, port) {
   });
 }
 
-for (const scene of ['never-started', 'stopped', 'crashed', 'missing', 'aborted-and-late']) {
+for (const scene of [
+  'never-started',
+  'stopped',
+  'crashed',
+  'stopped-in-backoff',
+  'missing',
+  'aborted-and-late',
+]) {
   test(`after "${scene}" no timer, pipe or listener keeps the app alive`, BOUND, async (t) => {
     const { port } = await liveness(t);
     const running = app(scene, port);
     running.stdout.resume();
+    t.after(() => running.kill('SIGKILL'));
     assert.equal(await new Promise((resolve) => running.on('exit', resolve)), 0);
   });
 }

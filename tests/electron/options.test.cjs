@@ -94,13 +94,7 @@ for (const [given, words] of REFUSED) {
   });
 }
 
-for (const name of [
-  'getToken',
-  'restart',
-  'proxy',
-  'allowedOrigins',
-  'requireSingleInstanceLock',
-]) {
+for (const name of ['getToken', 'proxy', 'allowedOrigins', 'requireSingleInstanceLock']) {
   test(`\`${name}\`, which a later version will have, is refused and not ignored`, () => {
     assert.throws(
       () => createSidecar({ connect: CONNECT, [name]: false }),

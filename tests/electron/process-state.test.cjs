@@ -5,15 +5,20 @@ const { test } = require('node:test');
 
 const { TRANSITIONS, nextState } = require('../../electron-bridge/lib/process-state.cjs');
 
-const EVENTS = ['start', 'ready', 'stop', 'ended', 'failed'];
+const EVENTS = ['start', 'ready', 'crashed', 'stop', 'ended', 'failed'];
 const KNOWN = {
   'idle start': 'starting',
   'idle failed': 'failed',
   'starting ready': 'ready',
+  'starting crashed': 'backoff',
   'starting stop': 'stopping',
   'starting failed': 'failed',
+  'ready crashed': 'backoff',
   'ready stop': 'stopping',
   'ready failed': 'failed',
+  'backoff start': 'starting',
+  'backoff stop': 'idle',
+  'backoff failed': 'failed',
   'stopping ended': 'idle',
   'failed start': 'starting',
   'failed failed': 'failed',
