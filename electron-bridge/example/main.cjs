@@ -1,45 +1,83 @@
 'use strict';
 
 /**
- * A minimal app: it joins a LiveKit room and shows how many people are in it.
- *
- *   LIVEKIT_URL=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=... LIVEKIT_ROOM=... npx electron .
- *
- * Secrets from the environment are for development alone.
+ * An app whose window shows who is in a LiveKit room, and joins it. settings.cjs says how to start.
  */
 
 const path = require('path');
-const { app, BrowserWindow } = require('electron');
-const { createSidecar } = require('../index.cjs'); // in an app: require('clara-voice-bridge')
+const { pathToFileURL } = require('url');
+const {
+  app,
+  BrowserWindow,
+  ipcMain,
+  powerMonitor,
+  session,
+  systemPreferences,
+} = require('electron');
+// In an app: require('clara-voice-bridge').
+const { createSidecar, installPreload } = require('../index.cjs');
+const { allowMicrophone } = require('./microphone.cjs');
+const { settingsFrom } = require('./settings.cjs');
 
-async function main() {
-  const { LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, LIVEKIT_ROOM } = process.env;
-  const sidecar = createSidecar({
-    electron: { app },
-    connect: {
-      url: LIVEKIT_URL,
-      apiKey: LIVEKIT_API_KEY,
-      apiSecret: LIVEKIT_API_SECRET,
-      room: LIVEKIT_ROOM,
+const PAGE = path.join(__dirname, 'index.html');
+
+/** @param {Electron.WebContents | null} contents */
+const isOurPage = (contents) =>
+  contents !== null && contents.getURL().split(/[?#]/)[0] === pathToFileURL(PAGE).href;
+
+function openWindow() {
+  const window = new BrowserWindow({
+    width: 1080,
+    height: 720,
+    minWidth: 480,
+    minHeight: 480,
+    webPreferences: {
+      preload: path.join(__dirname, 'preload.cjs'),
+      contextIsolation: true,
+      sandbox: true,
+      // People are heard as soon as they speak, and while another window is in front.
+      autoplayPolicy: 'no-user-gesture-required',
+      backgroundThrottling: false,
     },
   });
+  // The page is all there is: no other one in its window, and no window of its own.
+  window.webContents.on('will-navigate', (event) => event.preventDefault());
+  // Not in Electron 9, which the tests run.
+  if (window.webContents.setWindowOpenHandler) {
+    window.webContents.setWindowOpenHandler(() => ({ action: 'deny' }));
+  }
+  window.loadFile(PAGE).catch((error) => console.error(error.message));
+}
 
-  await app.whenReady();
-  const window = new BrowserWindow({ width: 480, height: 240 });
-  await window.loadFile(path.join(__dirname, 'index.html'));
-
-  const show = async () => {
-    if (sidecar.processState !== 'ready') return; // the sessions that close when the app quits
-    const { sessions } = await sidecar.listSessions();
-    window.setTitle(`${sessions.length} in the room`);
-    console.log('Sessions:', JSON.stringify(sessions.map(({ participantId }) => participantId)));
+async function main() {
+  const sidecar = createSidecar({
+    electron: { app, ipcMain, powerMonitor, session },
+    ...settingsFrom(process.env),
+  });
+  const show = () => {
+    const people = sidecar.sessions.map(({ participantId }) => participantId);
+    console.log('Sessions:', JSON.stringify(people));
   };
   sidecar.on('session-created', show);
   sidecar.on('session-closed', show);
-  await sidecar.start();
+  ipcMain.handle('app:try-again', ({ sender }) => {
+    if (!isOurPage(sender)) throw new Error('Only the app may ask.');
+    return sidecar.processState === 'ready' ? sidecar.request('connect') : sidecar.start();
+  });
+
+  await app.whenReady();
+  installPreload(session.defaultSession);
+  allowMicrophone(session.defaultSession, systemPreferences, isOurPage);
+  openWindow();
+  app.on('activate', () => {
+    if (BrowserWindow.getAllWindows().length === 0) openWindow();
+  });
+  // What fails here is shown in the window, which goes on without voice.
+  await sidecar.start().catch((error) => console.error(error.message));
 }
 
+app.on('window-all-closed', () => app.quit());
 main().catch((error) => {
-  console.error(error);
+  console.error(error.message);
   app.exit(1);
 });

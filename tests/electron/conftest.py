@@ -18,7 +18,7 @@ from sidecar.dev.tokens import mint_token
 from sidecar.dev.toolchain import ToolMissing, find
 from tests import parts
 from tests.electron.driven_app import FOLDER, DrivenApp
-from tests.electron.npm import BRIDGE, packed_bridge
+from tests.electron.npm import BRIDGE, installed, packed_bridge
 
 DISPLAY_TIMEOUT_S = 20.0
 
@@ -47,6 +47,12 @@ def electron() -> Path:
 
 
 @pytest.fixture(scope="session")
+def livekit_client(node: Path) -> Path:
+    """The node_modules of the example: livekit-client, as package.json pins it."""
+    return installed(node, BRIDGE / "example" / "package.json") / "node_modules"
+
+
+@pytest.fixture(scope="session")
 def display(electron: Path) -> Iterator[str]:
     """A display for Electron's windows; an X server of our own on Linux."""
     if sys.platform != "linux":  # not run
@@ -65,7 +71,7 @@ def display(electron: Path) -> Iterator[str]:
     # Not xvfb-run: it hides Electron's pid.
     read_end, write_end = os.pipe()
     server = subprocess.Popen(
-        [xvfb, "-displayfd", str(write_end), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
+        [xvfb, "-displayfd", str(write_end), "-screen", "0", "1280x900x24", "-nolisten", "tcp"],
         pass_fds=[write_end],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

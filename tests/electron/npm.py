@@ -1,10 +1,13 @@
-"""npm, run by the very Node of the tests, and the package that it makes of the bridge.
+"""npm, run by the very Node of the tests: what it installs, and what it makes of the bridge.
 
-Owns the commands; test_bridge.py owns what the package must hold.
+Owns the commands and the cache of installed packages; test_bridge.py owns what the package must
+hold.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import subprocess
 import tarfile
@@ -15,7 +18,10 @@ from tests import parts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BRIDGE = REPOSITORY / "electron-bridge"
+CACHE = REPOSITORY / ".cache" / "electron-bridge"
+NPMRC = BRIDGE / ".npmrc"
 
+NPM_TIMEOUT_S = 300.0
 TOOL_TIMEOUT_S = 300.0
 """For one run of tsc, npm pack or Electron as Node: 3 s, and up to a minute when all is busy."""
 
@@ -42,6 +48,31 @@ def npm_command(node: Path) -> list[str]:
     program = Path(on_path).resolve() if on_path else beside
     parts.require("npm", None if program.is_file() else "no npm; install Node 20 or newer")
     return [str(node), str(program)]
+
+
+def installed(node: Path, manifest: Path) -> Path:
+    """Give a folder whose node_modules has what a package.json asks for; or skip.
+
+    By `npm install`, since `npm ci` wants a lock file; the versions in package.json are exact,
+    and its `overrides` name the transitive ones.
+    """
+    told = json.loads(manifest.read_text(encoding="utf-8"))
+    wanted = [told.get(each) for each in ("dependencies", "devDependencies", "overrides")]
+    pins = json.dumps([wanted, NPMRC.read_text(encoding="utf-8")])
+    folder = CACHE / hashlib.sha256(pins.encode()).hexdigest()[:16]
+    if not (folder / "done").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for source in (manifest, NPMRC):
+            shutil.copy(source, folder)
+        command = [*npm_command(node), "install", "--no-audit", "--no-fund", "--loglevel=error"]
+        try:
+            run(command, NPM_TIMEOUT_S, cwd=folder)
+        except AssertionError as error:
+            parts.require("npm packages", f"npm install failed: {error}")
+        (folder / "done").touch()
+    parts.require("npm packages", None)
+    return folder
 
 
 def packed_bridge(node: Path, folder: Path) -> Path:

@@ -1,0 +1,50 @@
+/** Owns the page's way to its elements. Text goes in as text alone: names come from strangers. */
+
+/**
+ * @template {HTMLElement} [T=HTMLElement]
+ * @param {string} id
+ * @returns {T}
+ */
+export function element(id) {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`index.html has no #${id}`);
+  return /** @type {T} */ (found);
+}
+
+/**
+ * @param {string} tag
+ * @param {string} className
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElement}
+ */
+export function made(tag, className, ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...children);
+  return node;
+}
+
+/**
+ * Leaves an element alone that says it already: a screen reader would read it again.
+ *
+ * @param {HTMLElement} node
+ * @param {string} text
+ */
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * Not `disabled`, which takes the focus away from whoever works with the keyboard.
+ *
+ * @param {HTMLElement} button
+ * @param {boolean} is
+ */
+export function setBusy(button, is) {
+  button.setAttribute('aria-disabled', String(is));
+}
+
+/** @param {HTMLElement} button */
+export function isBusy(button) {
+  return button.getAttribute('aria-disabled') === 'true';
+}

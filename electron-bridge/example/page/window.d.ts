@@ -1,0 +1,7 @@
+// What the preload scripts give the example's page.
+
+/// <reference types="../../preload" />
+
+interface Window {
+  readonly app: { tryAgain(): Promise<unknown> };
+}
