@@ -32,10 +32,16 @@ export interface SidecarOptions {
   /** Where the agent joins, as soon as the sidecar is ready. */
   connect: ConnectOptions;
   /**
-   * Electron's `app`, injected. With it a packaged app starts the sidecar it ships
-   * (`{resourcesPath}/sidecar/sidecar`), and a quit waits until the sidecar has left the room.
+   * Electron's objects, injected. With `app` a packaged app starts the sidecar it ships
+   * (`{resourcesPath}/sidecar/sidecar`), and a quit waits until the sidecar has left the room. With
+   * `ipcMain` pages are served `window.clara`; one sidecar of an app can do that.
    */
-  electron?: { app: AppLike };
+  electron?: { app: AppLike; ipcMain?: IpcMainLike };
+  /**
+   * Whose main frames may use `window.clara`, as `app://main` or `http://localhost:5173`. `file://`
+   * among them, and without this option, stands for the files under the app's path.
+   */
+  allowedOrigins?: readonly string[];
   /**
    * Development only, a packaged app ignores it: the program to start instead of
    * `$SIDECAR_PYTHON -m sidecar` or `.venv/bin/python -m sidecar`. A path, or a name on PATH.
@@ -144,6 +150,10 @@ export interface Sidecar {
    */
   readonly sessions: AgentSession[];
   readonly processState: ProcessState;
+  /** As the function of that name. */
+  installPreload(session: SessionLike): void;
+  /** As the constant of that name. */
+  readonly preloadPath: string;
   /** As last told by `agent-state-changed`, which tells `idle` when a process is gone. */
   readonly agentState: AgentState;
   /** Adds a listener; an exception in it is logged and goes no further. */
@@ -261,6 +271,8 @@ export class RpcError extends Error {
 /** What the bridge needs of Electron's `app`. */
 export interface AppLike {
   readonly isPackaged: boolean;
+  /** Used with `ipcMain` alone. */
+  getAppPath(): string;
   getPath(name: 'userData'): string;
   on(name: 'will-quit', listener: (event: { preventDefault(): void }) => void): unknown;
   removeListener(name: 'will-quit', listener: (event: { preventDefault(): void }) => void): unknown;

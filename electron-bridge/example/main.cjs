@@ -6,14 +6,7 @@
 
 const path = require('path');
 const { pathToFileURL } = require('url');
-const {
-  app,
-  BrowserWindow,
-  ipcMain,
-  powerMonitor,
-  session,
-  systemPreferences,
-} = require('electron');
+const { app, BrowserWindow, ipcMain, session, systemPreferences } = require('electron');
 // In an app: require('clara-voice-bridge').
 const { createSidecar, installPreload } = require('../index.cjs');
 const { allowMicrophone } = require('./microphone.cjs');
@@ -51,7 +44,7 @@ function openWindow() {
 
 async function main() {
   const sidecar = createSidecar({
-    electron: { app, ipcMain, powerMonitor, session },
+    electron: { app, ipcMain },
     ...settingsFrom(process.env),
   });
   const show = () => {

@@ -5,6 +5,7 @@
  * option; none shows a string's value, since it may be a secret.
  */
 
+const { isOrigin } = require('./allowed-pages.cjs');
 const { VERSION } = require('./protocol.cjs');
 const { DEFAULT_POLICY } = require('./restarts.cjs');
 
@@ -17,7 +18,7 @@ const REQUEST_TIMEOUT_MS = 30 * 1000;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** In the design, and in a later version. */
-const LATER = Object.freeze(['getToken', 'proxy', 'allowedOrigins', 'requireSingleInstanceLock']);
+const LATER = Object.freeze(['getToken', 'proxy', 'requireSingleInstanceLock']);
 
 const isString = (/** @type {unknown} */ value) => typeof value === 'string';
 const isText = (/** @type {unknown} */ value) => typeof value === 'string' && value !== '';
@@ -45,10 +46,15 @@ const isLogger = (/** @type {unknown} */ value) => hasMethods(value, LOGGER_METH
 const isElectron = (/** @type {unknown} */ value) =>
   isObject(value) &&
   hasMethods(Object(value).app, APP_METHODS) &&
-  typeof Object(value).app.isPackaged === 'boolean';
+  typeof Object(value).app.isPackaged === 'boolean' &&
+  (Object(value).ipcMain === undefined ||
+    (hasMethods(Object(value).ipcMain, IPC_MAIN_METHODS) &&
+      hasMethods(Object(value).app, ['getAppPath'])));
+const isOrigins = (/** @type {unknown} */ value) => Array.isArray(value) && value.every(isOrigin);
 
 const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'];
 const APP_METHODS = ['getPath', 'on', 'removeListener', 'quit'];
+const IPC_MAIN_METHODS = ['handle', 'removeHandler', 'on', 'removeListener'];
 
 /**
  * @typedef {{is: (value: unknown) => boolean, words: string}} Rule
@@ -65,7 +71,11 @@ const OPTIONS = Object.freeze({
   },
   electron: {
     is: isElectron,
-    words: "an object with Electron's app, { app }",
+    words: "an object with Electron's app, and its ipcMain for pages: { app, ipcMain }",
+  },
+  allowedOrigins: {
+    is: isOrigins,
+    words: 'an array of origins, as app://main, http://localhost:5173, or file:// for app files',
   },
   logger: { is: isLogger, words: 'an object with the methods debug, info, warn and error' },
   startTimeoutMs: { is: isTimeoutMs, words: `a whole number from 1 to ${MAX_TIMEOUT_MS}` },

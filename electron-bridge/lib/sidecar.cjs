@@ -12,7 +12,9 @@ const { Deadlines } = require('./deadlines.cjs');
 const { LogLines } = require('./log-lines.cjs');
 const { Mirror } = require('./mirror.cjs');
 const { checkRequest, checkedOptions } = require('./options.cjs');
+const { installPreload, preloadPath } = require('./preload-path.cjs');
 const { METHODS } = require('./protocol.cjs');
+const { RendererIpc } = require('./renderer-ipc.cjs');
 const { Supervisor } = require('./supervisor.cjs');
 
 /** @typedef {import('../index').Sidecar} SidecarApi */
@@ -22,6 +24,8 @@ class Sidecar {
   #options;
   #announcer;
   #supervisor;
+  /** @type {RendererIpc | undefined} with Electron's ipcMain alone */
+  #rendererIpc;
   #epoch = crypto.randomBytes(8).toString('hex');
 
   /** @param {unknown} options */
@@ -35,6 +39,11 @@ class Sidecar {
     const mirror = new Mirror(this.#epoch, Date.now);
     const parts = { logs, mirror, announcer, deadlines: new Deadlines() };
     this.#supervisor = new Supervisor(this.#options, parts);
+    const { electron, allowedOrigins } = this.#options;
+    if (electron === undefined || electron.ipcMain === undefined) return;
+    const { app, ipcMain } = electron;
+    const seq = () => this.mirrorSeq;
+    this.#rendererIpc = new RendererIpc({ ipcMain, app, allowedOrigins, sidecar: this, seq });
   }
 
   get processState() {
@@ -54,6 +63,15 @@ class Sidecar {
     return this.#announcer.seq;
   }
 
+  get preloadPath() {
+    return preloadPath;
+  }
+
+  /** @param {import('../index').SessionLike} session */
+  installPreload(session) {
+    installPreload(session);
+  }
+
   start() {
     return this.#supervisor.start();
   }
@@ -63,6 +81,7 @@ class Sidecar {
   }
 
   dispose() {
+    if (this.#rendererIpc !== undefined) this.#rendererIpc.dispose();
     return this.#supervisor.dispose();
   }
 

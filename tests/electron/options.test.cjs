@@ -5,6 +5,7 @@ const { test } = require('node:test');
 
 const { createSidecar } = require('../../electron-bridge/index.cjs');
 const { checkedOptions } = require('../../electron-bridge/lib/options.cjs');
+const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
 const { CONNECT } = require('./fixtures/scripted.cjs');
 
 const SECRET = 'do-not-show-this';
@@ -44,6 +45,19 @@ const REFUSED = [
   [
     { connect: { ...CONNECT, tokn: 't' } },
     'there is no option `connect.tokn`. The options are connect.url, ',
+  ],
+  [
+    { connect: CONNECT, electron: { app: new ScriptedApp(), ipcMain: {} } },
+    "`electron` must be an object with Electron's app, and its ipcMain for pages",
+  ],
+  [
+    { connect: CONNECT, allowedOrigins: 'app://main' },
+    '`allowedOrigins` must be an array of origins, as app://main, http://localhost:5173, or file://',
+  ],
+  [{ connect: CONNECT, allowedOrigins: ['*'] }, '`allowedOrigins` must be an array of origins'],
+  [
+    { connect: CONNECT, allowedOrigins: ['https://example.com/'] },
+    '`allowedOrigins` must be an array of origins',
   ],
   [{ connect: CONNECT, comand: 'x' }, 'there is no option `comand`. The options are command, '],
   [
@@ -94,7 +108,7 @@ for (const [given, words] of REFUSED) {
   });
 }
 
-for (const name of ['getToken', 'proxy', 'allowedOrigins', 'requireSingleInstanceLock']) {
+for (const name of ['getToken', 'proxy', 'requireSingleInstanceLock']) {
   test(`\`${name}\`, which a later version will have, is refused and not ignored`, () => {
     assert.throws(
       () => createSidecar({ connect: CONNECT, [name]: false }),

@@ -79,8 +79,9 @@ def test_the_javascript_is_formatted(workshop: Path, node: Path) -> None:
         for path in (*folder.glob("*.cjs"), *folder.glob("*.js"), *folder.glob("*.d.ts"))
         if path not in generated
     ]
+    samples = [*(HERE / "types").glob("*.*ts"), *(HERE / "types").glob("*.*js")]
     options = ["--check", "--config", str(BRIDGE / "package.json")]
-    run([str(node), str(prettier), *options, *map(str, ours), str(HERE / "types" / "usage.ts")])
+    run([str(node), str(prettier), *options, *map(str, ours), *map(str, samples)])
 
 
 def test_an_app_compiles_against_the_public_types_and_wrong_use_does_not(

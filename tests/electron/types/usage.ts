@@ -1,11 +1,18 @@
 // A sample of every public name, compiled against Electron's own types; nothing here is run.
 
-import { app } from 'electron';
-import { createSidecar, RpcError, SidecarError } from 'clara-voice-bridge';
+import { app, ipcMain, session as electronSession } from 'electron';
+import {
+  createSidecar,
+  installPreload,
+  preloadPath,
+  RpcError,
+  SidecarError,
+} from 'clara-voice-bridge';
 import type { AgentSession, CloseReason, Sidecar, SidecarOptions } from 'clara-voice-bridge';
 
 const options: SidecarOptions = {
-  electron: { app },
+  electron: { app, ipcMain },
+  allowedOrigins: ['app://main'],
   connect: { url: 'wss://example.livekit.cloud', room: 'lobby', token: '…' },
   command: '/opt/sidecar/sidecar',
   args: [],
@@ -18,6 +25,9 @@ const options: SidecarOptions = {
 
 export async function use(): Promise<void> {
   const sidecar: Sidecar = createSidecar(options);
+  installPreload(electronSession.defaultSession);
+  sidecar.installPreload(electronSession.defaultSession);
+  [preloadPath, sidecar.preloadPath].join();
 
   sidecar
     .on('session-created', ({ session, seq }) => takeSession(session, seq))

@@ -1,0 +1,75 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const { createSidecar, preloadPath } = require('../../electron-bridge/index.cjs');
+const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
+const { ScriptedContents, ScriptedIpcMain } = require('./fixtures/scripted-electron.cjs');
+const { CONNECT, scripted, session } = require('./fixtures/scripted.cjs');
+
+/** An app whose sidecar serves pages, and one page. */
+function served(t, options = {}) {
+  const userData = fs.mkdtempSync(path.join(os.tmpdir(), 'clara-'));
+  t.after(() => fs.rmSync(userData, { recursive: true }));
+  const ipcMain = new ScriptedIpcMain();
+  const electron = { app: new ScriptedApp({ userData }), ipcMain };
+  const sidecar = scripted(t, {}, { electron, ...options });
+  return { electron, ipcMain, sidecar, ...new ScriptedContents(ipcMain).preload() };
+}
+
+/** The first event of a page's that fits. */
+function heard(clara, isIt) {
+  return new Promise((resolve) => {
+    const stop = clara.onSessions((event) => {
+      if (!isIt(event)) return;
+      setImmediate(() => stop());
+      resolve(event);
+    });
+  });
+}
+
+test(
+  'a page hears of a session that the sidecar announces, and asks the sidecar',
+  { timeout: 20_000 },
+  async (t) => {
+    const { clara, sidecar } = served(t);
+    await sidecar.start();
+    const created = heard(clara, ({ type }) => type === 'created');
+    await sidecar.request('notify', {
+      method: 'session-created',
+      params: { session: session('ada') },
+    });
+    const { session: ada, sessions, seq } = await created;
+    assert.deepEqual([ada.participantId, sessions.length], ['ada', 1]);
+    const list = await clara.listSessions();
+    assert.deepEqual([list.sessions.length, list.seq >= seq], [1, true]);
+    // The scripted sidecar knows no such method: its own word for that arrives.
+    const { name, code } = await clara.closeSession(ada.sessionId).catch((error) => error);
+    assert.deepEqual([name, code], ['RpcError', -32601]);
+  },
+);
+
+test('one sidecar of an app serves pages; after dispose() another may', (t) => {
+  const { electron, sidecar } = served(t);
+  const another = () => createSidecar({ connect: CONNECT, electron });
+  assert.throws(another, /another sidecar of this app serves window.clara already/);
+  sidecar.dispose();
+  another().dispose();
+});
+
+test('without ipcMain there is nothing for pages, and nothing in the way', (t) => {
+  const { electron } = served(t);
+  createSidecar({ connect: CONNECT, electron: { app: electron.app } });
+});
+
+test('the sidecar knows where its preload is, too', (t) => {
+  const { sidecar } = served(t);
+  assert.equal(sidecar.preloadPath, preloadPath);
+  const paths = [];
+  sidecar.installPreload({ getPreloads: () => [], setPreloads: (given) => paths.push(...given) });
+  assert.deepEqual(paths, [preloadPath]);
+});
