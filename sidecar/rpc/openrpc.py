@@ -6,6 +6,7 @@ Does not know who answers a method.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from enum import Enum
 from typing import Literal, get_args, get_origin
@@ -34,6 +35,7 @@ _PLAIN: dict[object, Json] = {
 }
 
 
+@functools.cache
 def document() -> Json:
     """The whole contract; notifications stand under `x-notifications`, which OpenRPC lacks."""
     schemas: dict[str, Json] = {}

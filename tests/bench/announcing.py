@@ -3,19 +3,21 @@
 Run by hand; takes about two minutes. People who publish nothing join at random moments of the
 server's batches, each way a number of times; an SDK client in the room notes when it hears of
 them. Prints a table in Markdown: from the moment the person's own connect() returned to the
-callback, min / median / max in ms.
+callback, min / median / max in ms. `--write` puts it into docs/delays.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import logging
 import os
 import random
 import statistics
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from livekit import api, rtc
 
@@ -23,6 +25,7 @@ from sidecar.dev.person import Person, end_process
 from sidecar.dev.server import DevServer
 from sidecar.dev.server_build import find_server
 from sidecar.dev.tokens import mint_token
+from tests.bench.document import DOCUMENT, write_between
 
 TIMES = 16
 AT_ONCE = 4
@@ -143,8 +146,12 @@ WAYS: dict[str, tuple[Way, dict[str, str]]] = {
 }
 
 
-async def main() -> None:
+async def main(arguments: Sequence[str]) -> None:
     """Measure, and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.announcing", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/delays.md")
+    told = parser.parse_args(arguments)
+    lines = ["| what is done | n | ms |", "| --- | --- | --- |"]
     logging.getLogger("livekit").disabled = True
     binary = await find_server(print, given=os.environ.get("LIVEKIT_SERVER"))
     async with DevServer(binary) as server:
@@ -162,10 +169,13 @@ async def main() -> None:
                 *(one(f"{slug}-{number}", way, attributes) for number in range(TIMES))
             )
             figures = f"{min(all_ms):.0f} / {statistics.median(all_ms):.0f} / {max(all_ms):.0f}"
-            print(f"| {name} | {TIMES} | {figures} |", flush=True)
+            lines.append(f"| {name} | {TIMES} | {figures} |")
+            print(lines[-1], flush=True)
         await there.observer.disconnect()
+    if told.write:
+        write_between(DOCUMENT, "announcing", "\n".join(lines))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))
     end_process(0)

@@ -6,12 +6,14 @@ since machines differ and ratios less so. Asserts nothing.
 
 from __future__ import annotations
 
+import argparse
 import gc
 import itertools
 import statistics
+import sys
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sidecar.core.changes import Created
@@ -21,6 +23,7 @@ from sidecar.core.resumption import resumed_sessions
 from sidecar.core.sessions import Sessions
 from sidecar.core.wire import to_wire
 from sidecar.rpc.jsonrpc import encode_notification
+from tests.bench.document import DOCUMENT, write_between
 
 FEW = 10
 MANY = 10_000
@@ -157,11 +160,24 @@ def _shown(seconds: float) -> str:
     return f"{seconds * 1e6:.1f} us" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.sessions", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/delays.md")
+    lines = []
+    for line in measured():
+        print(line, flush=True)
+        lines.append(line)
+    if parser.parse_args(arguments).write:
+        text = "\n".join(lines)
+        write_between(DOCUMENT, "sessions", f"```text\n{text}\n```")
+
+
+def measured() -> Iterator[str]:
+    """The figures, line by line."""
     floor = floor_s()
-    print(f"floor: one session-created as bytes, {_shown(floor)}")
-    print(f"{'':<52} {'':>10}  {'of the floor':>12}")
+    yield f"floor: one session-created as bytes, {_shown(floor)}"
+    yield f"{'':<52} {'':>10}  {'of the floor':>12}"
     (few_join, few_leave), (many_join, many_leave) = join_and_leave_s(FEW, MANY)
     for name, seconds in (
         (f"a join at {FEW} open sessions", few_join),
@@ -169,9 +185,9 @@ def main() -> None:
         (f"a leave at {FEW}", few_leave),
         (f"a leave at {MANY}", many_leave),
     ):
-        print(Figure(name, seconds, floor).line())
-    print(f"ratio of {MANY} to {FEW}: join {many_join / few_join:.2f}, ", end="")
-    print(f"leave {many_leave / few_leave:.2f}")
+        yield Figure(name, seconds, floor).line()
+    ratios = f"join {many_join / few_join:.2f}, leave {many_leave / few_leave:.2f}"
+    yield f"ratio of {MANY} to {FEW}: {ratios}"
 
     sessions = filled(MANY)
     listed = sessions.listed()
@@ -190,14 +206,15 @@ def main() -> None:
         return encode_notification("x", to_wire(SessionList(sessions.listed(), 1, "epoch")))
 
     one_s = MANY * floor
-    print(f"\nof {MANY} sessions at once, against {MANY} floors ({_shown(one_s)})")
-    print(Figure("resume", best_s(resume, lambda: resumed.append(Sessions())), one_s).line())
-    print(Figure("listSessions, encoded", best_s(encode), one_s).line())
-    print(Figure("link_lost and a snapshot with all of them", best_s(outage), one_s).line())
-    print(f"listSessions: {len(encode()) / 2**20:.1f} MiB of the 16 MiB that a line may have")
+    yield ""
+    yield f"of {MANY} sessions at once, against {MANY} floors ({_shown(one_s)})"
+    yield Figure("resume", best_s(resume, lambda: resumed.append(Sessions())), one_s).line()
+    yield Figure("listSessions, encoded", best_s(encode), one_s).line()
+    yield Figure("link_lost and a snapshot with all of them", best_s(outage), one_s).line()
+    yield f"listSessions: {len(encode()) / 2**20:.1f} MiB of the 16 MiB that a line may have"
     per = [memory_bytes(MANY) for _ in range(3)]
-    print(f"memory: {statistics.median(per):.0f} bytes a session ({MANY} open)")
+    yield f"memory: {statistics.median(per):.0f} bytes a session ({MANY} open)"
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

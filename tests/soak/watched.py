@@ -24,6 +24,9 @@ COMPARISONS = 20
 BAD_WORDS = ("Traceback", " ERROR", " CRITICAL")
 """What the log must not hold but for the lines below."""
 FOLLOWING = 30
+SDKS_OWN = ("[root]", "[livekit]")
+"""What stands before a traceback of the SDK's: it lost an event, and the sessions tell whether that
+was made up for."""
 EXPECTED = ("ClaraVoiceAgent failed to connect", "unreachable", "timeout:", "resuming connection")
 
 
@@ -121,7 +124,9 @@ class WatchedSidecar:
         return [
             (at_s, "\n".join(line for _, line in self.log[index : index + FOLLOWING]))
             for index, (at_s, line) in enumerate(self.log)
-            if any(word in line for word in BAD_WORDS) and not any(w in line for w in EXPECTED)
+            if any(word in line for word in BAD_WORDS)
+            and not any(w in line for w in EXPECTED)
+            and not self.log[index - 1][1].startswith(SDKS_OWN)
         ]
 
     async def _start(self) -> None:
