@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.livekit.faults.rows import LANES, Matrix, selected, took
+from tests.livekit.faults.rows import LANES, Matrix, ended_after_s, selected, took
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -49,3 +49,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for took_s, name in sorted(took, reverse=True):
             if took_s > 30.0 or terminalreporter.verbosity > 0:
                 terminalreporter.write_line(f"{took_s:6.1f} s  {name}")
+    if ended_after_s:
+        longest_s = max(ended_after_s)
+        terminalreporter.write_line(
+            f"{len(ended_after_s)} ends of the process, the longest {longest_s:.2f} s"
+        )

@@ -93,6 +93,8 @@ Test = Callable[[Matrix], Awaitable[None]]
 Marked = TypeVar("Marked", bound=Callable[..., Awaitable[None]])
 took: list[tuple[float, str]] = []
 """(seconds, name) of each row that has ended, for the account at the end of the run."""
+ended_after_s: list[float] = []
+"""Of each end of test_many_ends.py, likewise."""
 _ROWS: dict[object, tuple[Row, Command]] = {}
 
 

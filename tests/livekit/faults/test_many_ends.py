@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.livekit.faults.proxy import Mode
-from tests.livekit.faults.rows import on_frozen, row, row_within
+from tests.livekit.faults.rows import ended_after_s, on_frozen, row, row_within
 from tests.livekit.faults.stage import Stage
 from tests.livekit.faults.watched import ENDED_S, Agent
 
@@ -48,6 +48,7 @@ async def _hung(stage: Stage, agents: list[Agent]) -> None:
 
 
 async def _end(agent: Agent, way: str) -> None:
+    began_s = asyncio.get_running_loop().time()
     if way == "end of input":
         agent.client.close_stdin()
     elif way == "shutdown":
@@ -55,6 +56,7 @@ async def _end(agent: Agent, way: str) -> None:
     else:
         agent.client.signal_group(way)
     assert await agent.client.wait(timeout_s=ENDED_S) == 0
+    ended_after_s.append(asyncio.get_running_loop().time() - began_s)
     assert agent.fold().closed("bob") == [("sidecar-shutdown", None)]
     agent.law.check_end()
 
