@@ -10,6 +10,8 @@ export interface InitializeParams {
   client?: Client | null
   /** Open sessions of an earlier process; no session-created comes for them. */
   resume?: ResumedSession[] | null
+  /** Ids of sessions that earlier processes closed; none of them is used again. */
+  usedIds?: string[] | null
 }
 
 /** Who talks to the sidecar. */

@@ -148,13 +148,13 @@ class ClaraVoiceAgent:
         if self._machine.state is AgentState.CONNECTED:
             self._reconciler.start()
 
-    def resume(self, sessions: Sequence[AgentSession]) -> None:
-        """Take over the open sessions of an earlier process.
+    def resume(self, sessions: Sequence[AgentSession], used_ids: Sequence[str] = ()) -> None:
+        """Take over the open sessions of an earlier process, and the ids that it used.
 
         Raises:
             InvalidRequest: sessions were created already.
         """
-        if not self._sessions.resume(sessions, self._clock.now()):
+        if not self._sessions.resume(sessions, self._clock.now(), used_ids):
             raise InvalidRequest(
                 "Sessions can be resumed only before the first one is created.",
                 "Send `initialize` with `resume` first, and start the sidecar with --wait.",

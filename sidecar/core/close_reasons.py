@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sidecar.core.facts import DisconnectReason
+from sidecar.core.facts import DisconnectReason, reason_name
 
 
 class CloseReason(StrEnum):
@@ -49,6 +49,18 @@ REASON_TABLE: dict[DisconnectReason, CloseReason] = {
     DisconnectReason.SERVER_SHUTDOWN: CloseReason.SERVER_SHUTDOWN,
 }
 """What a leave with LiveKit's reason means; a number not listed means `left`."""
+
+
+def outage_ending(number: int) -> tuple[CloseReason, str | None]:
+    """Why a session ends whose outage lasted too long, and LiveKit's own word for it.
+
+    *number* is LiveKit's reason for the end of our Room, with which the outage began; 0 for none.
+    """
+    if number == DisconnectReason.UNKNOWN_REASON:
+        return CloseReason.CONNECTION_LOST, None
+    is_shutdown = number == DisconnectReason.SERVER_SHUTDOWN
+    why = CloseReason.SERVER_SHUTDOWN if is_shutdown else CloseReason.CONNECTION_LOST
+    return why, reason_name(number)
 
 
 def close_reason(number: int, *, was_active: bool) -> CloseReason:

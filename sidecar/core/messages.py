@@ -145,6 +145,9 @@ class InitializeParams:
     resume: tuple[ResumedSession, ...] | None = member(
         "Open sessions of an earlier process; no session-created comes for them.", optional=True
     )
+    used_ids: tuple[str, ...] | None = member(
+        "Ids of sessions that earlier processes closed; none of them is used again.", optional=True
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sidecar.core.changes import Change
-from sidecar.core.close_reasons import CloseReason, close_reason
+from sidecar.core.close_reasons import CloseReason, close_reason, outage_ending
 from sidecar.core.comparison import Comparison, Poll
 from sidecar.core.facts import (
     PERSON_KINDS,
@@ -25,7 +25,6 @@ from sidecar.core.messages import AgentSession
 from sidecar.core.stays import OpenStays
 from sidecar.core.texts import Texts
 
-NO_REASON = int(DisconnectReason.UNKNOWN_REASON)
 
 
 class Sessions:
@@ -38,7 +37,7 @@ class Sessions:
         self._stays = OpenStays(self._clock, self._texts)
         self._comparison = Comparison(self._clock, self._stays)
         self._own_identity = ""
-        self._outage_reason = NO_REASON
+        self._outage_reason: int = DisconnectReason.UNKNOWN_REASON
 
     # What is open
 
@@ -79,14 +78,17 @@ class Sessions:
 
     # Facts
 
-    def resume(self, sessions: Sequence[AgentSession], at: Moment) -> bool:
+    def resume(
+        self, sessions: Sequence[AgentSession], at: Moment, used_ids: Sequence[str] = ()
+    ) -> bool:
         """Take over the open sessions of an earlier process; False when it is too late for that.
 
-        They are listed as `reconnecting` until the next snapshot, 45 s at most. *sessions* differ
-        in id, sid and identity: the wire boundary has checked that.
+        They are `reconnecting` until the next snapshot, 45 s at most; the wire boundary has checked
+        that they differ in id, sid and identity. *used_ids* are not used again.
         """
         if self._stays.ever_created or self._stays or self._clock.link is Link.UP:
             return False
+        self._stays.take_ids(used_ids)
         for session in sessions:
             self._stays.adopt(session, at)
         return True
@@ -103,7 +105,7 @@ class Sessions:
         self._stays.room_name = self._stays.room_name if room_name is None else room_name
         self._own_identity = self._own_identity if own_identity is None else own_identity
         self._clock.up(at.attended_s)
-        self._outage_reason = NO_REASON
+        self._outage_reason = DisconnectReason.UNKNOWN_REASON
         changes: list[Change] = []
         for stay in self._stays:
             if stay.shown.room_name != self._stays.room_name:
@@ -169,7 +171,7 @@ class Sessions:
 
     def link_lost(self, at: Moment) -> list[Change]:
         """Link shaky: the outage begins, holds and active deadlines stand still."""
-        return self._down(Link.SHAKY, NO_REASON, at)
+        return self._down(Link.SHAKY, DisconnectReason.UNKNOWN_REASON, at)
 
     def room_lost(self, reason: int, at: Moment) -> list[Change]:
         """Link down, likewise; an outage begun with SERVER_SHUTDOWN ends `server-shutdown`."""
@@ -251,9 +253,7 @@ class Sessions:
 
     def _expired(self, due: Due, sid: str, at: Moment) -> Iterator[Change]:
         if due is Due.OUTAGE:
-            is_shutdown = self._outage_reason == DisconnectReason.SERVER_SHUTDOWN
-            why = CloseReason.SERVER_SHUTDOWN if is_shutdown else CloseReason.CONNECTION_LOST
-            detail = reason_name(self._outage_reason) if self._outage_reason else None
+            why, detail = outage_ending(self._outage_reason)
             for each in self._stays:
                 yield from self._stays.close(each, why, detail, at)
             return

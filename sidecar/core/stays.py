@@ -5,7 +5,7 @@ Does not know why a stay begins or ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sidecar.core.changes import (
@@ -107,6 +107,11 @@ class OpenStays:
         self._add(stay, at)
         self._clock.set(Due.ACTIVE, person.sid, at.attended_s)
         return stay, Created(shown)
+
+    def take_ids(self, session_ids: Iterable[str]) -> None:
+        """Session ids that an earlier process used."""
+        for session_id in session_ids:
+            self._ids.take(session_id)
 
     def adopt(self, session: AgentSession, at: Moment) -> None:
         """A stay that an earlier process opened goes on."""

@@ -66,8 +66,8 @@ class Agent(Protocol):
     def wake(self) -> None:
         """Look anew."""
 
-    def resume(self, sessions: Sequence[AgentSession]) -> None:
-        """Take over sessions."""
+    def resume(self, sessions: Sequence[AgentSession], used_ids: Sequence[str] = ()) -> None:
+        """Take over sessions, and ids that were used."""
 
     def session_list(self) -> SessionList:
         """The open sessions."""
@@ -118,8 +118,8 @@ def handlers(agent: Agent, process: Process) -> dict[str, Handler]:
             raise InvalidParams(
                 "Invalid params: params.parentPid must be a process id.", "Pass process.pid."
             )
-        if params.resume:
-            agent.resume(resumed_sessions(params.resume))
+        if params.resume or params.used_ids:
+            agent.resume(resumed_sessions(params.resume or ()), params.used_ids or ())
         handshake.is_done = True
         if params.parent_pid is not None:
             process.watch_parent(params.parent_pid)

@@ -162,3 +162,13 @@ def test_a_loss_during_the_resume_does_not_prolong_the_outage():
     registry = resumed(earlier())
     registry.at(30, "room_lost", 0)
     assert registry.at(99) == ["45 closed PA_alice connection-lost"]
+
+
+def test_an_id_that_an_earlier_process_closed_is_not_used_again():
+    # The bridge's consumer sees both processes: an app that stops it and starts it anew.
+    registry = Registry()
+    used_id = earlier().session_id
+    assert registry.sessions.resume((), moment(0), (used_id, "session_1_nobody"))
+    registry.joined(ALICE, now_s=3)
+    assert registry.id_of("PA_alice") == f"session_{START_MS + 3_000}_alice"
+    assert registry.session_of("PA_alice").start_time == earlier().start_time

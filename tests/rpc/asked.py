@@ -71,8 +71,9 @@ class FakeAgent:
     def wake(self) -> None:
         self.asked.append("wake")
 
-    def resume(self, sessions: Sequence[AgentSession]) -> None:
+    def resume(self, sessions: Sequence[AgentSession], used_ids: Sequence[str] = ()) -> None:
         self.asked.append(tuple(sessions))
+        self.asked += used_ids
 
     def session_list(self) -> SessionList:
         return SessionList((ANNA,), 3, self.epoch)

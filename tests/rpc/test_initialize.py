@@ -82,6 +82,12 @@ async def test_what_is_resumed_reaches_the_agent_as_it_was_announced(methods):
     assert (resumed.message_count, resumed.connection_state) == (4, ConnectionState.RECONNECTING)
 
 
+async def test_ids_that_were_used_reach_the_agent_without_a_session_too(methods):
+    params = {**INITIALIZE, "usedIds": ["session_1_anna"]}
+    assert "result" in await methods.ask("initialize", params)
+    assert methods.agent.asked == [(), "session_1_anna"]
+
+
 @pytest.mark.parametrize(
     "entries",
     [
