@@ -70,7 +70,7 @@ class Reconciler:
 
     async def _run(self) -> None:
         is_early = False
-        while self._destination.capabilities().reconcile:
+        while True:
             try:
                 is_soon = await self._poll(is_early=is_early)
             except Exception:
@@ -80,6 +80,8 @@ class Reconciler:
 
     async def _poll(self, *, is_early: bool) -> bool:
         """Whether the next one is due soon; *is_early*: it is about those who may have left."""
+        if not self._destination.capabilities().reconcile:
+            return False  # until a `connect` brings a token that allows it
         poll = self._sessions.begin_poll()
         try:
             listed = await self._api.list_participants(self._destination.required())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sidecar.core.changes import Change
 from sidecar.core.close_reasons import CloseReason
-from sidecar.core.facts import PERSON_KINDS, Listed, Moment, ParticipantState
+from sidecar.core.facts import Listed, Moment, ParticipantState
 from sidecar.core.link import Due, Link, LinkClock
 from sidecar.core.stays import OpenStays
 
@@ -50,8 +50,7 @@ class Comparison:
         people = frozenset(
             each.sid
             for each in listed
-            if each.kind in PERSON_KINDS
-            and each.state is ParticipantState.ACTIVE
+            if each.is_announced
             and each.identity != own_identity
             and self._stays.of_sid(each.sid) is None
             and each.sid not in self._stays.tombstones

@@ -175,3 +175,11 @@ class Listed:
     identity: str
     kind: ParticipantKind
     state: ParticipantState
+    is_hidden: bool = False
+    """The server tells nobody of a hidden participant; it only lists them."""
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether the server tells others of this person."""
+        is_active = self.state is ParticipantState.ACTIVE
+        return is_active and self.kind in PERSON_KINDS and not self.is_hidden

@@ -224,6 +224,7 @@ def _listed(info: ParticipantInfo) -> Listed:
         identity=info.identity,
         kind=_kind(api.ParticipantInfo.Kind.Name, info.kind),
         state=_state(api.ParticipantInfo.State.Name, info.state),
+        is_hidden=info.permission.hidden,
     )
 
 

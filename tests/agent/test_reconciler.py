@@ -8,7 +8,15 @@ import pytest
 
 from sidecar.core.config import Settings
 from sidecar.core.errors import ApiCallFailed
-from sidecar.core.facts import Left, Reconnected, Reconnecting, Seen
+from sidecar.core.facts import (
+    Left,
+    Listed,
+    ParticipantKind,
+    ParticipantState,
+    Reconnected,
+    Reconnecting,
+    Seen,
+)
 from sidecar.core.messages import AgentState, SessionClosed
 from tests.agent.fakes import START_MS, turns
 from tests.agent.virtual_time import in_virtual_time
@@ -179,6 +187,36 @@ async def test_an_active_person_whom_the_room_never_told_of_makes_the_agent_join
     await third.joins(ALICE, BOB)
     assert world.lines[-1] == "updated PA_bob connected"
     assert "closed" not in " ".join(world.lines)
+
+
+@in_virtual_time
+async def test_a_hidden_person_is_no_reason_to_join_anew():
+    # The server lists the hidden, and announces them to nobody.
+    world = World()
+    await world.joined(ALICE)
+    standard, active = ParticipantKind.STANDARD, ParticipantState.ACTIVE
+    world.api.listed.append(Listed("PA_h", "h", standard, active, is_hidden=True))
+    await world.passes(300)
+    assert len(world.rooms.made) == 1
+    assert world.lines == ["created PA_alice", "updated PA_alice connected"]
+
+
+@in_virtual_time
+async def test_a_token_renewed_in_the_room_lets_the_list_be_asked_for_again():
+    def admin(lasts_s: int) -> Settings:
+        claims = agent_claims(exp=NOW_S + lasts_s)
+        claims["video"] = {"room": "den", "roomJoin": True, "roomAdmin": True}
+        return Settings(url=URL, token=token(claims))
+
+    world = World(admin(60))
+    await world.joined(ALICE)
+    await world.passes(600)
+    asked = world.api.lists
+    await world.passes(600)
+    assert world.api.lists == asked
+    await world.agent.connect(admin(3_600))
+    await world.passes(60)
+    assert world.api.lists > asked
 
 
 @in_virtual_time

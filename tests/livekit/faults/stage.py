@@ -301,7 +301,8 @@ async def first_of(body: Awaitable[None], broken: asyncio.Future[None]) -> None:
 def _is_person(info: api.ParticipantInfo) -> bool:
     kinds, states = api.ParticipantInfo.Kind, api.ParticipantInfo.State
     people = (kinds.STANDARD, kinds.SIP, kinds.CONNECTOR)
-    return info.kind in people and info.state == states.ACTIVE
+    is_there = info.state == states.ACTIVE and not info.permission.hidden
+    return info.kind in people and is_there
 
 
 def _tcp_alone(binary: Path, folder: Path) -> Path:

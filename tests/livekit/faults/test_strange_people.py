@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from sidecar.dev.person import Person
+from sidecar.dev.tokens import mint_token
 from tests.livekit.faults.rows import row
-from tests.livekit.faults.stage import Stage
+from tests.livekit.faults.stage import ROOM, Stage
 from tests.livekit.faults.watched import ANNOUNCED_S
 from tests.livekit.faults.websocket_only import websocket_only
 
@@ -83,3 +85,21 @@ async def test_a_person_who_takes_the_agents_identity(stage: Stage) -> None:
     await agent.sees(bob)
     assert agent.law.identities() == ["bob"]
     await stage.life_goes_on(agent, leaver=bob)
+
+
+@row
+async def test_a_hidden_person(stage: Stage) -> None:
+    """Accepted: no session, and the agent stays where it is, though the server lists the person."""
+    await stage.serve()
+    hidden = Person(
+        stage.server.url,
+        mint_token(stage.server.api_key, stage.server.api_secret, ROOM, "spy", hidden=True),
+        "spy",
+    )
+    await hidden.join()
+    agent = await stage.agent()
+    await asyncio.sleep(15.0)  # three looks at the server's list, 5 s apart
+    await stage.life_goes_on(agent)
+    assert agent.law.agent_states == ["connecting", "connected"]
+    assert agent.law.identities() == ["newcomer"]
+    await hidden.leave()
