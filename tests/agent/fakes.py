@@ -55,6 +55,11 @@ class FakeRoom:
         """Whether its connect has not ended yet, or its disconnect has not returned."""
         return not self.join_has_returned or (self.has_joined and not self.has_left)
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the test has said what comes of it."""
+        return self._decided.done()
+
     async def join(self) -> None:
         """Wait for the test's decision, then emit it."""
         self.join_began.set()
