@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from sidecar.dev.person import Person
 from tests.livekit.faults.proxy import Mode
 from tests.livekit.faults.rows import row
 from tests.livekit.faults.stage import Stage
-from tests.livekit.faults.watched import REJOINED_S
+from tests.livekit.faults.watched import ANNOUNCED_S, REJOINED_S, SETTLED_S
 
 AWAY = ("left-during-reconnect", "left")
 """In the reconciler's or the snapshot's words, or the server's own, told late."""
@@ -103,3 +105,34 @@ async def test_a_kick_during_a_reconnect(stage: Stage) -> None:
     await agent.closes(bob)
     await stage.settled(agent, "carol")
     await stage.life_goes_on(agent, leaver=carol)
+
+
+@pytest.mark.slow
+@row
+async def test_a_person_who_leaves_between_two_attempts_of_a_full_reconnect(stage: Stage) -> None:
+    """Accepted: `left`, reconcile: the SDK keeps a ghost, which the server's list does not hold.
+
+    The SDK's first attempt gets as far as the list of people, and finds no media; of one who leaves
+    then, its second attempt, which only adds people, says nothing. `left-during-reconnect` where
+    both attempts were in vain and the agent joined anew. A ghost does not come back with a resume.
+    """
+    await stage.serve(media_far=True)
+    bob, carol = await asyncio.gather(stage.person("bob"), stage.person("carol"))
+    agent = await stage.agent(driven=True)
+    await agent.sees(bob, carol)
+    agent.law.accept({"bob": AWAY})
+    stage.network.set(Mode.CUT, media_alone=True)
+    await agent.simulate("FULL_RECONNECT")
+    await agent.is_in("reconnecting")
+    await asyncio.sleep(5.0)
+    await bob.leave()
+    await asyncio.sleep(8.0)  # the SDK gives up on media after 15 s
+    stage.network.set(Mode.PASS)
+    await agent.is_in("connected")
+    await agent.closes(bob, within_s=SETTLED_S + ANNOUNCED_S)
+    assert agent.law.closed("bob")[0] in (("left", "reconcile"), ("left-during-reconnect", None))
+    await agent.simulate("SIGNAL_RECONNECT")
+    await agent.went_through("reconnecting", "connected")
+    await agent.sees(carol)
+    await stage.life_goes_on(agent, leaver=carol)
+    assert len(agent.law.closed("bob")) == 1
