@@ -26,7 +26,6 @@ from sidecar.core.stays import OpenStays
 from sidecar.core.texts import Texts
 
 
-
 class Sessions:
     """The registry. Every call returns the changes it made, in order, as frozen copies."""
 
