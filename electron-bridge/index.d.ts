@@ -32,16 +32,38 @@ export interface SidecarOptions {
   /** Where the agent joins, as soon as the sidecar is ready. */
   connect: ConnectOptions;
   /**
-   * Electron's objects, injected. With `app` a packaged app starts the sidecar it ships
+   * Electron's own objects, injected. With `app` a packaged app starts the sidecar it ships
    * (`{resourcesPath}/sidecar/sidecar`), and a quit waits until the sidecar has left the room. With
    * `ipcMain` pages are served `window.clara`; one sidecar of an app can do that.
    */
-  electron?: { app: AppLike; ipcMain?: IpcMainLike };
+  electron?: ElectronLike;
   /**
    * Whose main frames may use `window.clara`, as `app://main` or `http://localhost:5173`. `file://`
    * among them, and without this option, stands for the files under the app's path.
    */
   allowedOrigins?: readonly string[];
+  /**
+   * Gives access tokens, so that the app needs no API secret: the agent's at the start, after a
+   * crash, and whenever its token has expired; and one for each createConnection(). It may be
+   * called again and again: what it throws is logged once, and it is asked again after 1, 2, 4 ...
+   * 30 s, at random within that; so it is when it gives nothing within 20 s. Three fresh tokens in
+   * a row that the server refuses end the asking, and the agent is `failed`.
+   *
+   * Not used where `connect` has an API secret. A `token` of `connect` is for the first join alone.
+   */
+  getToken?: GetToken;
+  /**
+   * The proxy for signalling and API calls (media does not go through it): the system's, by
+   * `electron.session`; none; or the address of an HTTP proxy, as `http://proxy:3128`. Unless
+   * given, HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment count. A server on this machine
+   * is always reached directly.
+   */
+  proxy?: 'system' | 'none' | (string & {});
+  /**
+   * Refuses start() with BUSY where `app.hasSingleInstanceLock()` is false: another instance of
+   * the app runs, or the app never asked for the lock. false unless given.
+   */
+  requireSingleInstanceLock?: boolean;
   /**
    * Development only, a packaged app ignores it: the program to start instead of
    * `$SIDECAR_PYTHON -m sidecar` or `.venv/bin/python -m sidecar`. A path, or a name on PATH.
@@ -80,8 +102,9 @@ export interface RestartPolicy {
 }
 
 /**
- * A token, or an API key with its secret. Secrets belong to apps whose users may have them, and
- * to development: whoever has the app has them.
+ * Where the agent joins, and by what right unless `getToken` gives it: a token, or an API key with
+ * its secret. Secrets belong to apps whose users may have them, and to development: whoever has the
+ * app has them.
  */
 export interface ConnectOptions {
   /** ws://, wss://, http:// or https://. */
@@ -91,8 +114,8 @@ export interface ConnectOptions {
   apiKey?: string;
   apiSecret?: string;
   /**
-   * The agent's identity. Without it: the token's; or with a secret `clara-voice-agent-` and 8
-   * hex digits kept in userData; or without Electron `clara-voice-agent`.
+   * The agent's identity. Without it: the token's; or with a secret or `getToken`
+   * `clara-voice-agent-` and 8 hex digits kept in userData; or without Electron `clara-voice-agent`.
    */
   identity?: string;
   /** The agent's display name. */
@@ -111,7 +134,7 @@ export interface Sidecar {
    * starting or ready it joins what is under way; in `backoff` it ends the wait.
    *
    * @throws SidecarError SIDECAR_MISSING, REMOVED, BLOCKED, WRONG_ARCH, BAD_CWD, START_TIMEOUT,
-   *   VERSION_MISMATCH, EXITED, CRASH_LOOP or STOPPED; nothing is left running then.
+   *   VERSION_MISMATCH, EXITED, CRASH_LOOP, BUSY or STOPPED; nothing is left running then.
    */
   start(): Promise<void>;
   /**
@@ -140,7 +163,10 @@ export interface Sidecar {
    * request() does.
    */
   listSessions(): Promise<SessionList>;
-  /** What a page needs to join the agent's room. Rejects as request() does. */
+  /**
+   * What a page needs to join the agent's room; by `getToken`, asked once, where the sidecar has no
+   * API secret. Rejects as request() does.
+   */
   createConnection(options?: ConnectionParams): Promise<ConnectionDetails>;
   /** Removes a person from the room; the closed session, after its event. Rejects likewise. */
   closeSession(sessionId: string): Promise<AgentSession>;
@@ -241,7 +267,7 @@ export type SidecarErrorCode =
   | 'CRASH_LOOP'
   /** stop() or dispose() was called. */
   | 'STOPPED'
-  /** Over 8 MiB of requests wait to be read by it. */
+  /** Over 8 MiB of requests wait to be read by it; or another instance of the app has the lock. */
   | 'BUSY'
   /** It did not answer a request in time. */
   | 'TIMEOUT'
@@ -268,16 +294,73 @@ export class RpcError extends Error {
   readonly data?: { readonly fix?: string; readonly [key: string]: unknown };
 }
 
+/** Electron's own objects, injected: the bridge requires none. */
+export interface ElectronLike {
+  app: AppLike;
+  /** With it pages are served `window.clara`. */
+  ipcMain?: IpcMainLike;
+  /** With it deadlines stand still while the system sleeps, and a wake-up is told. */
+  powerMonitor?: EmitterLike;
+  /** For the `proxy` 'system'. */
+  session?: SessionModuleLike;
+  /** With it the quit of an update waits a second at most. Electron's own, also with electron-updater. */
+  autoUpdater?: EmitterLike;
+}
+
 /** What the bridge needs of Electron's `app`. */
 export interface AppLike {
   readonly isPackaged: boolean;
   /** Used with `ipcMain` alone. */
   getAppPath(): string;
   getPath(name: 'userData'): string;
-  on(name: 'will-quit', listener: (event: { preventDefault(): void }) => void): unknown;
-  removeListener(name: 'will-quit', listener: (event: { preventDefault(): void }) => void): unknown;
+  on(name: any, listener: (...event: any[]) => void): unknown;
+  removeListener(name: any, listener: (...event: any[]) => void): unknown;
   quit(): void;
+  whenReady?(): Promise<unknown>;
+  hasSingleInstanceLock?(): boolean;
 }
+
+/** What the bridge needs of Electron's `powerMonitor` and `autoUpdater`. */
+export interface EmitterLike {
+  on(name: any, listener: () => void): unknown;
+  removeListener(name: any, listener: () => void): unknown;
+}
+
+/** What the bridge needs of Electron's `session`, which it asks once the app is ready. */
+export interface SessionModuleLike {
+  readonly defaultSession: { resolveProxy(url: string): Promise<string> };
+}
+
+/** What a token is asked for. */
+export interface TokenRequest {
+  /** `agent`: the token's `kind` is to be `agent`; `connection`: for a person in a page. */
+  readonly purpose: 'agent' | 'connection';
+  readonly room: string;
+  /** The token is to be for this identity. */
+  readonly identity: string;
+  /** The display name. */
+  readonly name?: string;
+  /** Grant no more than this; the agent needs none of the three. */
+  readonly grants?: TokenGrants;
+}
+
+export interface TokenGrants {
+  readonly canPublish: boolean;
+  readonly canSubscribe: boolean;
+  readonly canPublishData: boolean;
+  /** These three as createConnection() was asked for them. */
+  readonly metadata?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly ttlSeconds?: number;
+}
+
+export interface AccessToken {
+  token: string;
+  /** Where that token is valid, if not at `connect.url`. */
+  url?: string;
+}
+
+export type GetToken = (request: TokenRequest) => AccessToken | Promise<AccessToken>;
 
 /** What the bridge needs of Electron's `ipcMain`. */
 export interface IpcMainLike {

@@ -124,6 +124,14 @@ class Mirror {
   }
 
   /**
+   * @param {import('../index').AgentState} state that the bridge knows of, and no process
+   * @param {object} facts
+   */
+  agentTold(state, facts) {
+    return [this.#event(NOTIFICATIONS.AgentStateChanged, this.#agent.told(state, facts))];
+  }
+
+  /**
    * The process is asked to stop: from now on its closes are as they should be.
    * @returns {MirrorEvent[]}
    */

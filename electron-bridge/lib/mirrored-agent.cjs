@@ -39,6 +39,19 @@ class MirroredAgent {
   }
 
   /**
+   * The bridge knows better than the process: it has no token to give to it.
+   *
+   * @param {AgentState} state
+   * @param {object} facts
+   * @returns {AgentChange}
+   */
+  told(state, facts) {
+    const previousState = this.#state;
+    this.#state = state;
+    return { state, previousState, ...facts, capabilities: this.#capabilities };
+  }
+
+  /**
    * The process behind it is gone.
    *
    * @param {string} reason

@@ -6,7 +6,7 @@
  */
 
 const { isOrigin } = require('./allowed-pages.cjs');
-const { VERSION } = require('./protocol.cjs');
+const { URL_OPTION } = require('./proxy.cjs');
 const { DEFAULT_POLICY } = require('./restarts.cjs');
 
 /** Milliseconds from the spawn to the answer to `initialize`: a first run under an antivirus
@@ -16,9 +16,6 @@ const START_TIMEOUT_MS = 30 * 1000;
 const REQUEST_TIMEOUT_MS = 30 * 1000;
 /** The longest delay setTimeout knows (a longer one fires at once). */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
-/** In the design, and in a later version. */
-const LATER = Object.freeze(['getToken', 'proxy', 'requireSingleInstanceLock']);
 
 const isString = (/** @type {unknown} */ value) => typeof value === 'string';
 const isText = (/** @type {unknown} */ value) => typeof value === 'string' && value !== '';
@@ -43,16 +40,24 @@ const isPolicy = (/** @type {Record<string, unknown>} */ { max, windowMs, delays
 const isServerUrl = (/** @type {unknown} */ value) =>
   typeof value === 'string' && /^(wss?|https?):\/\/[^/]/.test(value);
 const isLogger = (/** @type {unknown} */ value) => hasMethods(value, LOGGER_METHODS);
+const isFunction = (/** @type {unknown} */ value) => typeof value === 'function';
+const isFlag = (/** @type {unknown} */ value) => typeof value === 'boolean';
+const isProxy = (/** @type {unknown} */ value) =>
+  typeof value === 'string' && (value === 'system' || value === 'none' || URL_OPTION.test(value));
 const isElectron = (/** @type {unknown} */ value) =>
   isObject(value) &&
   hasMethods(Object(value).app, APP_METHODS) &&
   typeof Object(value).app.isPackaged === 'boolean' &&
   (Object(value).ipcMain === undefined ||
     (hasMethods(Object(value).ipcMain, IPC_MAIN_METHODS) &&
-      hasMethods(Object(value).app, ['getAppPath'])));
+      hasMethods(Object(value).app, ['getAppPath']))) &&
+  ['powerMonitor', 'autoUpdater'].every(
+    (name) => Object(value)[name] === undefined || hasMethods(Object(value)[name], EMITTER_METHODS),
+  );
 const isOrigins = (/** @type {unknown} */ value) => Array.isArray(value) && value.every(isOrigin);
 
 const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'];
+const EMITTER_METHODS = ['on', 'removeListener'];
 const APP_METHODS = ['getPath', 'on', 'removeListener', 'quit'];
 const IPC_MAIN_METHODS = ['handle', 'removeHandler', 'on', 'removeListener'];
 
@@ -67,16 +72,24 @@ const OPTIONS = Object.freeze({
   env: { is: isEnvironment, words: 'an object of strings, as process.env' },
   connect: {
     is: isObject,
-    words: 'an object { url, room, token } or { url, room, apiKey, apiSecret }',
+    words: 'an object { url, room } with a token, or apiKey and apiSecret, or beside a getToken',
   },
   electron: {
     is: isElectron,
-    words: "an object with Electron's app, and its ipcMain for pages: { app, ipcMain }",
+    words:
+      "an object of Electron's own, { app, ipcMain, powerMonitor, session, autoUpdater }, app at " +
+      'least',
   },
   allowedOrigins: {
     is: isOrigins,
     words: 'an array of origins, as app://main, http://localhost:5173, or file:// for app files',
   },
+  getToken: { is: isFunction, words: 'a function that gives { token }, or a promise of it' },
+  proxy: {
+    is: isProxy,
+    words: "'system', 'none', or the address of an HTTP proxy, as http://proxy:3128",
+  },
+  requireSingleInstanceLock: { is: isFlag, words: 'true or false' },
   logger: { is: isLogger, words: 'an object with the methods debug, info, warn and error' },
   startTimeoutMs: { is: isTimeoutMs, words: `a whole number from 1 to ${MAX_TIMEOUT_MS}` },
   requestTimeoutMs: { is: isTimeoutMs, words: `a whole number from 1 to ${MAX_TIMEOUT_MS}` },
@@ -106,12 +119,6 @@ const CONNECT = Object.freeze({
 function checkedOptions(given) {
   if (!isObject(given)) throw refusal('the options', 'an object', given);
   const options = Object(given);
-  for (const name of LATER) {
-    if (options[name] === undefined) continue;
-    throw new TypeError(
-      `createSidecar: \`${name}\` is not in version ${VERSION} of the bridge. Leave it out.`,
-    );
-  }
   check('', options, OPTIONS, ['connect']);
   check('connect.', options.connect, CONNECT, ['url', 'room']);
   if (options.args !== undefined && options.command === undefined) {
@@ -120,10 +127,21 @@ function checkedOptions(given) {
     );
   }
   const { token, apiKey, apiSecret } = options.connect;
-  if ((apiKey === undefined) !== (apiSecret === undefined) || (!token && !apiKey)) {
+  const isHalf = (apiKey === undefined) !== (apiSecret === undefined);
+  if (isHalf || (!token && !apiKey && !options.getToken)) {
     throw new TypeError(
-      'createSidecar: `connect` needs a `token`, or an `apiKey` together with its `apiSecret`.',
+      'createSidecar: `connect` needs a `token`, or an `apiKey` together with its `apiSecret`, ' +
+        'unless there is a `getToken`.',
     );
+  }
+  const { session, app } = Object(options.electron);
+  if (options.proxy === 'system' && session === undefined) {
+    throw new TypeError(
+      "createSidecar: the `proxy` 'system' needs Electron's `session` in `electron`.",
+    );
+  }
+  if (options.requireSingleInstanceLock && !app) {
+    throw new TypeError("createSidecar: `requireSingleInstanceLock` needs Electron's `app`.");
   }
   return {
     ...options,

@@ -8,14 +8,19 @@
 const { RpcError, SidecarError } = require('./errors.cjs');
 const { initializeParams, lastWords, mismatch, startFailure } = require('./handshake.cjs');
 const { ERRORS, METHODS } = require('./protocol.cjs');
+const { throughProxy } = require('./proxy.cjs');
 const { RpcClient } = require('./rpc-client.cjs');
 const { SidecarProcess } = require('./sidecar-process.cjs');
 const { spawnFailure } = require('./spawn-failure.cjs');
+const { StartingProcess } = require('./starting-process.cjs');
 
 /** Milliseconds; the sidecar answers `connect` within 15 s (protocol, `connect`). */
 const CONNECT_TIMEOUT_MS = 20 * 1000;
 /** Milliseconds; the ladder ends a sidecar that does not answer `shutdown` long before. */
 const SHUTDOWN_TIMEOUT_MS = 20 * 1000;
+
+/** Milliseconds; a system that shuts down, and an installer, give little time. */
+const FAST_STOP_MS = 1000;
 
 /**
  * @typedef {import('./sidecar-process.cjs').EndReport} EndReport
@@ -39,6 +44,9 @@ class Run {
   #handlers;
   #launch;
   #startTimeoutMs;
+  #deadlines;
+  /** @type {import('./deadlines.cjs').Deadline | undefined} of a stop in a hurry */
+  #lastCall;
   /** @type {SidecarError | undefined} why the run is being ended; undefined while it goes on */
   #reason;
 
@@ -47,15 +55,17 @@ class Run {
    *
    * @param {object} options
    * @param {import('./launch.cjs').Launch} options.launch
+   * @param {import('./proxy.cjs').Choice} [options.proxy] what its environment still lacks
    * @param {number} options.startTimeoutMs
    * @param {import('../index').ResumedSession[]} options.resume
    * @param {import('./log-lines.cjs').LogLines} options.logs
    * @param {import('./deadlines.cjs').Deadlines} options.deadlines
    * @param {RunHandlers} handlers
    */
-  constructor({ launch, startTimeoutMs, resume, logs, deadlines }, handlers) {
+  constructor({ launch, proxy, startTimeoutMs, resume, logs, deadlines }, handlers) {
     this.#launch = launch;
     this.#startTimeoutMs = startTimeoutMs;
+    this.#deadlines = deadlines;
     this.#logs = logs;
     this.#handlers = handlers;
     const processHandlers = {
@@ -64,7 +74,10 @@ class Run {
       onProblem: (/** @type {string} */ problem) => logs.report('warning', problem),
       onEnded: (/** @type {EndReport} */ report) => this.#onEnded(report),
     };
-    this.#process = new SidecarProcess(launch, processHandlers, undefined, deadlines);
+    this.#process =
+      proxy === undefined
+        ? new SidecarProcess(launch, processHandlers, undefined, deadlines)
+        : new StartingProcess(throughProxy(launch, proxy), processHandlers, deadlines);
     this.#rpc = new RpcClient({
       write: (frame, done) => this.#process.write(frame, done),
       onNotification: handlers.onNotification,
@@ -108,9 +121,20 @@ class Run {
     this.#process.end();
   }
 
+  /** From now on its stop, asked for or yet to come, has a second. */
+  hurry() {
+    this.#deadlines.clear(this.#lastCall);
+    this.#lastCall = this.#deadlines.set(FAST_STOP_MS, () => this.#process.kill());
+  }
+
   /** Ends the run now. */
   kill() {
     this.#process.kill();
+  }
+
+  /** Ends the run before this returns: for the end of the app itself. Nothing is told. */
+  killNow() {
+    this.#process.killNow();
   }
 
   /** @param {import('../index').ResumedSession[]} resume */
@@ -173,6 +197,7 @@ class Run {
 
   /** @param {EndReport} report */
   #onEnded = ({ code, signal, spawnError, abandoned }) => {
+    this.#deadlines.clear(this.#lastCall);
     if (abandoned) {
       const pid = this.#process.pid;
       this.#logs.report('error', `The sidecar (pid ${pid}) could not be killed and is abandoned.`);
@@ -191,7 +216,7 @@ class Run {
     this.#rpc.rejectAll(makeError);
     this.#handlers.onEnded({
       error: makeError(),
-      exit: spawnError === null ? { code, signal } : null,
+      exit: this.#process.pid === undefined ? null : { code, signal },
     });
   };
 }

@@ -102,6 +102,16 @@ class SidecarProcess {
     if (this.#rung < KILL_RUNG) this.#climb(KILL_RUNG);
   }
 
+  /** Kills it, and its group, and returns when that is done: for the end of the app itself. */
+  killNow() {
+    const child = this.#child;
+    if (this.#hasEnded || !child || child.pid === undefined || hasExited(child)) return;
+    if (IS_WINDOWS) {
+      const options = { windowsHide: true, timeout: this.#patience.killMs };
+      childProcess.spawnSync(taskkillProgram(), taskkillArgs(child), options); // not run
+    } else signalGroup(child, 'SIGKILL');
+  }
+
   /** @param {childProcess.ChildProcessWithoutNullStreams} child */
   #listen = (child) => {
     const { onLine, onLogLine, onProblem } = this.#handlers;
@@ -251,12 +261,20 @@ function signalGroup(child, signal) {
  * @param {childProcess.ChildProcess} child
  */
 function taskkill(child) {
-  const root = process.env.SystemRoot || process.env.windir || 'C:\\Windows';
-  const program = path.win32.join(root, 'System32', 'taskkill.exe');
   const options = { windowsHide: true };
-  childProcess.execFile(program, ['/pid', String(child.pid), '/T', '/F'], options, () => {
+  childProcess.execFile(taskkillProgram(), taskkillArgs(child), options, () => {
     if (!hasExited(child)) child.kill();
   });
+}
+
+function taskkillProgram() {
+  const root = process.env.SystemRoot || process.env.windir || 'C:\\Windows';
+  return path.win32.join(root, 'System32', 'taskkill.exe');
+}
+
+/** @param {childProcess.ChildProcess} child */
+function taskkillArgs(child) {
+  return ['/pid', String(child.pid), '/T', '/F'];
 }
 
 module.exports = { PATIENCE, SidecarProcess };

@@ -7,15 +7,21 @@
 
 const crypto = require('crypto');
 
+const { AgentAccess } = require('./agent-access.cjs');
 const { Announcer } = require('./announcer.cjs');
+const { ConnectionTokens } = require('./connection-tokens.cjs');
 const { Deadlines } = require('./deadlines.cjs');
+const { SidecarError } = require('./errors.cjs');
 const { LogLines } = require('./log-lines.cjs');
 const { Mirror } = require('./mirror.cjs');
 const { checkRequest, checkedOptions } = require('./options.cjs');
+const { wake, watchPower } = require('./power.cjs');
 const { installPreload, preloadPath } = require('./preload-path.cjs');
 const { METHODS } = require('./protocol.cjs');
+const { watchSessionEnd } = require('./quit.cjs');
 const { RendererIpc } = require('./renderer-ipc.cjs');
 const { Supervisor } = require('./supervisor.cjs');
+const { TokenSource } = require('./token-source.cjs');
 
 /** @typedef {import('../index').Sidecar} SidecarApi */
 
@@ -24,8 +30,11 @@ class Sidecar {
   #options;
   #announcer;
   #supervisor;
-  /** @type {RendererIpc | undefined} with Electron's ipcMain alone */
-  #rendererIpc;
+  #access;
+  /** @type {ConnectionTokens | undefined} where the sidecar has no secret to make tokens with */
+  #connectionTokens;
+  /** @type {(() => void)[]} */
+  #endings = [];
   #epoch = crypto.randomBytes(8).toString('hex');
 
   /** @param {unknown} options */
@@ -37,13 +46,23 @@ class Sidecar {
       announcer.tell([{ name: 'log', event: entry }]),
     );
     const mirror = new Mirror(this.#epoch, Date.now);
-    const parts = { logs, mirror, announcer, deadlines: new Deadlines() };
+    const deadlines = new Deadlines();
+    const { connect, getToken } = this.#options;
+    const source = getToken && new TokenSource(getToken, deadlines);
+    this.#access = new AgentAccess({
+      source,
+      deadlines,
+      report: (level, message) => logs.report(level, message),
+      onState: (state, error, retryInMs) =>
+        announcer.tell(mirror.agentTold(state, { reason: 'get-token', error, retryInMs })),
+    });
+    const parts = { logs, mirror, announcer, deadlines, access: this.#access };
     this.#supervisor = new Supervisor(this.#options, parts);
-    const { electron, allowedOrigins } = this.#options;
-    if (electron === undefined || electron.ipcMain === undefined) return;
-    const { app, ipcMain } = electron;
-    const seq = () => this.mirrorSeq;
-    this.#rendererIpc = new RendererIpc({ ipcMain, app, allowedOrigins, sidecar: this, seq });
+    if (source !== undefined && connect.apiSecret === undefined) {
+      this.#connectionTokens = this.#endedByStop(new ConnectionTokens(source, connect));
+    }
+    this.#servePages();
+    this.#watchSystem();
   }
 
   get processState() {
@@ -81,7 +100,7 @@ class Sidecar {
   }
 
   dispose() {
-    if (this.#rendererIpc !== undefined) this.#rendererIpc.dispose();
+    for (const end of this.#endings.splice(0)) end();
     return this.#supervisor.dispose();
   }
 
@@ -103,8 +122,15 @@ class Sidecar {
   }
 
   /** @param {import('../index').ConnectionParams} [options] */
-  createConnection(options) {
-    return this.request(METHODS.createConnection, options);
+  async createConnection(options) {
+    const { createConnection } = METHODS;
+    const isRunning = ['starting', 'ready'].includes(this.processState);
+    if (this.#connectionTokens === undefined || !isRunning) {
+      return this.request(createConnection, options);
+    }
+    checkRequest(createConnection, options, {});
+    const { requestTimeoutMs } = this.#options;
+    return this.#connectionTokens.create(options, this.#access.identities, requestTimeoutMs);
   }
 
   /** @param {string} sessionId */
@@ -129,6 +155,42 @@ class Sidecar {
     this.#announcer.off(name, listener);
     return this;
   }
+
+  /** @param {ConnectionTokens} tokens */
+  #endedByStop = (tokens) => {
+    this.#announcer.on('process-state', ({ state }) => {
+      if (state !== 'stopping') return;
+      const words = '"createConnection" was given up: the sidecar is being stopped.';
+      tokens.abandon(new SidecarError('STOPPED', words));
+    });
+    return tokens;
+  };
+
+  #servePages = () => {
+    const { electron, allowedOrigins } = this.#options;
+    if (electron === undefined || electron.ipcMain === undefined) return;
+    const { app, ipcMain } = electron;
+    const seq = () => this.mirrorSeq;
+    const pages = new RendererIpc({ ipcMain, app, allowedOrigins, sidecar: this, seq });
+    this.#endings.push(() => pages.dispose());
+  };
+
+  #watchSystem = () => {
+    const { app, powerMonitor } = this.#options.electron || {};
+    const supervisor = this.#supervisor;
+    const onShutdown = () => {
+      supervisor.stopFast();
+    };
+    if (app) this.#endings.push(watchSessionEnd(app, onShutdown));
+    if (!app || !powerMonitor) return;
+    const onResume = () => {
+      supervisor.systemResumed();
+      this.#access.wake();
+      wake(this, 'system-resume');
+    };
+    const handlers = { onSuspend: () => supervisor.suspend(), onResume, onShutdown };
+    this.#endings.push(watchPower({ app, powerMonitor }, handlers));
+  };
 }
 
 module.exports = { Sidecar };

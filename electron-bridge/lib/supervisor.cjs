@@ -12,18 +12,18 @@ const { connectParams } = require('./connect-params.cjs');
 const { deferred } = require('./deferred.cjs');
 const { SidecarError } = require('./errors.cjs');
 const { Intake } = require('./intake.cjs');
-const { resolveLaunch } = require('./launch.cjs');
 const { swallowBrokenPipes } = require('./log-lines.cjs');
 const { nextState } = require('./process-state.cjs');
-const { METHODS } = require('./protocol.cjs');
+const { METHODS, NOTIFICATIONS } = require('./protocol.cjs');
 const { holdQuit } = require('./quit.cjs');
 const { Restarts, crashLoop } = require('./restarts.cjs');
-const { Run } = require('./run.cjs');
+const { startRun } = require('./run-start.cjs');
 
 /** Ends that another process may not share. All others would only be repeated. */
 const RESTARTABLE = Object.freeze(['EXITED', 'START_TIMEOUT']);
 
 /**
+ * @typedef {import('./run.cjs').Run} Run
  * @typedef {import('../index').ProcessState} ProcessState
  * @typedef {import('./announcer.cjs').Announcement} Announcement
  */
@@ -34,6 +34,7 @@ class Supervisor {
   #mirror;
   #announcer;
   #deadlines;
+  #access;
   #restarts;
   #intake;
   /** @type {ProcessState} */
@@ -57,13 +58,15 @@ class Supervisor {
    * @param {import('./mirror.cjs').Mirror} parts.mirror
    * @param {import('./announcer.cjs').Announcer} parts.announcer
    * @param {import('./deadlines.cjs').Deadlines} parts.deadlines
+   * @param {import('./agent-access.cjs').AgentAccess} parts.access
    */
-  constructor(options, { logs, mirror, announcer, deadlines }) {
+  constructor(options, { logs, mirror, announcer, deadlines, access }) {
     this.#options = options;
     this.#logs = logs;
     this.#mirror = mirror;
     this.#announcer = announcer;
     this.#deadlines = deadlines;
+    this.#access = access;
     this.#restarts = new Restarts(options.restart);
     this.#intake = new Intake({ mirror, announcer, warn: (text) => logs.report('warning', text) });
   }
@@ -111,6 +114,7 @@ class Supervisor {
       return;
     } else {
       this.#stopped = deferred();
+      this.#access.end();
       this.#run.stop();
       this.#announcer.tell([...this.#mirror.stopAsked(), this.#moved('stop')]);
     }
@@ -120,6 +124,12 @@ class Supervisor {
   /** As stop(), but never by force: somebody else may be stopping the sidecar already. */
   stopOnce() {
     return this.#state === 'stopping' ? this.#stopped.promise : this.stop();
+  }
+
+  /** As stopOnce(), and by force after a second: neither a system nor an installer waits. */
+  stopFast() {
+    if (this.#run !== undefined) this.#run.hurry();
+    return this.stopOnce();
   }
 
   /** As stopOnce(), for good. */
@@ -176,31 +186,33 @@ class Supervisor {
     this.#deadlines.clear(this.#restart);
     this.#logs.forget();
     swallowBrokenPipes([process.stdout, process.stderr]);
-    const { electron, startTimeoutMs } = this.#options;
-    let launch;
+    /** @type {Run} */
+    let run;
     try {
-      launch = resolveLaunch(this.#options);
+      run = startRun(this.#options, {
+        resume: () => this.#mirror.begin(),
+        logs: this.#logs,
+        deadlines: this.#deadlines,
+        handlers: {
+          onResumeRefused: () => this.#announcer.tell(this.#mirror.resumeRefused()),
+          onReady: () => this.#onReady(run),
+          onNotification: (method, params) => {
+            this.#intake.takeNotification(method, params, run);
+            if (method === NOTIFICATIONS.AgentStateChanged) this.#access.take(Object(params));
+          },
+          onEnded: (end) => this.#onEnded(end),
+        },
+      });
     } catch (error) {
       this.#fail(/** @type {SidecarError} */ (error), []);
       return;
     }
-    const run = new Run(
-      {
-        launch,
-        startTimeoutMs,
-        resume: this.#mirror.begin(),
-        logs: this.#logs,
-        deadlines: this.#deadlines,
-      },
-      {
-        onResumeRefused: () => this.#announcer.tell(this.#mirror.resumeRefused()),
-        onReady: () => this.#onReady(run),
-        onNotification: (method, params) => this.#intake.takeNotification(method, params, run),
-        onEnded: (end) => this.#onEnded(end),
-      },
-    );
     this.#run = run;
-    if (electron) this.#releaseQuit = holdQuit(electron.app, () => this.stopOnce());
+    this.#releaseQuit = holdQuit(this.#options.electron || {}, {
+      stop: () => this.stopOnce(),
+      stopFast: () => this.stopFast(),
+      killNow: () => run.killNow(),
+    });
     this.#announcer.tell([this.#moved('start')]);
   };
 
@@ -209,12 +221,14 @@ class Supervisor {
     this.#wasReady = true;
     this.#announcer.tell([this.#moved('ready')]);
     this.#started.resolve();
-    run.connect(connectParams(this.#options, (text) => this.#logs.report('warning', text)));
+    const params = connectParams(this.#options, (text) => this.#logs.report('warning', text));
+    this.#access.begin(params, (complete) => run.connect(complete));
   };
 
   /** @param {import('./run.cjs').RunEnd} end */
   #onEnded = ({ error, exit }) => {
     this.#run = undefined;
+    this.#access.end();
     this.#releaseQuit();
     const tail = this.#logs.tail();
     /** @type {(willRestart: boolean) => Announcement[]} */

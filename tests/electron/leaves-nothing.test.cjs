@@ -23,6 +23,8 @@ for (const scene of [
   'stopped-in-backoff',
   'missing',
   'aborted-and-late',
+  'stopped-while-asking-for-a-token',
+  'stopped-while-asking-for-a-proxy',
 ]) {
   test(`after "${scene}" no timer, pipe or listener keeps the app alive`, BOUND, async (t) => {
     const { port } = await liveness(t);
@@ -39,5 +41,12 @@ test('a sidecar is gone when its app is killed', BOUND, async (t) => {
   running.stdout.resume();
   await arrived(1);
   running.kill('SIGKILL');
+  await gone(1);
+});
+
+test('an app that exits takes even a sidecar with it that would not go', BOUND, async (t) => {
+  const { port, gone } = await liveness(t);
+  const running = app('exits', port);
+  running.stdout.resume();
   await gone(1);
 });

@@ -1,6 +1,6 @@
 // A sample of every public name, compiled against Electron's own types; nothing here is run.
 
-import { app, ipcMain, session as electronSession } from 'electron';
+import { app, autoUpdater, ipcMain, powerMonitor, session as electronSession } from 'electron';
 import {
   createSidecar,
   installPreload,
@@ -8,10 +8,16 @@ import {
   RpcError,
   SidecarError,
 } from 'clara-voice-bridge';
-import type { AgentSession, CloseReason, Sidecar, SidecarOptions } from 'clara-voice-bridge';
+import type {
+  AccessToken,
+  AgentSession,
+  CloseReason,
+  Sidecar,
+  SidecarOptions,
+} from 'clara-voice-bridge';
 
 const options: SidecarOptions = {
-  electron: { app, ipcMain },
+  electron: { app, autoUpdater, ipcMain, powerMonitor, session: electronSession },
   allowedOrigins: ['app://main'],
   connect: { url: 'wss://example.livekit.cloud', room: 'lobby', token: '…' },
   command: '/opt/sidecar/sidecar',
@@ -22,6 +28,21 @@ const options: SidecarOptions = {
   startTimeoutMs: 60_000,
   requestTimeoutMs: 10_000,
 };
+
+/** The way without a secret in the app. */
+const withoutSecret: SidecarOptions = {
+  electron: { app },
+  connect: { url: 'wss://example.livekit.cloud', room: 'lobby' },
+  proxy: 'system',
+  requireSingleInstanceLock: true,
+  getToken: async ({ purpose, room, identity, name, grants }) => {
+    const body = JSON.stringify({ purpose, room, identity, name, grants });
+    const response = await fetch('https://example.com/token', { method: 'POST', body });
+    return (await response.json()) as AccessToken;
+  },
+};
+createSidecar(withoutSecret);
+createSidecar({ ...withoutSecret, proxy: 'http://proxy:3128', getToken: () => ({ token: '' }) });
 
 export async function use(): Promise<void> {
   const sidecar: Sidecar = createSidecar(options);
@@ -75,8 +96,8 @@ export async function use(): Promise<void> {
   new SidecarError().code === 'CRASHED';
   // @ts-expect-error `connect` is required
   createSidecar({});
-  // @ts-expect-error a later version has it
-  createSidecar({ ...options, getToken: async () => ({ token: '' }) });
+  // @ts-expect-error the token is missing
+  createSidecar({ ...options, getToken: async () => ({ url: '' }) });
 }
 
 declare function takeSession(session: AgentSession, count: number): void;

@@ -1,0 +1,70 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const EventEmitter = require('node:events');
+const { test } = require('node:test');
+
+const { wake, watchPower } = require('../../electron-bridge/lib/power.cjs');
+
+/** Electron's app before it is ready, and its powerMonitor, which must not be touched until then. */
+function electron() {
+  let becomeReady;
+  const ready = new Promise((resolve) => (becomeReady = resolve));
+  const powerMonitor = new EventEmitter();
+  return {
+    app: { whenReady: () => ready },
+    powerMonitor,
+    becomeReady: async () => {
+      becomeReady();
+      await new Promise(setImmediate);
+    },
+    heard: [],
+  };
+}
+
+function watched() {
+  const world = electron();
+  const handler = (name) => () => world.heard.push(name);
+  const handlers = {
+    onSuspend: handler('suspend'),
+    onResume: handler('resume'),
+    onShutdown: handler('shutdown'),
+  };
+  return { ...world, end: watchPower(world, handlers) };
+}
+
+test('nothing is asked of powerMonitor before Electron is ready', async () => {
+  const { powerMonitor, becomeReady, heard } = watched();
+  assert.deepEqual(powerMonitor.eventNames(), []);
+  await becomeReady();
+  for (const name of ['suspend', 'resume', 'shutdown']) powerMonitor.emit(name);
+  assert.deepEqual(heard, ['suspend', 'resume', 'shutdown']);
+});
+
+test('once ended, nothing is left, whether that was before Electron was ready or after', async () => {
+  const early = watched();
+  early.end();
+  await early.becomeReady();
+  assert.deepEqual(early.powerMonitor.eventNames(), []);
+
+  const late = watched();
+  await late.becomeReady();
+  late.end();
+  assert.deepEqual(late.powerMonitor.eventNames(), []);
+});
+
+test('a sidecar that is ready is told, and no other is', () => {
+  for (const processState of ['idle', 'starting', 'ready', 'backoff', 'stopping', 'failed']) {
+    const sent = [];
+    const request = async (method, params) => sent.push([method, params]);
+    wake({ processState, request }, 'network-online');
+    const told = [['wake', { reason: 'network-online' }]];
+    assert.deepEqual(sent, processState === 'ready' ? told : []);
+  }
+});
+
+test('a sidecar that goes just then is no error', async () => {
+  const request = () => Promise.reject(new Error('gone'));
+  wake({ processState: 'ready', request }, 'system-resume');
+  await new Promise(setImmediate); // an unhandled rejection would end the process
+});

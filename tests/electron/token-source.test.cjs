@@ -1,0 +1,108 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { ANSWER_WITHIN_MS, TokenSource } = require('../../electron-bridge/lib/token-source.cjs');
+const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
+const { tokenFor } = require('./fixtures/tokens.cjs');
+
+const REQUEST = Object.freeze({ purpose: 'agent', room: 'r', identity: 'i' });
+const TOKEN = tokenFor();
+
+function asked(getToken) {
+  const deadlines = new ScriptedDeadlines();
+  return { deadlines, ...new TokenSource(getToken, deadlines).ask({ ...REQUEST }) };
+}
+
+for (const [how, getToken] of [
+  ['at once', () => ({ token: 't' })],
+  ['by a promise', async () => ({ token: 't' })],
+  ['by any thenable', () => ({ then: (resolve) => resolve({ token: 't' }) })],
+  ['with more than that', () => ({ token: 't', url: undefined, expires: 1 })],
+]) {
+  test(`a token is taken that is given ${how}`, async () => {
+    const { answer, deadlines } = asked(getToken);
+    assert.deepEqual(await answer, { token: 't' });
+    assert.equal(deadlines.size, 0);
+  });
+}
+
+test('the app is told what for, and cannot change it', async () => {
+  let given;
+  await asked((request) => {
+    given = request;
+    return { token: 't', url: 'wss://elsewhere' };
+  }).answer;
+  assert.deepEqual(given, REQUEST);
+  assert.ok(Object.isFrozen(given));
+});
+
+const BAD = [
+  [undefined, 'getToken must give { token } with an access token, but it gave undefined.'],
+  [null, 'getToken must give { token } with an access token, but it gave null.'],
+  [TOKEN, 'getToken must give { token } with an access token, but it gave string.'],
+  [{}, 'getToken must give { token } with an access token, but it gave a token of type undefined.'],
+  [{ token: '' }, 'getToken must give { token } with an access token, but it gave an empty one.'],
+  [
+    { token: null },
+    'getToken must give { token } with an access token, but it gave a token of type null.',
+  ],
+  [
+    { token: Promise.resolve(TOKEN) },
+    'getToken must give { token } with an access token, but it gave a token of type object.',
+  ],
+  [
+    { token: TOKEN, url: 'example.com' },
+    "getToken gave a `url` that is none. Leave it out, or give the LiveKit server's address, " +
+      'as wss://example.livekit.cloud.',
+  ],
+];
+for (const [given, message] of BAD) {
+  test(`refused: ${message}`, async () => {
+    await assert.rejects(asked(() => given).answer, { name: 'Error', message });
+  });
+}
+
+const FAILURES = [
+  [new Error('503'), 'getToken failed: 503'],
+  [new TypeError(), 'getToken failed: TypeError'],
+  ['text', 'getToken failed: text'],
+  [undefined, 'getToken failed: undefined'],
+  [new Error(`no room for ${TOKEN}`), 'getToken failed: no room for [token]'],
+  [{ toString: () => assert.fail() }, 'getToken failed: an error that cannot be printed'],
+];
+for (const [error, message] of FAILURES) {
+  test(`what the app throws is told: ${message}`, async () => {
+    const thrown = asked(() => {
+      throw error;
+    });
+    await assert.rejects(thrown.answer, { name: 'Error', message });
+    const rejected = asked(() => Promise.reject(error));
+    await assert.rejects(rejected.answer, { name: 'Error', message });
+    assert.equal(rejected.deadlines.size, 0);
+  });
+}
+
+test('a long text of the app is cut', async () => {
+  const { answer } = asked(() => Promise.reject(new Error('x'.repeat(10_000))));
+  await assert.rejects(answer, ({ message }) => message.length < 400);
+});
+
+test('a getToken that never comes back is given up after 20 s, and its late token dropped', async () => {
+  let give;
+  const { answer, deadlines } = asked(() => new Promise((resolve) => (give = resolve)));
+  await deadlines.pass(ANSWER_WITHIN_MS - 1);
+  assert.equal(deadlines.size, 1);
+  await deadlines.pass(1);
+  await assert.rejects(answer, { name: 'SidecarError', code: 'TIMEOUT' });
+  give({ token: 't' });
+  await assert.rejects(answer, { code: 'TIMEOUT' });
+});
+
+test('an abandoned question is over at once and leaves nothing', async () => {
+  const { answer, abandon, deadlines } = asked(() => new Promise(() => {}));
+  abandon(new Error('no matter'));
+  await assert.rejects(answer, { message: 'no matter' });
+  assert.equal(deadlines.size, 0);
+});
