@@ -1,0 +1,264 @@
+"""One participant of the double: what the server says of it, its requests, its end.
+
+Owns one stay in one room, from its join to its leave. What others hear of it is the room's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Protocol
+
+from livekit.protocol.models import (
+    DataPacket,
+    DisconnectReason,
+    ParticipantInfo,
+    ParticipantPermission,
+    TrackInfo,
+)
+from livekit.protocol.rtc import (
+    AddTrackRequest,
+    LeaveRequest,
+    Pong,
+    RequestResponse,
+    SessionDescription,
+    SignalRequest,
+    SignalResponse,
+    TrackPublishedResponse,
+    UpdateParticipantMetadata,
+)
+
+from sidecar.dev.embedded.access import Grants
+from sidecar.dev.embedded.connections import Connections
+from sidecar.dev.embedded.link import Link
+
+ACTIVE_WITHIN_S = 60.0
+"""Else it is removed, JOIN_FAILURE (livekit-server pkg/rtc/room.go, Join)."""
+GONE_AFTER_S = 20.0
+"""From the loss of signalling until it counts as gone, CONNECTION_TIMEOUT. The real server watches
+ICE instead, which takes as long (10 s + 5 s + 5 s)."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a client asks for when it connects."""
+
+    is_single: bool
+    """One peer connection for both ways: it came by /rtc/v1."""
+    offer: SessionDescription | None = None
+    reconnects: bool = False
+    client_protocol: int = 0
+
+
+class Listener(Protocol):
+    """Who hears of what a participant does: its room."""
+
+    def changed(self, participant: Participant, *, at_once: bool) -> None:
+        """Its info is another one."""
+
+    def spoke(self, participant: Participant, packet: DataPacket) -> None:
+        """It sent a data packet, which it may."""
+
+    def left(self, participant: Participant, reason: DisconnectReason) -> None:
+        """It leaves, or is gone."""
+
+
+class Participant:
+    """One stay; `info` is what the server says of it, its state and version included."""
+
+    def __init__(self, grants: Grants, wish: Wish, room: Listener) -> None:
+        """Make one who is joining now. Make it inside the running loop."""
+        self.grants = grants
+        self.link: Link | None = None
+        self.info = _info(grants, wish)
+        self.is_subscriber_primary = not wish.is_single and grants.can_subscribe
+        self.connections = Connections(
+            offers=self.is_subscriber_primary,
+            send=self.send,
+            on_packet=self._spoke,
+            on_connected=self._activate,
+        )
+        self._room = room
+        loop = asyncio.get_running_loop()
+        self._overdue = loop.call_later(
+            ACTIVE_WITHIN_S, room.left, self, DisconnectReason.JOIN_FAILURE
+        )
+        self._lost: asyncio.TimerHandle | None = None
+
+    @property
+    def identity(self) -> str:
+        """Its identity."""
+        return self.info.identity
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has left."""
+        return self.info.state == ParticipantInfo.State.DISCONNECTED
+
+    def told(self) -> ParticipantInfo:
+        """Give its info as a message of its own, which later changes do not touch."""
+        copy = ParticipantInfo()
+        copy.CopyFrom(self.info)
+        return copy
+
+    def send(self, message: SignalResponse) -> None:
+        """Send *message* by its signalling, if that is there."""
+        if self.link is not None:
+            self.link.send(message)
+
+    def send_leave(self, reason: DisconnectReason, action: LeaveRequest.Action) -> None:
+        """Tell it to leave, to resume or to reconnect in full."""
+        self.send(SignalResponse(leave=LeaveRequest(reason=reason, action=action)))
+
+    def joined(self) -> None:
+        """Take note that its join was answered."""
+        self._set_state(ParticipantInfo.State.JOINED)
+
+    def resume(self, link: Link) -> None:
+        """Go on with another signalling connection."""
+        if self._lost is not None:
+            self._lost.cancel()
+        earlier, self.link = self.link, link
+        if earlier is not None:
+            earlier.close()
+
+    def signal_lost(self, link: Link) -> None:
+        """Take note that *link* is gone; without a resume the participant follows."""
+        if link is not self.link or self.is_gone:
+            return
+        self.link = None
+        if self.info.state != ParticipantInfo.State.ACTIVE:
+            self._room.left(self, DisconnectReason.SIGNAL_CLOSE)
+            return
+        loop = asyncio.get_running_loop()
+        self._lost = loop.call_later(
+            GONE_AFTER_S, self._room.left, self, DisconnectReason.CONNECTION_TIMEOUT
+        )
+
+    def end(self, reason: DisconnectReason) -> Coroutine[None, None, None]:
+        """End the stay and tell it so; what comes back takes its connections down."""
+        self._overdue.cancel()
+        if self._lost is not None:
+            self._lost.cancel()
+        self.info.disconnect_reason = reason
+        self.info.state = ParticipantInfo.State.DISCONNECTED
+        self.info.version += 1
+        self.send_leave(reason, LeaveRequest.Action.DISCONNECT)
+        link, self.link = self.link, None
+        if link is not None:
+            link.close()
+        return self.connections.close()
+
+    async def take(self, request: SignalRequest) -> None:
+        """Do what it asks for; what concerns media is passed over. Raises ValueError."""
+        what = request.WhichOneof("message")
+        if what == "ping_req":
+            pong = Pong(last_ping_timestamp=request.ping_req.timestamp, timestamp=_now_ms())
+            self.send(SignalResponse(pong_resp=pong))
+        elif what == "ping":
+            self.send(SignalResponse(pong=_now_ms()))
+        elif what == "offer":
+            await self.connections.take_offer(request.offer)
+        elif what == "answer":
+            await self.connections.take_answer(request.answer)
+        elif what == "trickle":
+            await self.connections.take_candidate(request.trickle)
+        elif what == "add_track":
+            self._publish(request.add_track)
+        elif what == "update_metadata":
+            self._update(request.update_metadata)
+        elif what == "leave":
+            self._room.left(self, request.leave.reason or DisconnectReason.CLIENT_INITIATED)
+
+    def _publish(self, wanted: AddTrackRequest) -> None:
+        if not self.grants.can_publish:
+            return
+        track = TrackInfo(
+            sid=f"TR_{secrets.token_urlsafe(9)}",
+            type=wanted.type,
+            name=wanted.name,
+            source=wanted.source,
+            muted=wanted.muted,
+        )
+        published = TrackPublishedResponse(cid=wanted.cid, track=track)
+        self.send(SignalResponse(track_published=published))
+        self.info.tracks.append(track)
+        self.info.is_publisher = True
+        self._changed()
+
+    def _update(self, wanted: UpdateParticipantMetadata) -> None:
+        answer = RequestResponse(request_id=wanted.request_id, update_metadata=wanted)
+        if not self.grants.can_update_own_metadata:
+            answer.reason = RequestResponse.Reason.NOT_ALLOWED
+            answer.message = "does not have permission to update own metadata"
+            self.send(SignalResponse(request_response=answer))
+            return
+        self.info.name = wanted.name or self.info.name
+        self.info.metadata = wanted.metadata or self.info.metadata
+        for name, value in wanted.attributes.items():
+            if value:
+                self.info.attributes[name] = value
+            else:
+                self.info.attributes.pop(name, None)
+        self._changed(at_once=True)
+        self.send(SignalResponse(request_response=answer))
+
+    def _activate(self) -> None:
+        if self.info.state == ParticipantInfo.State.JOINED:
+            self._overdue.cancel()
+            self._set_state(ParticipantInfo.State.ACTIVE)
+
+    def _spoke(self, packet: DataPacket) -> None:
+        if not self.grants.can_publish_data or self.is_gone:
+            return
+        packet.participant_sid = self.info.sid
+        packet.participant_identity = "" if self.grants.hidden else self.identity
+        if packet.HasField("user"):
+            packet.user.participant_sid = "" if self.grants.hidden else self.info.sid
+            packet.user.participant_identity = packet.participant_identity
+        self._room.spoke(self, packet)
+
+    def _set_state(self, state: ParticipantInfo.State) -> None:
+        self.info.state = state
+        self._changed()
+
+    def _changed(self, *, at_once: bool = False) -> None:
+        self.info.version += 1
+        self._room.changed(self, at_once=at_once)
+
+
+def _info(grants: Grants, wish: Wish) -> ParticipantInfo:
+    now_ms = _now_ms()
+    return ParticipantInfo(
+        sid=f"PA_{secrets.token_urlsafe(9)}",
+        identity=grants.identity,
+        name=grants.name,
+        metadata=grants.metadata,
+        attributes=dict(grants.attributes),
+        state=ParticipantInfo.State.JOINING,
+        joined_at=now_ms // 1000,
+        joined_at_ms=now_ms,
+        kind=_kind(grants.kind),
+        client_protocol=wish.client_protocol,
+        permission=ParticipantPermission(
+            can_publish=grants.can_publish,
+            can_subscribe=grants.can_subscribe,
+            can_publish_data=grants.can_publish_data,
+            can_update_metadata=grants.can_update_own_metadata,
+            hidden=grants.hidden,
+        ),
+    )
+
+
+def _kind(name: str) -> ParticipantInfo.Kind:
+    """Give the kind of this name; unknown ones are STANDARD (protocol auth/grants.go)."""
+    known = {each: getattr(ParticipantInfo.Kind, each) for each in ParticipantInfo.Kind.keys()}
+    kind: ParticipantInfo.Kind = known.get(name.upper(), ParticipantInfo.Kind.STANDARD)
+    return kind
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,197 @@
+"""One WebRTC connection that carries data channels alone: ICE, DTLS and SCTP by aiortc.
+
+Owns aiortc; nothing else imports it. Its RTCPeerConnection is not used: it would set up codecs for
+media that nobody sends, and cannot answer an ICE restart. Knows no LiveKit message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import sys
+from collections import deque
+from collections.abc import Callable
+
+from aioice import Candidate, Connection
+from aiortc import (
+    RTCCertificate,
+    RTCDataChannel,
+    RTCDataChannelParameters,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+    RTCDtlsTransport,
+    RTCIceGatherer,
+    RTCIceParameters,
+    RTCIceTransport,
+    RTCSctpCapabilities,
+    RTCSctpTransport,
+)
+from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
+
+from sidecar.dev.embedded import sdp
+
+LOOPBACK = "127.0.0.1"
+RELIABLE = "_reliable"
+LOSSY = "_lossy"
+"""The labels of LiveKit's channels (livekit-server pkg/rtc/transport.go)."""
+MAX_WAITING = 1_000
+"""Messages kept for a channel that is not open yet; the oldest go first."""
+MAX_BUFFERED_BYTES = 16 * 1024 * 1024
+"""A reader so slow that more than that waits misses what comes, as with the real server."""
+CLOSE_TIMEOUT_S = 2.0
+
+OnMessage = Callable[[str, bytes], None]
+"""Takes a channel's label and a message of it."""
+
+
+class Peer:
+    """One connection; `offers` says who describes it first, we or the other side."""
+
+    def __init__(
+        self, on_message: OnMessage, on_connected: Callable[[], None], *, offers: bool
+    ) -> None:
+        """Nothing happens before answer() or offer(). Make it inside the running loop.
+
+        `on_connected` is called once ICE and DTLS are up.
+        """
+        self._on_message = on_message
+        self._on_connected = on_connected
+        self._gatherer = RTCIceGatherer(iceServers=[])
+        # The one thing that aiortc offers no way to choose: where its sockets are bound.
+        self._gatherer._connection = _LocalConnection(ice_controlling=offers)
+        self._ice = RTCIceTransport(self._gatherer)
+        self._dtls = RTCDtlsTransport(self._ice, [_certificate()])
+        self._sctp = RTCSctpTransport(self._dtls, sdp.SCTP_PORT)
+        self._sctp.on("datachannel", self._opened)
+        self._channels: dict[str, RTCDataChannel] = {}
+        self._waiting: dict[str, deque[bytes]] = {}
+        self._created: tuple[str, ...] = ()
+        self._descriptions = 0
+        self._running: asyncio.Task[None] | None = None
+
+    async def answer(self, text: str) -> str:
+        """Answer an offer; a later one may restart ICE. Raises sdp.BadDescription."""
+        offer = sdp.read(text)
+        await self._gatherer.gather()
+        await self._take(offer.endpoint)
+        return sdp.answer(offer, self._endpoint("active"), self._next())
+
+    async def offer(self, labels: tuple[str, ...]) -> str:
+        """Offer a connection with channels of these labels; `accept` takes the answer."""
+        self._created = labels
+        await self._gatherer.gather()
+        return sdp.offer(self._endpoint("actpass"), self._next())
+
+    async def accept(self, text: str) -> None:
+        """Take the answer to our offer. Raises sdp.BadDescription."""
+        await self._take(sdp.read(text).endpoint)
+
+    async def add_candidate(self, line: str) -> None:
+        """Take a candidate line of the other side; those over TCP are of no use here."""
+        words = line.removeprefix("candidate:").split()
+        if len(words) >= 8 and words[2].lower() == "udp":
+            with contextlib.suppress(ValueError):
+                await self._ice.addRemoteCandidate(candidate_from_sdp(" ".join(words)))
+
+    def send(self, label: str, data: bytes) -> None:
+        """Send on the channel of this label, or keep the message until it is open."""
+        channel = self._channels.get(label)
+        if channel is not None and channel.readyState == "open":
+            if channel.bufferedAmount <= MAX_BUFFERED_BYTES:
+                channel.send(data)
+        elif channel is None or channel.readyState == "connecting":
+            self._waiting.setdefault(label, deque(maxlen=MAX_WAITING)).append(data)
+
+    async def close(self) -> None:
+        """Take everything down; bounded, also where the other side is gone."""
+        for stop in (self._sctp.stop, self._dtls.stop, self._ice.stop):
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                await asyncio.wait_for(stop(), CLOSE_TIMEOUT_S)
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _take(self, remote: sdp.Endpoint) -> None:
+        if self._running is None:
+            self._running = asyncio.create_task(self._run(remote))
+        else:
+            # An ICE restart of the other side; our credentials and sockets stay as they are.
+            connection = self._gatherer._connection
+            connection.remote_username = remote.ufrag
+            connection.remote_password = remote.password
+        for candidate in remote.candidates:
+            await self.add_candidate(candidate)
+
+    async def _run(self, remote: sdp.Endpoint) -> None:
+        await self._ice.start(RTCIceParameters(remote.ufrag, remote.password))
+        if self._ice.state != "completed":
+            return
+        fingerprint = RTCDtlsFingerprint(*remote.fingerprint)
+        await self._dtls.start(RTCDtlsParameters([fingerprint]))
+        if self._dtls.state != "connected":
+            return
+        self._on_connected()
+        await self._sctp.start(RTCSctpCapabilities(remote.max_message_bytes), sdp.SCTP_PORT)
+        for label in self._created:
+            is_lossy = label != RELIABLE
+            how = RTCDataChannelParameters(
+                label, ordered=not is_lossy, maxRetransmits=0 if is_lossy else None
+            )
+            self._opened(RTCDataChannel(self._sctp, how))
+
+    def _endpoint(self, setup: str) -> sdp.Endpoint:
+        local = self._gatherer.getLocalParameters()
+        fingerprint = self._dtls.getLocalParameters().fingerprints[0]
+        return sdp.Endpoint(
+            local.usernameFragment or "",
+            local.password or "",
+            (fingerprint.algorithm, fingerprint.value),
+            setup,
+            tuple(candidate_to_sdp(each) for each in self._gatherer.getLocalCandidates()),
+        )
+
+    def _next(self) -> int:
+        self._descriptions += 1
+        return self._descriptions
+
+    def _opened(self, channel: RTCDataChannel) -> None:
+        label = channel.label
+        self._channels[label] = channel
+        channel.on("message", functools.partial(self._received, label))
+        if channel.readyState == "open":
+            self._flush(label)
+        else:
+            channel.on("open", functools.partial(self._flush, label))
+
+    def _flush(self, label: str) -> None:
+        waiting = self._waiting.get(label)
+        while waiting:
+            self._channels[label].send(waiting.popleft())
+
+    def _received(self, label: str, message: str | bytes) -> None:
+        if isinstance(message, bytes):  # LiveKit sends no text
+            self._on_message(label, message)
+
+
+class _LocalConnection(Connection):
+    """An ICE agent whose sockets are bound to loopback.
+
+    Elsewhere than on Linux to the machine's own addresses too: whether a socket bound to one of
+    them, as the SDK's are, may send to 127.0.0.1 differs by system. That branch was not run.
+    """
+
+    async def get_component_candidates(
+        self,
+        component: int,
+        addresses: list[str],
+        timeout: int = 5,  # noqa: ASYNC109
+    ) -> list[Candidate]:
+        chosen = [LOOPBACK] if sys.platform == "linux" else [LOOPBACK, *addresses]
+        return await super().get_component_candidates(component, chosen, timeout)
+
+
+@functools.cache
+def _certificate() -> RTCCertificate:
+    """Make the process's certificate, once."""
+    return RTCCertificate.generateCertificate()

@@ -1,0 +1,185 @@
+"""One room of the double: who is in it, and what they are told of each other.
+
+Owns the order of joins, leaves and announcements, as livekit-server has it (pkg/rtc/room.go,
+pkg/service/roommanager.go). Knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Sequence
+
+from livekit.protocol.models import Codec, DataPacket, DisconnectReason, ParticipantInfo, ServerInfo
+from livekit.protocol.models import Room as RoomInfo
+from livekit.protocol.rtc import (
+    JoinResponse,
+    LeaveRequest,
+    ParticipantUpdate,
+    ReconnectResponse,
+    RoomUpdate,
+    SignalResponse,
+)
+
+from sidecar.dev.embedded.access import Grants
+from sidecar.dev.embedded.announcements import Announcements
+from sidecar.dev.embedded.link import Link
+from sidecar.dev.embedded.participant import Participant, Wish
+
+VERSION = "1.13.5"
+"""Of the livekit-server that the double is held against."""
+PROTOCOL = 17
+PING_INTERVAL_S = 5
+PING_TIMEOUT_S = 15
+"""livekit-server pkg/rtc/participant.go."""
+CODECS = tuple(
+    Codec(mime=name) for name in ("audio/opus", "video/VP8", "video/H264", "video/VP9", "video/AV1")
+)
+"""So that a client may publish; nothing of it arrives."""
+
+Background = Callable[[Coroutine[None, None, None]], None]
+"""Runs what takes a while and is nobody's to wait for."""
+
+
+class Room:
+    """A room, from the first join until the last leave; a `participant.Listener`."""
+
+    def __init__(self, name: str, announce_every_s: float, background: Background) -> None:
+        """Make it empty. Make it inside the running loop."""
+        self.name = name
+        self.participants: dict[str, Participant] = {}
+        """By identity, in the order of their joins."""
+        self._every_s = announce_every_s
+        self._background = background
+        self._announcements = Announcements()
+        self._batch: asyncio.TimerHandle | None = None
+        self._began_s = asyncio.get_running_loop().time()
+        self._sid = f"RM_{secrets.token_urlsafe(9)}"
+        self._created_ms = time.time_ns() // 1_000_000
+
+    def people(self) -> list[ParticipantInfo]:
+        """Give what the server says of everybody, the hidden ones too."""
+        return [each.told() for each in self.participants.values()]
+
+    def join(self, grants: Grants, wish: Wish, link: Link, refreshed_token: str) -> Participant:
+        """Take one in; who has the same identity is put out before, DUPLICATE_IDENTITY."""
+        earlier = self.participants.get(grants.identity)
+        if earlier is not None:
+            self.left(earlier, DisconnectReason.DUPLICATE_IDENTITY)
+        participant = Participant(grants, wish, self)
+        self.participants[participant.identity] = participant
+        participant.link = link
+        participant.send(SignalResponse(join=self._join_response(participant)))
+        participant.send(SignalResponse(refresh_token=refreshed_token))
+        participant.joined()
+        return participant
+
+    def resume(self, identity: str, link: Link) -> Participant | None:
+        """Take one back whose signalling was lost; None when nobody here has that identity."""
+        participant = self.participants.get(identity)
+        if participant is None:
+            return None
+        participant.resume(link)
+        participant.send(SignalResponse(reconnect=ReconnectResponse(server_info=_server())))
+        participant.send(_update(self._visible()))
+        participant.send(SignalResponse(room_update=RoomUpdate(room=self._info())))
+        return participant
+
+    def changed(self, participant: Participant, *, at_once: bool) -> None:
+        """Tell the others of a participant, now or with the next batch."""
+        info = participant.told()
+        if participant.grants.hidden:
+            participant.send(_update([info]))
+            return
+        newest = self.participants.get(info.identity)
+        told = self._announcements.push(
+            info, None if newest is None else newest.info, at_once=at_once
+        )
+        self._tell(told)
+        if self._batch is None and not self._announcements.is_empty:
+            loop = asyncio.get_running_loop()
+            # The server's ticker runs since the room began.
+            since_tick_s = (loop.time() - self._began_s) % self._every_s
+            self._batch = loop.call_later(self._every_s - since_tick_s, self._announce)
+
+    def spoke(self, participant: Participant, packet: DataPacket) -> None:
+        """Pass a data packet on to whom it is for; to all others where it does not say."""
+        wanted = set(packet.destination_identities) or set(packet.user.destination_identities)
+        for other in self.participants.values():
+            if other is not participant and (not wanted or other.identity in wanted):
+                other.connections.hear(packet)
+
+    def left(self, participant: Participant, reason: DisconnectReason) -> None:
+        """Put one out, and tell the others. Nothing when that was done."""
+        if participant.is_gone:
+            return
+        if self.participants.get(participant.identity) is participant:
+            del self.participants[participant.identity]
+        self._background(participant.end(reason))
+        self.changed(participant, at_once=False)
+
+    def close(self, reason: DisconnectReason) -> None:
+        """Put everybody out; nobody hears of the others."""
+        if self._batch is not None:
+            self._batch.cancel()
+        everybody, self.participants = list(self.participants.values()), {}
+        for each in everybody:
+            self._background(each.end(reason))
+
+    def _announce(self) -> None:
+        self._batch = None
+        self._tell(self._announcements.take())
+
+    def _tell(self, infos: Sequence[ParticipantInfo]) -> None:
+        if infos:
+            for each in self.participants.values():
+                each.send(_update(infos))
+
+    def _visible(self, without: Participant | None = None) -> list[ParticipantInfo]:
+        return [
+            each.told()
+            for each in self.participants.values()
+            if not each.grants.hidden and each is not without
+        ]
+
+    def _join_response(self, participant: Participant) -> JoinResponse:
+        return JoinResponse(
+            room=self._info(),
+            participant=participant.told(),
+            other_participants=self._visible(without=participant),
+            subscriber_primary=participant.is_subscriber_primary,
+            fast_publish=participant.grants.can_publish,
+            enabled_publish_codecs=CODECS,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            server_info=_server(),
+            server_version=VERSION,
+        )
+
+    def _info(self) -> RoomInfo:
+        return RoomInfo(
+            sid=self._sid,
+            name=self.name,
+            creation_time=self._created_ms // 1000,
+            creation_time_ms=self._created_ms,
+            enabled_codecs=CODECS,
+            num_participants=len(self.participants),
+        )
+
+
+def reconnect_in_full(link: Link) -> None:
+    """Answer a resume of one whom nobody knows."""
+    leave = LeaveRequest(
+        reason=DisconnectReason.STATE_MISMATCH, action=LeaveRequest.Action.RECONNECT
+    )
+    link.send(SignalResponse(leave=leave))
+    link.close()
+
+
+def _server() -> ServerInfo:
+    return ServerInfo(version=VERSION, protocol=PROTOCOL, edition=ServerInfo.Edition.Standard)
+
+
+def _update(infos: Sequence[ParticipantInfo]) -> SignalResponse:
+    return SignalResponse(update=ParticipantUpdate(participants=infos))

@@ -1,0 +1,89 @@
+"""The two calls of LiveKit's room service that the sidecar makes, as livekit-server answers them.
+
+Twirp with protobuf (pkg/service/roomservice.go); an error is JSON, as the Twirp specification has
+it.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from google.protobuf.message import DecodeError, Message
+from livekit.protocol.models import DisconnectReason
+from livekit.protocol.room import (
+    ListParticipantsRequest,
+    ListParticipantsResponse,
+    RemoveParticipantResponse,
+    RoomParticipantIdentity,
+)
+
+from sidecar.dev.embedded.access import Refused, check_admin
+from sidecar.dev.embedded.rooms import Rooms
+from sidecar.dev.embedded.script import Script
+from sidecar.dev.embedded.signalling import GRANTS
+
+PROTOBUF = "application/protobuf"
+
+
+class RoomService:
+    """The routes of the room service."""
+
+    def __init__(self, rooms: Rooms, script: Script) -> None:
+        """Serve *rooms*, but for what *script* wants otherwise."""
+        self._rooms = rooms
+        self._script = script
+
+    def routes(self) -> list[web.RouteDef]:
+        """Give the routes."""
+        prefix = "/twirp/livekit.RoomService"
+        return [
+            web.post(f"{prefix}/ListParticipants", _twirp(self._list)),
+            web.post(f"{prefix}/RemoveParticipant", _twirp(self._remove)),
+            web.post(f"{prefix}/{{call}}", _no_such_call),
+        ]
+
+    async def _list(self, request: web.Request) -> web.Response:
+        name = ListParticipantsRequest.FromString(await request.read()).room
+        check_admin(request.get(GRANTS), name)
+        room = self._rooms.find(name)
+        people = self._script.lists(name, [] if room is None else room.people())
+        return _answer(ListParticipantsResponse(participants=people))
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        wanted = RoomParticipantIdentity.FromString(await request.read())
+        check_admin(request.get(GRANTS), wanted.room)
+        room = self._rooms.find(wanted.room)
+        participant = None if room is None else room.participants.get(wanted.identity)
+        if room is None or participant is None:
+            return _error(404, "not_found", "twirp error unknown: participant does not exist")
+        room.left(participant, DisconnectReason.PARTICIPANT_REMOVED)
+        return _answer(RemoveParticipantResponse())
+
+
+def _twirp(handler: Handler) -> Handler:
+    """Turn what a call raises into the error that Twirp has for it."""
+
+    @functools.wraps(handler)
+    async def call(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except DecodeError:
+            return _error(400, "malformed", "the protobuf request could not be decoded")
+        except Refused as error:
+            return _error(error.status, "unauthenticated", error.text)
+
+    return call
+
+
+def _answer(message: Message) -> web.Response:
+    return web.Response(body=message.SerializeToString(), content_type=PROTOBUF)
+
+
+def _error(status: int, code: str, text: str) -> web.Response:
+    return web.json_response({"code": code, "msg": text}, status=status)
+
+
+async def _no_such_call(request: web.Request) -> web.Response:
+    return _error(404, "bad_route", f'no handler for path "{request.path}"')

@@ -1,0 +1,35 @@
+"""What a double can be told to do that a real server cannot be made to do.
+
+Owns the places at which a test may interfere; the default is to do everything by the book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+from livekit.protocol.models import ParticipantInfo
+from livekit.protocol.rtc import SignalResponse
+
+Outgoing = Sequence[SignalResponse | bytes]
+"""What goes out in place of one message; bytes go out as they are."""
+
+
+class Script:
+    """Override what shall be different."""
+
+    async def answers(self, request: web.Request) -> web.StreamResponse | None:
+        """Answer any HTTP request, signalling included, in the server's place; None: do not."""
+        return None
+
+    def sends(self, identity: str, message: SignalResponse) -> Outgoing:
+        """Give what goes to *identity* in place of *message*."""
+        return [message]
+
+    def lists(self, room: str, people: Sequence[ParticipantInfo]) -> Sequence[ParticipantInfo]:
+        """Give whom ListParticipants lists in place of *people*."""
+        return people
+
+    def refuses_resume(self, identity: str) -> bool:
+        """Whether *identity* is to reconnect in full when it asks to resume."""
+        return False

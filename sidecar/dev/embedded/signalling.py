@@ -1,0 +1,177 @@
+"""The double's HTTP side of signalling: who gets in, and the messages of each WebSocket.
+
+The paths, checks and texts are those of livekit-server (pkg/service/rtcservice.go). Knows what a
+client asks for, and no inside of a room.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import zlib
+
+from aiohttp import WSMsgType, web
+from google.protobuf.message import DecodeError
+from livekit.protocol.rtc import JoinRequest, SignalRequest, WrappedJoinRequest
+
+from sidecar.dev.embedded.access import NO_ACCESS, Grants, Refused, check_join
+from sidecar.dev.embedded.link import Link
+from sidecar.dev.embedded.participant import Participant, Wish
+from sidecar.dev.embedded.room import reconnect_in_full
+from sidecar.dev.embedded.rooms import Rooms
+from sidecar.dev.embedded.script import Script
+
+MAX_REQUEST_BYTES = 1 << 20
+"""Go's http.DefaultMaxHeaderBytes, by which the server bounds a join request."""
+CLOSE_TIMEOUT_S = 1.0
+BEARER = "Bearer "
+NO_BASE64 = "cannot base64 decode wrapped join request"
+GRANTS = web.RequestKey("grants", Grants)
+"""What the token of a request grants, where it has one."""
+
+_log = logging.getLogger("sidecar.dev.embedded")
+
+
+class Signalling:
+    """The routes below /rtc."""
+
+    def __init__(self, rooms: Rooms, script: Script) -> None:
+        """Serve *rooms*, but for what *script* wants otherwise."""
+        self._rooms = rooms
+        self._script = script
+
+    def routes(self) -> list[web.RouteDef]:
+        """Give the routes."""
+        return [
+            web.get("/rtc", self._connect),
+            web.get("/rtc/v1", self._connect),
+            web.route("*", "/rtc/validate", self._validate),
+            web.route("*", "/rtc/v1/validate", self._validate),
+        ]
+
+    async def _validate(self, request: web.Request) -> web.Response:
+        _check(request)
+        return web.Response(text="success")
+
+    async def _connect(self, request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(timeout=CLOSE_TIMEOUT_S, max_msg_size=MAX_REQUEST_BYTES)
+        if not socket.can_prepare(request):
+            return web.Response(status=404)
+        grants, wish = _check(request)
+        await socket.prepare(request)
+        link = Link(
+            socket,
+            request.transport,
+            lambda message: self._script.sends(grants.identity, message),
+        )
+        participant = self._enter(grants, wish, link)
+        if participant is None:
+            reconnect_in_full(link)
+        else:
+            try:
+                await _follow(participant, wish, socket)
+            finally:
+                participant.signal_lost(link)
+        link.close()
+        await link.ended()
+        return socket
+
+    def _enter(self, grants: Grants, wish: Wish, link: Link) -> Participant | None:
+        if not wish.reconnects:
+            room = self._rooms.open(grants.room)
+            return room.join(grants, wish, link, self._rooms.refreshed(grants))
+        earlier = self._rooms.find(grants.room)
+        if earlier is None or self._script.refuses_resume(grants.identity):
+            return None
+        return earlier.resume(grants.identity, link)
+
+
+def bearer_token(request: web.Request) -> str:
+    """Give the token that *request* brings, or nothing. Raises Refused (401)."""
+    header = request.headers.get("Authorization", "")
+    if header and not header.startswith(BEARER):
+        raise Refused(401, f"invalid authorization header. Must start with {BEARER}")
+    return header.removeprefix(BEARER) or request.query.get("access_token", "")
+
+
+async def _follow(participant: Participant, wish: Wish, socket: web.WebSocketResponse) -> None:
+    """Carry out what *participant* asks for by *socket*, until that is closed."""
+    if wish.offer is not None:
+        await _carry_out(participant, SignalRequest(offer=wish.offer))
+    await participant.connections.offer()
+    async for message in socket:
+        if message.type is WSMsgType.BINARY:
+            try:
+                request = SignalRequest.FromString(message.data)
+            except DecodeError:
+                continue
+            await _carry_out(participant, request)
+
+
+async def _carry_out(participant: Participant, request: SignalRequest) -> None:
+    try:
+        await participant.take(request)
+    except ValueError as error:
+        _log.warning("A request of %s cannot be used: %s", participant.identity, error)
+
+
+def _check(request: web.Request) -> tuple[Grants, Wish]:
+    """Give who asks and what for. Raises Refused."""
+    grants = request.get(GRANTS)
+    if grants is None:
+        raise Refused(401, NO_ACCESS)
+    joining, wish = _wish(request)
+    check_join(grants)
+    wants_more = joining.metadata or joining.participant_attributes
+    if wants_more and not grants.can_update_own_metadata:
+        raise Refused(401, NO_ACCESS)
+    return grants, wish
+
+
+def _wish(request: web.Request) -> tuple[JoinRequest, Wish]:
+    """Read what a client asks for. Raises Refused (400)."""
+    wrapped = request.query.get("join_request", "")
+    if not wrapped:
+        if request.path.startswith("/rtc/v1"):
+            raise Refused(400, "join_request is required")
+        protocol = request.query.get("client_protocol", "")
+        wish = Wish(
+            is_single=False,
+            reconnects=request.query.get("reconnect") in ("1", "true"),
+            client_protocol=int(protocol) if protocol.isdigit() else 0,
+        )
+        return JoinRequest(), wish
+    joining = _join_request(wrapped)
+    wish = Wish(
+        is_single=True,
+        offer=joining.publisher_offer if joining.HasField("publisher_offer") else None,
+        reconnects=joining.reconnect,
+        client_protocol=joining.client_info.client_protocol,
+    )
+    return joining, wish
+
+
+def _join_request(text: str) -> JoinRequest:
+    if "+" in text or "/" in text:  # of the other alphabet
+        raise Refused(400, NO_BASE64)
+    try:
+        binary = base64.b64decode(text, altchars=b"-_", validate=True)
+        wrapped = WrappedJoinRequest.FromString(binary)
+    except (binascii.Error, ValueError):
+        raise Refused(400, NO_BASE64) from None
+    except DecodeError:
+        raise Refused(400, "cannot unmarshal wrapped join request") from None
+    data = wrapped.join_request
+    if wrapped.compression == WrappedJoinRequest.Compression.GZIP:
+        try:
+            unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            data = unzip.decompress(data, MAX_REQUEST_BYTES)
+        except zlib.error:
+            raise Refused(400, "cannot read decompressed join request") from None
+        if unzip.unconsumed_tail:
+            raise Refused(400, "join request too large")
+    try:
+        return JoinRequest.FromString(data)
+    except DecodeError:
+        raise Refused(400, "cannot unmarshal join request") from None

@@ -1,0 +1,144 @@
+"""A room without a server: a small test double of livekit-server, in the process of its user.
+
+It is no LiveKit server. The real SDK connects to it and joins, leaves, resumes and chats by it, so
+that the product can be shown and tested where no livekit-server can be had. What it does, it does
+as the real one (1.13.5) does; the same contract tests run on both. Where it differs:
+
+- No media: a track is announced once it is asked for (the server waits until it flows), and
+  nothing of it is carried, so that nobody's connection quality is ever known.
+- Rooms never close by themselves, and empty ones stay; a token's room configuration is ignored.
+- Who loses signalling counts as gone after 20 s without a resume; whether ICE is alive is not
+  watched, so that a frozen client stays in the room.
+- Of the room service only ListParticipants and RemoveParticipant are there; no webhooks, no
+  agents' dispatch, no simulated scenarios but those that the SDK carries out by itself, no limits
+  but those of names' lengths, no IPv6, TCP or TURN.
+- A refreshed token comes at the join alone; the answer to an ICE restart has the same credentials.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from livekit.protocol.models import DisconnectReason
+
+from sidecar.dev.embedded.access import Refused
+from sidecar.dev.embedded.participant import Participant
+from sidecar.dev.embedded.room_service import RoomService
+from sidecar.dev.embedded.rooms import Rooms
+from sidecar.dev.embedded.script import Script
+from sidecar.dev.embedded.signalling import GRANTS, MAX_REQUEST_BYTES, Signalling, bearer_token
+
+ANNOUNCE_EVERY_S = 3.0
+"""livekit-server pkg/rtc/room.go, subscriberUpdateInterval."""
+SHUTDOWN_TIMEOUT_S = 1.0
+
+
+@dataclass(eq=False)
+class EmbeddedRoom:
+    """The double; `async with EmbeddedRoom() as server`, or start() and stop() by hand.
+
+    It has the shape of `DevServer` as far as clients of a server go: `url`, `api_key`,
+    `api_secret`. It can be stopped and started again at the same address; the rooms are then
+    new ones. It runs on the loop that started it, which must not be blocked.
+    """
+
+    api_key: str = field(default_factory=lambda: f"dev{secrets.token_hex(6)}")
+    api_secret: str = field(default_factory=lambda: secrets.token_hex(24), repr=False)
+    announce_every_s: float = ANNOUNCE_EVERY_S
+    script: Script = field(default_factory=Script, repr=False)
+    port: int = 0
+    """0: any that is free, from the first start on the same."""
+    _runner: web.AppRunner | None = field(init=False, default=None, repr=False)
+    _rooms: Rooms | None = field(init=False, default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """The address for clients, `ws://127.0.0.1:port`; only after start()."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Listen on loopback. Raises OSError when `port` is taken. Nothing when it runs."""
+        if self._runner is not None:
+            return
+        rooms = Rooms(self.api_key, self.api_secret, self.announce_every_s)
+        app = web.Application(middlewares=[self._guard])
+        app.add_routes([web.route("*", "/", _healthy)])
+        app.add_routes(Signalling(rooms, self.script).routes())
+        app.add_routes(RoomService(rooms, self.script).routes())
+        runner = web.AppRunner(
+            app,
+            access_log=None,  # it would show tokens
+            max_line_size=MAX_REQUEST_BYTES,
+            max_field_size=MAX_REQUEST_BYTES,
+            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", self.port)
+        try:
+            await site.start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self.port = runner.addresses[0][1]
+        self._runner, self._rooms = runner, rooms
+
+    async def stop(self) -> None:
+        """Put everybody out, SERVER_SHUTDOWN, and listen no more. Nothing when it is stopped."""
+        if self._runner is None or self._rooms is None:
+            return
+        runner, self._runner = self._runner, None
+        await self._rooms.close(DisconnectReason.SERVER_SHUTDOWN)
+        await runner.cleanup()
+
+    def participant(self, room: str, identity: str) -> Participant | None:
+        """Give who has this identity in this room now."""
+        found = None if self._rooms is None else self._rooms.find(room)
+        return None if found is None else found.participants.get(identity)
+
+    async def __aenter__(self) -> EmbeddedRoom:
+        """Start it."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        await self.stop()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let the script go first, then look at the token, as the server does on all paths."""
+        scripted = await self.script.answers(request)
+        if scripted is not None:
+            return scripted
+        # A page of any origin may ask why it was not let in.
+        headers = {"Access-Control-Allow-Origin": "*"} if _validates(request) else {}
+        try:
+            if self._rooms is not None:
+                grants = self._rooms.grants(bearer_token(request))
+                if grants is not None:
+                    request[GRANTS] = grants
+            answer = await handler(request)
+        except Refused as error:
+            answer = web.Response(status=error.status, text=error.text)
+        except web.HTTPNotFound:
+            answer = web.Response(status=404, text="404 page not found\n")
+        if not answer.prepared:
+            answer.headers.update(headers)
+        return answer
+
+
+def _validates(request: web.Request) -> bool:
+    return request.path in ("/rtc/validate", "/rtc/v1/validate")
+
+
+async def _healthy(request: web.Request) -> web.Response:
+    return web.Response(text="OK")
