@@ -184,12 +184,14 @@ async def _calling(target: Target) -> AsyncIterator[RoomService]:
     Nothing of the server's text goes on: it may repeat the token.
     """
     import aiohttp
+    from google.protobuf.message import DecodeError
     from livekit import api
 
     try:
         async with (
+            # livekit-api 1.2.2 sends each request with no timeout, which overrides the session's.
+            asyncio.timeout(CALL_WITHIN_S),
             aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=CALL_WITHIN_S),
                 proxy=proxy_of(target.url, os.environ),
             ) as session,
             api.LiveKitAPI(
@@ -209,7 +211,7 @@ async def _calling(target: Target) -> AsyncIterator[RoomService]:
             f"The LiveKit server refused the call (status {error.status}, {error.code}).",
             "Check that the API key and secret belong to this server, and look into its log.",
         ) from None
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+    except (aiohttp.ClientError, DecodeError, TimeoutError, OSError, ValueError):
         raise ApiCallFailed(
             "The LiveKit server did not answer the call.", "Check the server and the network."
         ) from None
