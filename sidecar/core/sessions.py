@@ -128,6 +128,8 @@ class Sessions:
         changes: list[Change] = []
         new_messages = 0
         stay = self._stays.of_sid(person.sid)
+        if stay is not None and stay.person.identity != person.identity:
+            return []  # a session is one person's, whatever the server mixes up
         if stay is None:
             earlier = self._stays.of_identity(person.identity)
             if earlier is not None:

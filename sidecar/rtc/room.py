@@ -200,8 +200,10 @@ def _people(room: rtc.Room) -> tuple[Participant, ...]:
 
 
 def _participant(person: rtc.RemoteParticipant) -> Participant:
-
-    joined_at = person.joined_at
+    try:
+        joined_at = person.joined_at
+    except (ValueError, OverflowError, OSError):  # a time that no datetime holds
+        joined_at = None
     return Participant(
         sid=person.sid,
         identity=person.identity,

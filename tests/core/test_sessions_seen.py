@@ -126,6 +126,11 @@ def test_the_same_identity_under_another_sid_closes_replaced_and_is_created():
     ]
 
 
+def test_a_sid_that_comes_under_another_identity_stays_the_first_ones():
+    lines = played((0, "snapshot", [ALICE]), (7, "seen", joining("bob", "PA_alice")))
+    assert lines == played((0, "snapshot", [ALICE]))
+
+
 def test_a_page_reload_leaves_without_a_reason_and_is_replaced_in_the_same_instant():
     # livekit-behaviour 12, surprise 1.
     assert played(
