@@ -1,8 +1,8 @@
 """`python -m sidecar demo`: the product at its main job, on real parts, in under a minute.
 
-Owns the story and the check of what it shows: a LiveKit server of its own, the sidecar as a child
-over stdio exactly as Electron would start it, two people made of the real SDK who join, chat and
-leave. Knows the wire's names and no inside of the sidecar.
+Owns the story and the check of what it shows: the sidecar as a child over stdio exactly as Electron
+would start it, two people made of the real SDK who join, chat and leave. `demo_place.py` has the
+room. Knows the wire's names and no inside of the sidecar.
 """
 
 from __future__ import annotations
@@ -20,20 +20,17 @@ from dataclasses import dataclass
 
 from sidecar import __version__
 from sidecar.dev.child import ChildGone
+from sidecar.dev.demo_place import TOKEN_TTL_S, NotConfigured, Place, given_place, own_place
 from sidecar.dev.person_process import PersonFailed, PersonProcess
-from sidecar.dev.server import DevServer, ServerFailed
-from sidecar.dev.server_build import ServerMissing, needs_build
+from sidecar.dev.server import ServerFailed
+from sidecar.dev.server_build import ServerMissing
 from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
 from sidecar.dev.timeline import Timeline
-from sidecar.dev.tokens import mint_token
 
 STORY_TIMEOUT_S = 55.0
 """The promise is a minute; a run takes about 8 s."""
 ANNOUNCED_WITHIN_S = 20.0
 """The server tells of a person who publishes nothing up to 3 s late, of leaving too."""
-KEPT_ROOM_S = 24 * 3600
-"""With --keep: how long the server leaves the room open with only the agent in it."""
-TOKEN_TTL_S = 6 * 3600.0
 AGENT = "clara-voice-agent"
 PEOPLE = {"anna": "Hello, this is Anna.", "ben": "Ben here, good morning."}
 
@@ -42,38 +39,17 @@ class PromiseBroken(RuntimeError):
     """What the sidecar told is not what happened; the message says in what."""
 
 
-class NotConfigured(RuntimeError):
-    """`--url` without the key and the secret; the message has the fix."""
-
-
 @dataclass(frozen=True)
 class Options:
-    """`url` of a server that runs already, or None for one of our own; `keep`: until Ctrl-C."""
+    """`url` of a server that runs already, or None for one of our own; `keep`: until Ctrl-C.
+
+    `embedded`: the test double in the place of our own.
+    """
 
     url: str | None
     room: str
     keep: bool
-
-
-@dataclass(frozen=True)
-class Place:
-    """The room of the demo and how to get in."""
-
-    url: str
-    api_key: str
-    api_secret: str
-    room: str
-
-    def token(self, identity: str) -> str:
-        """Sign a token for a person."""
-        return mint_token(
-            self.api_key,
-            self.api_secret,
-            self.room,
-            identity,
-            name=identity.capitalize(),
-            ttl_s=TOKEN_TTL_S,
-        )
+    embedded: bool
 
 
 def show(line: str = "") -> None:
@@ -87,10 +63,16 @@ def parse(arguments: Sequence[str]) -> Options:
         prog="sidecar demo",
         description="Two people come, chat and go in a real LiveKit room, and the sidecar tells.",
     )
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--url",
         help="a LiveKit server that runs already (LIVEKIT_API_KEY and LIVEKIT_API_SECRET from "
         "the environment); without it the demo starts one of its own",
+    )
+    where.add_argument(
+        "--embedded",
+        action="store_true",
+        help="a test double in the place of the server: no download, no build, up in a second",
     )
     parser.add_argument("--room", help="the room's name (default: a new one)")
     parser.add_argument(
@@ -99,7 +81,8 @@ def parse(arguments: Sequence[str]) -> Options:
         help="leave all running until Ctrl-C, and print a token for a client of your own",
     )
     given = parser.parse_args(arguments)
-    return Options(given.url, given.room or f"demo-{secrets.token_hex(4)}", given.keep)
+    room = given.room or f"demo-{secrets.token_hex(4)}"
+    return Options(given.url, room, given.keep, given.embedded)
 
 
 @contextlib.asynccontextmanager
@@ -109,22 +92,11 @@ async def place_for(options: Options) -> AsyncIterator[Place]:
     Raises NotConfigured, ServerMissing, ServerFailed.
     """
     if options.url is not None:
-        key, secret = (os.environ.get(f"LIVEKIT_API_{part}") for part in ("KEY", "SECRET"))
-        if not key or not secret:
-            raise NotConfigured(
-                "--url needs LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment. "
-                "Fix: export both, or leave --url out for a server of the demo's own."
-            )
-        yield Place(options.url, key, secret, options.room)
+        yield given_place(options.url, options.room)
         return
-    if needs_build():
-        show("The first run builds a LiveKit server (1 to 3 minutes, once). Later ones take 10 s.")
-    server = DevServer(
-        departure_timeout_s=KEPT_ROOM_S if options.keep else 20,
-        progress=lambda line: show(f"  {line}"),
-    )
-    async with server:
-        yield Place(server.url, server.api_key, server.api_secret, options.room)
+    own = own_place(options.room, show, is_double=options.embedded, is_kept=options.keep)
+    async with own as place:
+        yield place
 
 
 async def tell_story(place: Place, sidecar: SidecarClient, timeline: Timeline) -> None:
@@ -225,10 +197,10 @@ async def run(options: Options) -> int:
 
     Everything it started is gone when it returns, is cancelled or raises.
     """
-    show("Two people come, chat and go in a real LiveKit room. `app` is this demo, in the place")
-    show("of Electron's main process; the sidecar is its child, spoken to over stdin and stdout.")
     async with place_for(options) as place:
-        show(f"LiveKit server: {place.url}, room: {place.room}")
+        show("Two people come, chat and go. `app` is this demo, in the place of Electron's main")
+        show("process; the sidecar is its child, spoken to over stdin and stdout.")
+        show(f"{place.server}: {place.url}, room: {place.room}")
         show()
         started_s = time.monotonic()
         timeline = Timeline(lambda: time.monotonic() - started_s, show)

@@ -1,0 +1,121 @@
+"""Where the demo's room comes from: a given server, one of its own, or the test double.
+
+Owns that choice, and that it is said. Knows no story.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from sidecar.dev.server import DevServer
+from sidecar.dev.server_build import ServerMissing, find_server, needs_build
+from sidecar.dev.tokens import mint_token
+from sidecar.rtc.interfaces import has_interface_beside_loopback
+
+KEPT_ROOM_S = 24 * 3600
+"""With --keep: how long the server leaves the room open with only the agent in it."""
+TOKEN_TTL_S = 6 * 3600.0
+IS_DOUBLE = (
+    "This room is a test double, no LiveKit server. "
+    "The real one, where it is at hand or can be built: `python -m uv run python -m sidecar demo`."
+)
+
+Show = Callable[[str], None]
+"""Takes one line for a person to read."""
+
+
+class NotConfigured(RuntimeError):
+    """What was asked for lacks something; the message has the fix."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The room of the demo and how to get in."""
+
+    server: str
+    """What it is, for a person to read."""
+    url: str
+    api_key: str
+    api_secret: str
+    room: str
+
+    def token(self, identity: str) -> str:
+        """Sign a token for a person."""
+        return mint_token(
+            self.api_key,
+            self.api_secret,
+            self.room,
+            identity,
+            name=identity.capitalize(),
+            ttl_s=TOKEN_TTL_S,
+        )
+
+
+def given_place(url: str, room: str) -> Place:
+    """A room of the server at *url*. Raises NotConfigured."""
+    key, secret = (os.environ.get(f"LIVEKIT_API_{part}") for part in ("KEY", "SECRET"))
+    if not key or not secret:
+        raise NotConfigured(
+            "--url needs LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment. "
+            "Fix: export both, or leave --url out for a server of the demo's own."
+        )
+    return Place("LiveKit server", url, key, secret, room)
+
+
+@contextlib.asynccontextmanager
+async def own_place(
+    room: str, show: Show, *, is_double: bool, is_kept: bool
+) -> AsyncIterator[Place]:
+    """A room of a server of our own, which is gone at the end; of the double where none can be had.
+
+    Raises NotConfigured, server.ServerFailed, and ServerMissing where $LIVEKIT_SERVER is no server.
+    """
+    binary = None
+    why = None
+    if not is_double:
+        if needs_build():
+            show(
+                "The first run builds a LiveKit server (1 to 3 minutes, once). Later ones take"
+                " 10 s. `demo --embedded` does without."
+            )
+        try:
+            binary = await find_server(lambda line: show(f"  {line}"))
+        except ServerMissing as missing:
+            if os.environ.get("LIVEKIT_SERVER"):
+                raise  # who names a server wants that one
+            why = str(missing)
+    if binary is None:
+        async with _double(room, show, why) as place:
+            yield place
+        return
+    departure_timeout_s = KEPT_ROOM_S if is_kept else 20
+    async with DevServer(binary, departure_timeout_s=departure_timeout_s) as server:
+        yield Place("LiveKit server", server.url, server.api_key, server.api_secret, room)
+
+
+@contextlib.asynccontextmanager
+async def _double(room: str, show: Show, why: str | None) -> AsyncIterator[Place]:
+    """The double; *why* says what it stands in for, None where it was asked for."""
+    stands_in = "" if why is None else f"It would stand in because: {why}\n"
+    try:
+        from sidecar.dev.embedded_room import EmbeddedRoom
+    except ImportError as error:
+        raise NotConfigured(
+            f"The test double needs {error.name}, which is not here: `uv run` installs it where it "
+            f"has wheels (not on Windows on ARM, nor on macOS before 12).\n{stands_in}"
+            "Fix: give the demo a server that runs already, with --url."
+        ) from error
+    if not has_interface_beside_loopback():
+        raise NotConfigured(
+            "No network interface besides loopback is up, and LiveKit's clients find no path to a "
+            f"room on such a machine.\n{stands_in}"
+            "Fix: bring up any other interface; it needs no route."
+        )
+    show(IS_DOUBLE)
+    if why is not None:
+        show(f"It stands in because: {why}")
+    async with EmbeddedRoom() as double:
+        yield Place("Test double", double.url, double.api_key, double.api_secret, room)
