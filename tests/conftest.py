@@ -1,8 +1,8 @@
 """What holds for every test: no configuration from outside, real parts, an honest last line.
 
 Owns the environment of the suite, the slow marker, the suite's account of itself, and the
-fixtures of the real parts that several folders use: livekit-server, and the sidecar's command
-as source and frozen.
+fixtures of the real parts that several folders use: livekit-server, Node, and the sidecar's
+command as source and frozen.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from sidecar.dev.server import DevServer
 from sidecar.dev.server_build import ServerMissing, find_server
+from sidecar.dev.toolchain import ToolMissing, find
 from sidecar.rtc.interfaces import has_interface_beside_loopback
 from tests import parts
 from tests.frozen_build import frozen_sidecar, why_no_build
@@ -105,6 +106,18 @@ async def server(server_binary: Path) -> AsyncIterator[DevServer]:
     """
     async with DevServer(server_binary) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """Node 20 or newer, from PATH or from PyPI."""
+    try:
+        program = find("node")
+    except ToolMissing as error:
+        parts.require("node", str(error))
+        raise
+    parts.require("node", None)
+    return program
 
 
 @pytest.fixture(scope="session")

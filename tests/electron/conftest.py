@@ -1,4 +1,4 @@
-"""What tests of the bridge share: Node, and a real Electron on a display of its own."""
+"""What tests of the bridge share: a real Electron on a display of its own."""
 
 from __future__ import annotations
 
@@ -21,18 +21,6 @@ from tests.electron.driven_app import FOLDER, DrivenApp
 from tests.electron.npm import BRIDGE, installed, packed_bridge
 
 DISPLAY_TIMEOUT_S = 20.0
-
-
-@pytest.fixture(scope="session")
-def node() -> Path:
-    """Node 20 or newer, from PATH or from PyPI."""
-    try:
-        program = find("node")
-    except ToolMissing as error:
-        parts.require("node", str(error))
-        raise
-    parts.require("node", None)
-    return program
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sidecar.dev.server_build import find_server
+from sidecar.dev.toolchain import find
 from tests.soak.account import account, everything
 from tests.soak.soak import Outcome, Settings, run
 
@@ -27,12 +28,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="decides what is tried (1)")
     parser.add_argument("--people", type=int, default=30, help="at a time (30)")
     parser.add_argument("--faults", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--bridge", action="store_true", help="hear it through the bridge, by Node")
     parser.add_argument("--frozen", type=Path, help="this sidecar instead of the sources")
     parser.add_argument("--journal", type=Path, help="write the whole course to this file")
     told = parser.parse_args()
     given = os.environ.pop("LIVEKIT_SERVER", None)
-    command = None if told.frozen is None else (str(told.frozen),)
-    settings = Settings(told.seconds, told.seed, told.people, told.faults, command)
+    command = None if told.frozen is None else (str(told.frozen.resolve()),)
+    node = find("node") if told.bridge else None
+    settings = Settings(told.seconds, told.seed, told.people, told.faults, command, node=node)
     outcome = asyncio.run(soak(settings, given))
     for line in account(outcome):
         print(line)

@@ -23,6 +23,7 @@ from sidecar.dev.child import ChildGone
 from sidecar.dev.server import DevServer
 from sidecar.dev.server_config import Ports
 from sidecar.dev.stdio_client import RpcError
+from tests.soak.bridged import WatchedBridge
 from tests.soak.faults import Faults
 from tests.soak.hearing import Hearing
 from tests.soak.humans import Human
@@ -57,6 +58,8 @@ class Settings:
     command: tuple[str, ...] | None = None
     """The sidecar's. None: its sources, and LiveKit's simulated scenarios are among the faults."""
     binary: Path | None = None
+    node: Path | None = None
+    """With it the sidecar is heard through the bridge, which runs by this Node."""
 
 
 @dataclass
@@ -88,9 +91,7 @@ async def run(settings: Settings) -> Outcome:
         wire = await stage.enter_async_context(Wire(ports.http))
         room = f"soak-{settings.seed}"
         folder = Path(stage.enter_context(tempfile.TemporaryDirectory()))
-        handle = None if settings.command else folder / "room.sock"
-        command = settings.command or (sys.executable, str(DRIVEN), str(handle))
-        sidecar = WatchedSidecar(command, _target(server, wire.url, room), handle)
+        sidecar = _heard(settings, _target(server, wire.url, room), folder)
         await sidecar.start()
         stage.push_async_callback(_kill, sidecar)
         play = _Play(settings, ledger, server, wire, sidecar, room)
@@ -219,6 +220,14 @@ class _Play:
                 timeout=aiohttp.ClientTimeout(total=API_TIMEOUT_S),
             ) as server:
                 yield server
+
+
+def _heard(settings: Settings, target: dict[str, object], folder: Path) -> WatchedSidecar:
+    handle = None if settings.command else folder / "room.sock"
+    command = settings.command or (sys.executable, str(DRIVEN), str(handle))
+    if settings.node is None:
+        return WatchedSidecar(command, target, handle)
+    return WatchedBridge(settings.node, command, target, handle)
 
 
 def _judge(outcome: Outcome, sidecar: WatchedSidecar, ended_s: float) -> None:

@@ -17,8 +17,8 @@ SECONDS = 60.0
 PEOPLE = 24
 
 
-async def test_a_minute_of_people_and_faults_breaks_no_promise(server_binary: Path) -> None:
-    settings = Settings(SECONDS, SEED, PEOPLE, has_faults=True, binary=server_binary)
+async def keep(settings: Settings) -> None:
+    """Run, print the account, and hold it against the promise."""
     outcome = await run(settings)
     told = "\n".join(account(outcome))
     print(told)
@@ -27,3 +27,13 @@ async def test_a_minute_of_people_and_faults_breaks_no_promise(server_binary: Pa
     assert len(outcome.hearing.sessions) >= 10, told
     assert outcome.expected >= 1, told
     assert len(outcome.ledger.faults) >= 5, told
+
+
+async def test_a_minute_of_people_and_faults_breaks_no_promise(server_binary: Path) -> None:
+    await keep(Settings(SECONDS, SEED, PEOPLE, has_faults=True, binary=server_binary))
+
+
+async def test_a_minute_heard_through_the_bridge_breaks_no_promise(
+    server_binary: Path, node: Path
+) -> None:
+    await keep(Settings(SECONDS, SEED, PEOPLE, has_faults=True, binary=server_binary, node=node))
