@@ -18,6 +18,8 @@ from typing import TypeVar
 
 LINE_TIMEOUT_S = 45.0
 """For a line of the console: a first start of Electron and of the sidecar on a busy machine."""
+LINE_LIMIT_BYTES = 64 * 1024 * 1024
+"""Of one line of the console: a reader that gives up would stop the app at its full pipe."""
 END_TIMEOUT_S = 6.0
 """Within which all that belongs to the app is gone after its end (issue "First light")."""
 Found = TypeVar("Found")
@@ -72,6 +74,7 @@ class ElectronApp:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            limit=LINE_LIMIT_BYTES,
         )
         self._reading = [
             asyncio.create_task(self._read(self.process.stdout)),

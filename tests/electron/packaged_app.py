@@ -25,23 +25,32 @@ def link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def lay_out(root: Path, electron: Path, app: Path, bridge: Path, sidecar: Path) -> Path:
+def lay_out(
+    root: Path,
+    electron: Path,
+    app: Path,
+    bridge: Path,
+    sidecar: Path,
+    packages: Path | None = None,
+) -> Path:
     """Lay out the app in the new folder `root`, and give its program.
 
     `electron` is Electron's program, `app` the app's folder, `bridge` the unpacked npm package,
-    and `sidecar` the folder that PyInstaller made.
+    `sidecar` the folder that PyInstaller made, and `packages` the app's other node_modules.
     """
     shutil.copytree(electron.parent, root, copy_function=link_or_copy, symlinks=True)
     program = (root / electron.name).rename(root / PROGRAM)
     resources = root / "resources"
     (resources / "default_app.asar").unlink(missing_ok=True)
-    shutil.copytree(app, resources / "app")
+    shutil.copytree(app, resources / "app", ignore=shutil.ignore_patterns("node_modules"))
     for source in (resources / "app").glob("*.cjs"):
         text = source.read_text(encoding="utf-8")
         source.write_text(
             text.replace(BRIDGE_OF_THE_REPOSITORY, BRIDGE_AS_A_PACKAGE), encoding="utf-8"
         )
     modules = resources / "app" / "node_modules"
+    if packages is not None:
+        shutil.copytree(packages, modules, copy_function=link_or_copy, symlinks=True)
     shutil.copytree(bridge, modules / "clara-voice-bridge")
     shutil.copytree(sidecar, resources / "sidecar", copy_function=link_or_copy, symlinks=True)
     return program

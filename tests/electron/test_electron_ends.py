@@ -38,15 +38,17 @@ async def test_an_end_during_a_session_closes_it_and_leaves_no_process(
     assert law.closed("alice") == [("sidecar-shutdown", None)]
 
 
-@pytest.mark.parametrize("step", ["quit", "close-windows"])
-async def test_an_end_with_a_sidecar_that_hangs_leaves_no_process(step: str, drive: Drive) -> None:
-    async with drive() as app:
-        await app.event("agent-state-changed", lambda event: event["state"] == "connected")
-        processes = app.processes()
-        os.kill(sidecar_of(processes).pid, signal.SIGSTOP)
-        await app.take(step)
-        await all_gone(processes, STOP_WITHIN_S)
-        assert await app.process.wait() == 0
+async def test_an_end_with_a_sidecar_that_hangs_leaves_no_process(drive: Drive) -> None:
+    async def end_by(step: str) -> None:
+        async with drive(home=step) as app:
+            await app.event("agent-state-changed", lambda event: event["state"] == "connected")
+            processes = app.processes()
+            os.kill(sidecar_of(processes).pid, signal.SIGSTOP)
+            await app.take(step)
+            await all_gone(processes, STOP_WITHIN_S)
+            assert await app.process.wait() == 0
+
+    await asyncio.gather(*(end_by(step) for step in ("quit", "close-windows", "update")))
 
 
 async def test_killed_electrons_leave_no_process(
