@@ -38,6 +38,7 @@ const { VoiceStatus } = require('./voice-status.cjs');
  * @property {{getAppPath(): string}} app
  * @property {readonly string[]} [allowedOrigins]
  * @property {Served} sidecar
+ * @property {() => void} online a page's network is back
  * @property {() => number} seq the mirror's seq, of the last event that `sidecar.sessions` includes
  */
 
@@ -58,12 +59,12 @@ class RendererIpc {
    * @param {Wiring} wiring
    * @throws {Error} when another sidecar of this app serves window.clara already
    */
-  constructor({ ipcMain, app, allowedOrigins, sidecar, seq }) {
+  constructor({ ipcMain, app, allowedOrigins, sidecar, seq, online }) {
     this.#ipcMain = ipcMain;
     this.#sidecar = sidecar;
     this.#seq = seq;
     this.#origins = allowedOrigins;
-    this.#handleAll();
+    this.#handleAll(online);
     this.#sender = new PageSender(ipcMain, allowedPages(app.getAppPath(), allowedOrigins));
     this.#status = new VoiceStatus(sidecar, (status) => {
       this.#statusVersion += 1;
@@ -86,7 +87,8 @@ class RendererIpc {
     this.#subscriptions.clear(EVENTS.ended);
   }
 
-  #handleAll = () => {
+  /** @param {() => void} online */
+  #handleAll = (online) => {
     this.#handle(CHANNELS.listSessions, () => this.#snapshot());
     this.#handle(CHANNELS.getStatus, () => this.#fullStatus());
     this.#handle(CHANNELS.createConnection, (_, options) =>
@@ -103,10 +105,7 @@ class RendererIpc {
     this.#handle(CHANNELS.unsubscribe, ({ sender }, name) => {
       this.#subscriptions.delete(sender, topic(name));
     });
-    this.#handle(CHANNELS.online, async () => {
-      if (this.#sidecar.processState !== 'ready') return;
-      await this.#sidecar.request(METHODS.wake, { reason: 'network-online' });
-    });
+    this.#handle(CHANNELS.online, () => online());
   };
 
   /**

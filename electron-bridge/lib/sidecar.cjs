@@ -166,12 +166,19 @@ class Sidecar {
     return tokens;
   };
 
+  /** @param {import('../index').WakeParams['reason']} reason */
+  #tryAgain = (reason) => {
+    this.#access.wake();
+    wake(this, reason);
+  };
+
   #servePages = () => {
     const { electron, allowedOrigins } = this.#options;
     if (electron === undefined || electron.ipcMain === undefined) return;
     const { app, ipcMain } = electron;
     const seq = () => this.mirrorSeq;
-    const pages = new RendererIpc({ ipcMain, app, allowedOrigins, sidecar: this, seq });
+    const online = () => this.#tryAgain('network-online');
+    const pages = new RendererIpc({ ipcMain, app, allowedOrigins, sidecar: this, seq, online });
     this.#endings.push(() => pages.dispose());
   };
 
@@ -185,8 +192,7 @@ class Sidecar {
     if (!app || !powerMonitor) return;
     const onResume = () => {
       supervisor.systemResumed();
-      this.#access.wake();
-      wake(this, 'system-resume');
+      this.#tryAgain('system-resume');
     };
     const handlers = { onSuspend: () => supervisor.suspend(), onResume, onShutdown };
     this.#endings.push(watchPower({ app, powerMonitor }, handlers));

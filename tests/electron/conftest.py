@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -84,12 +84,16 @@ def rounds(pytestconfig: pytest.Config) -> int:
 class Drive(Protocol):
     """Prepares the driven app, as a developer runs it, for a room of this test's own.
 
-    `home` is its user: apps of one home share their userData. The rest are createSidecar's options
-    over the usual ones.
+    `home` is its user: apps of one home share their userData. `switches` are Chromium's. The rest
+    are createSidecar's options over the usual ones.
     """
 
     def __call__(
-        self, home: str = "home", environment: Mapping[str, str] | None = None, **options: object
+        self,
+        home: str = "home",
+        environment: Mapping[str, str] | None = None,
+        switches: Sequence[str] = (),
+        **options: object,
     ) -> DrivenApp: ...
 
 
@@ -98,7 +102,10 @@ def drive(electron: Path, display: str, server: DevServer, tmp_path: Path) -> Dr
     """Prepare the driven app with the source of the sidecar and the server's own secret."""
 
     def prepare(
-        home: str = "home", environment: Mapping[str, str] | None = None, **options: object
+        home: str = "home",
+        environment: Mapping[str, str] | None = None,
+        switches: Sequence[str] = (),
+        **options: object,
     ) -> DrivenApp:
         usual = {
             "DISPLAY": display,
@@ -114,7 +121,7 @@ def drive(electron: Path, display: str, server: DevServer, tmp_path: Path) -> Dr
         (tmp_path / home).mkdir(exist_ok=True)
         return DrivenApp(
             electron,
-            [str(FOLDER)],
+            [*switches, str(FOLDER)],
             {**usual, **(environment or {})},
             tmp_path / home,
             {"connect": connect, **options},
