@@ -20,6 +20,8 @@ Format = Literal["text", "json"]
 
 MAX_WAITING_BYTES = 4 * 1024 * 1024
 MAX_MESSAGE_CHARS = 8_192
+MAX_SECRETS = 64
+"""Each is looked for in every line. A process has two or three, and a newer token now and then."""
 
 _OWN_LOGGER = "sidecar"
 _TOKEN = re.compile(r"eyJ[\w-]{4,}(?:\.[\w-]*){0,2}")
@@ -39,12 +41,21 @@ class Redactor:
     def __init__(self) -> None:
         """Start with the looks alone."""
         self._known: tuple[re.Pattern[str], ...] = ()
-        self._secrets: set[str] = set()
+        self._secrets: dict[str, re.Pattern[str]] = {}
 
     def protect(self, secrets: Iterable[str]) -> None:
-        """Keep *secrets*, and what begins like them, out of every text from now on."""
-        self._secrets.update(each for each in secrets if each)
-        self._known = tuple(map(_pattern, sorted(self._secrets, key=len, reverse=True)))
+        """Keep *secrets*, and what begins like them, out of every text from now on.
+
+        Of all that were ever given, the newest MAX_SECRETS are known.
+        """
+        for secret in secrets:
+            if secret:
+                known = self._secrets.pop(secret) if secret in self._secrets else _pattern(secret)
+                self._secrets[secret] = known
+        for oldest in list(self._secrets)[:-MAX_SECRETS]:
+            del self._secrets[oldest]
+        longest_first = sorted(self._secrets, key=len, reverse=True)
+        self._known = tuple(self._secrets[each] for each in longest_first)
 
     def __call__(self, text: str) -> str:
         """*text* with `[secret]` or `[token]` in the place of each."""

@@ -121,3 +121,12 @@ def test_a_record_that_cannot_be_formatted_gives_its_arguments_away_nowhere(capf
     lines = log.lines()
     captured = capfd.readouterr()
     assert_clean([*lines, captured.out, captured.err])
+
+
+def test_the_newest_secrets_are_known_and_their_number_is_bounded():
+    """A `connect` may bring a secret of its own, and each of them is looked for in every line."""
+    log = Log()
+    for number in range(1_000):
+        log.redactor.protect((SECRET, f"{number:03}-another-secret"))
+    log.log(f"{SECRET} 999-another-secret 998-another-secret 000-another-secret")
+    assert log.lines() == ["[secret] [secret] [secret] 000-another-secret"]
