@@ -36,6 +36,7 @@ class Model:
 
     now_s: float = 0.0
     is_up: bool = False
+    times_up: int = 0
     linked_base_s: float = 0.0
     up_since_s: float = 0.0
     lost_s: float | None = None
@@ -63,6 +64,7 @@ class Model:
         """A snapshot came."""
         if not self.is_up:
             self.is_up, self.up_since_s = True, self.now_s
+            self.times_up += 1
         self.lost_s = None
 
     def goes_down(self, *, is_outage: bool = True) -> None:

@@ -48,7 +48,7 @@ class RegistryLaws(RuleBasedStateMachine):
     def begin(self, start_s: float) -> None:
         self.registry = Sessions()
         self.model = Model(now_s=start_s)
-        self.polls: list[Poll] = []
+        self.polls: list[tuple[Poll, int]] = []
         self.fails_next = False
         self.was_ever_open = False
 
@@ -123,16 +123,21 @@ class RegistryLaws(RuleBasedStateMachine):
 
     @rule()
     def begin_poll(self) -> None:
-        self.polls.append(self.registry.begin_poll())
+        self.polls.append((self.registry.begin_poll(), self.model.is_up * self.model.times_up))
 
     @precondition(lambda self: self.polls)
     @rule(data=st.data(), crowd=crowds, is_listed=st.booleans())
     def polled(self, data: st.DataObject, crowd: list[Participant], is_listed: bool) -> None:
-        poll = data.draw(st.sampled_from(self.polls))
+        poll, times_up = data.draw(st.sampled_from(self.polls))
         listed = listing(*crowd)[0 if is_listed else 1 :]
         before = dict(self.model.shown)
         changes = self.registry.polled(poll, listed, moment(self.model.now_s))
-        listed_sids = {each.sid for each in listed}
+        listed_sids = {
+            each.sid for each in listed if each.state is not ParticipantState.DISCONNECTED
+        }
+        if is_listed and self.model.is_up and times_up == self.model.times_up:
+            for sid in poll.held & listed_sids & set(self.model.open):
+                self.model.open[sid].hold = None
         for change in changes:
             assert isinstance(change, Closed)
             assert self.model.is_up
