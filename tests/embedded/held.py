@@ -49,7 +49,7 @@ class Held:
     async def fails(self) -> JsonObject:
         """Send a `connect` that fails within its bound; give its category, detail and fix."""
         with pytest.raises(RpcError) as caught:
-            await self.connect()
+            await self.client.call("connect", self.params, timeout_s=CONNECT_S)
         assert caught.value.code == 1002
         assert isinstance(caught.value.data, dict)
         assert caught.value.data["detail"]
