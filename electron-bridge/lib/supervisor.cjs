@@ -104,6 +104,7 @@ class Supervisor {
    * @returns {Promise<void>} resolves when there is no process any more
    */
   async stop() {
+    this.#deadlines.resume(); // whoever stops it is awake, whatever was told last
     if (this.#state === 'idle') return;
     if (this.#state === 'stopping') {
       /** @type {Run} */ (this.#run).kill();
@@ -128,6 +129,7 @@ class Supervisor {
 
   /** As stopOnce(), and by force after a second: neither a system nor an installer waits. */
   stopFast() {
+    this.#deadlines.resume();
     if (this.#run !== undefined) this.#run.hurry();
     return this.stopOnce();
   }

@@ -93,6 +93,26 @@ test('a sidecar that nobody started is not started by a wake-up', (t) => {
   assert.equal(sidecar.processState, 'idle');
 });
 
+for (const [what, end] of [
+  ['a stop', ({ sidecar }) => sidecar.stop()],
+  ['a quit', ({ app }) => app.quit()],
+  ['a shutdown', ({ powerMonitor }) => powerMonitor.emit('shutdown')],
+]) {
+  test(
+    `${what} ends a sidecar that hangs, also when the system said that it sleeps`,
+    BOUND,
+    async (t) => {
+      const { port, arrived, gone } = await liveness(t);
+      const world = system(t, { stubborn: STUBBORN, liveness: port });
+      await world.sidecar.start();
+      await arrived(1);
+      world.powerMonitor.emit('suspend');
+      end(world);
+      await gone(1);
+    },
+  );
+}
+
 /** [what ends, how the app hears of it] */
 const ENDS = [
   ['the system', ({ powerMonitor }) => powerMonitor.emit('shutdown')],
