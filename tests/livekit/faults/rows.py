@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 import pytest
 
-from tests.livekit.faults.stage import Stage, first_of
+from tests.livekit.faults.stage import Stage
 
 LANES = 4
 ROW_LIMIT_S = 240.0
@@ -74,7 +74,7 @@ class Matrix:
             began_s = asyncio.get_running_loop().time()
             try:
                 async with Stage(self._binary, self._command, folder) as stage:
-                    await first_of(self._judged(running.body, stage), stage.broken)
+                    await _first_of(self._judged(running.body, stage), stage.broken)
                     return stage.reached()
             finally:
                 took_s = asyncio.get_running_loop().time() - began_s
@@ -148,3 +148,14 @@ def _as_test(tested: Row, command: Command, marks: Iterable[pytest.Mark] = ()) -
     if any(mark.name == "slow" for mark in marks):
         test = pytest.mark.slow(test)
     return on_lanes(test)
+
+
+async def _first_of(body: Awaitable[None], broken: asyncio.Future[None]) -> None:
+    """Run *body*, unless *broken* fails before it ends."""
+    running = asyncio.ensure_future(body)
+    await asyncio.wait({running, broken}, return_when=asyncio.FIRST_COMPLETED)
+    if not running.done():
+        running.cancel()
+        await asyncio.wait({running})
+        broken.result()
+    running.result()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
 
@@ -285,17 +285,6 @@ class Stage:
         task = agent.watch()
         self._looking.add(task)
         task.add_done_callback(done)
-
-
-async def first_of(body: Awaitable[None], broken: asyncio.Future[None]) -> None:
-    """Run *body*, unless *broken* fails before it ends."""
-    running = asyncio.ensure_future(body)
-    await asyncio.wait({running, broken}, return_when=asyncio.FIRST_COMPLETED)
-    if not running.done():
-        running.cancel()
-        await asyncio.wait({running})
-        broken.result()
-    running.result()
 
 
 def _is_person(info: api.ParticipantInfo) -> bool:
