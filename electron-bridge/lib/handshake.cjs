@@ -12,13 +12,15 @@ const CURE = 'Ship the sidecar and the bridge of one release.';
 /**
  * The params of `initialize`; the sidecar also ends when the process `parentPid` is gone.
  * @param {import('../index').ResumedSession[]} [resume] the open sessions of an earlier process
+ * @param {string[]} [usedIds] of the sessions that earlier processes closed
  */
-function initializeParams(resume = []) {
+function initializeParams(resume = [], usedIds = []) {
   return {
     protocolVersion: PROTOCOL_VERSION,
     parentPid: process.pid,
     client: { name: 'clara-voice-bridge', version: VERSION },
     ...(resume.length > 0 && { resume }),
+    ...(usedIds.length > 0 && { usedIds }),
   };
 }
 

@@ -66,6 +66,11 @@ class Mirror {
     return this.#heard.isBehind;
   }
 
+  /** The ids of the sessions that closed last: no later process may use them again. */
+  get usedIds() {
+    return this.#closed.list();
+  }
+
   /**
    * A process begins.
    * @returns {import('../index').ResumedSession[]} the open sessions, for its `initialize.resume`

@@ -58,11 +58,12 @@ class Run {
    * @param {import('./proxy.cjs').Choice} [options.proxy] what its environment still lacks
    * @param {number} options.startTimeoutMs
    * @param {import('../index').ResumedSession[]} options.resume
+   * @param {string[]} options.usedIds of the sessions that earlier processes closed
    * @param {import('./log-lines.cjs').LogLines} options.logs
    * @param {import('./deadlines.cjs').Deadlines} options.deadlines
    * @param {RunHandlers} handlers
    */
-  constructor({ launch, proxy, startTimeoutMs, resume, logs, deadlines }, handlers) {
+  constructor({ launch, proxy, startTimeoutMs, resume, usedIds, logs, deadlines }, handlers) {
     this.#launch = launch;
     this.#startTimeoutMs = startTimeoutMs;
     this.#deadlines = deadlines;
@@ -84,7 +85,7 @@ class Run {
       onOddLine: (problem) => logs.report('warning', problem),
       deadlines,
     });
-    this.#initialize(resume);
+    this.#initialize(resume, usedIds);
   }
 
   /**
@@ -137,15 +138,19 @@ class Run {
     this.#process.killNow();
   }
 
-  /** @param {import('../index').ResumedSession[]} resume */
-  #initialize = async (resume) => {
+  /**
+   * @param {import('../index').ResumedSession[]} resume
+   * @param {string[]} usedIds
+   */
+  #initialize = async (resume, usedIds) => {
     const timeoutMs = this.#startTimeoutMs;
     let result;
     try {
       const options = { timeoutMs, ahead: true };
-      result = await this.#rpc.request(METHODS.initialize, initializeParams(resume), options);
+      const params = initializeParams(resume, usedIds);
+      result = await this.#rpc.request(METHODS.initialize, params, options);
     } catch (error) {
-      if (error instanceof RpcError && resume.length > 0) this.#initializeAnew(error);
+      if (error instanceof RpcError && resume.length > 0) this.#initializeAnew(error, usedIds);
       else this.#giveUp(startFailure(error, timeoutMs, this.#logs.tail()));
       return;
     }
@@ -155,13 +160,14 @@ class Run {
   /**
    * A sidecar that does not take the earlier sessions over is better than none.
    * @param {RpcError} refusal
+   * @param {string[]} usedIds
    */
-  #initializeAnew = (refusal) => {
+  #initializeAnew = (refusal, usedIds) => {
     if (this.#reason !== undefined) return;
     const { message } = refusal;
     this.#logs.report('warning', `The sidecar does not take over the open sessions: ${message}`);
     this.#handlers.onResumeRefused();
-    this.#initialize([]);
+    this.#initialize([], usedIds);
   };
 
   /** @param {SidecarError | null} problem */

@@ -193,6 +193,7 @@ class Supervisor {
     try {
       run = startRun(this.#options, {
         resume: () => this.#mirror.begin(),
+        usedIds: () => this.#mirror.usedIds,
         logs: this.#logs,
         deadlines: this.#deadlines,
         handlers: {

@@ -102,6 +102,15 @@ test(
   },
 );
 
+test('a session id that was closed is handed over, never to be used again', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice', 'bob'], {}, { restart: false });
+  await crash(sidecar, { status: 0 });
+  await sidecar.start();
+  const { usedIds, resume } = await sidecar.request('last-initialize');
+  assert.deepEqual(usedIds, [session('alice').sessionId, session('bob').sessionId]);
+  assert.equal(resume, undefined);
+});
+
 test('without a restart the sessions close with sidecar-exited', BOUND, async (t) => {
   const sidecar = await withSessions(t, ['alice'], {}, { restart: false });
   const seen = eventsOf(sidecar);

@@ -241,6 +241,21 @@ async def test_sessions_go_on_in_the_next_process_under_their_ids(
         assert await second.stop() == 0
 
 
+async def test_a_person_who_is_still_there_has_no_id_that_was_closed_before(
+    server: DevServer, room: str, person: Arrive, source_command: list[str]
+) -> None:
+    bob = person("bob")
+    await bob.join()
+    ids: list[str] = []
+    for _ in range(2):
+        async with SidecarClient([*source_command, "--wait"]) as sidecar:
+            await sidecar.call("initialize", {"protocolVersion": 1, "usedIds": ids})
+            await sidecar.call("connect", connect_params(server, room))
+            ids.append(str((await _session_of(sidecar, "bob"))["sessionId"]))
+            assert await sidecar.stop() == 0
+    assert len(set(ids)) == 2
+
+
 async def test_a_resumed_session_of_another_room_is_closed_at_the_join(
     server: DevServer, room: str, sidecar: SidecarClient
 ) -> None:
