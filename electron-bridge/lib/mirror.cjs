@@ -50,7 +50,8 @@ class Mirror {
   #agent = new MirroredAgent();
   #heard = new HeardSeq();
   #isStopAsked = false;
-  #closed = new RecentIds();
+  /** The sessions that closed last: no later process may use their ids again. */
+  closed = new RecentIds();
 
   /**
    * @param {string} epoch of the mirror; that of a sidecar process stays inside
@@ -66,11 +67,6 @@ class Mirror {
     return this.#heard.isBehind;
   }
 
-  /** The ids of the sessions that closed last: no later process may use them again. */
-  get usedIds() {
-    return this.#closed.list();
-  }
-
   /**
    * A process begins.
    * @returns {import('../index').ResumedSession[]} the open sessions, for its `initialize.resume`
@@ -78,7 +74,7 @@ class Mirror {
   begin() {
     this.#heard = new HeardSeq();
     this.#isStopAsked = false;
-    this.#closed.nextProcess();
+    this.closed.nextProcess();
     return [...this.#open.values()].map((entry) => entry.handOver());
   }
 
@@ -272,7 +268,7 @@ class Mirror {
    */
   #close = ({ shown: { sessionId }, isUnseen }, close) => {
     this.#open.delete(sessionId);
-    this.#closed.add(sessionId, !isUnseen);
+    this.closed.add(sessionId, !isUnseen);
     return [this.#event(NOTIFICATIONS.SessionClosed, close)];
   };
 
@@ -281,7 +277,7 @@ class Mirror {
    * @param {AgentSession} session
    */
   #isLate = ({ sessionId }) =>
-    !this.#open.has(sessionId) && this.#closed.isOfThisProcess(sessionId);
+    !this.#open.has(sessionId) && this.closed.isOfThisProcess(sessionId);
 
   /** @param {string} reason */
   #agentGone = (reason) => {

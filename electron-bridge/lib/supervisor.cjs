@@ -193,7 +193,7 @@ class Supervisor {
     try {
       run = startRun(this.#options, {
         resume: () => this.#mirror.begin(),
-        usedIds: () => this.#mirror.usedIds,
+        usedIds: () => this.#mirror.closed.list(),
         logs: this.#logs,
         deadlines: this.#deadlines,
         handlers: {
