@@ -11,88 +11,77 @@
  * your own sign-in, which also tells it the identity: whoever may call it may enter the room.
  */
 
+const assert = require('assert');
 const crypto = require('crypto');
 const http = require('http');
 
-const AGENT = /^clara-voice-agent/;
 /** Seconds; it counts only at the join, the LiveKit server refreshes it afterwards. */
 const LONGEST_TTL_S = 600;
-const LONGEST_REQUEST = 64 * 1024;
+const MAX_BODY_CHARACTERS = 64 * 1024;
 
-/** The claims of docs.livekit.io, "Tokens & grants": to join one room, and nothing else for an agent. */
-function claims({ purpose, room, identity, name, grants = {} }, allowedRoom) {
+/** The claims of docs.livekit.io, "Tokens & grants": to join one room; a person may do more there. */
+function claims({ purpose, room, identity, name, grants = {} }, ownRoom) {
   const isAgent = purpose === 'agent';
-  if (!isAgent && purpose !== 'connection') throw new Error('purpose is agent or connection');
-  if (room !== allowedRoom) throw new Error('no such room');
-  if (typeof identity !== 'string' || !/^[^]{1,256}$/.test(identity))
-    throw new Error('no identity');
-  if (AGENT.test(identity) !== isAgent) throw new Error(`identity: ${AGENT} is for agents alone`);
-  const may = (grant) => !isAgent && grants[grant] !== false;
-  const video = { room, roomJoin: true, canPublish: may('canPublish') };
-  Object.assign(video, {
-    canSubscribe: may('canSubscribe'),
-    canPublishData: may('canPublishData'),
-  });
-  const person = { metadata: grants.metadata, attributes: grants.attributes };
-  // An agent alone does not keep a room open: an hour without people, and it is made anew.
-  const agent = { kind: 'agent', roomConfig: { emptyTimeout: 3600, departureTimeout: 3600 } };
-  const ttl = Math.min(Number(grants.ttlSeconds) || LONGEST_TTL_S, LONGEST_TTL_S);
-  const exp = Math.floor(Date.now() / 1000) + ttl;
-  return { sub: identity, name, exp, video, ...(isAgent ? agent : person) };
+  assert(isAgent || purpose === 'connection', 'purpose: agent or connection');
+  assert(room === ownRoom, 'room: there is no such room');
+  assert(typeof identity === 'string' && /^[^]{1,256}$/.test(identity), 'identity: a text');
+  assert(/^clara-voice-agent/.test(identity) === isAgent, 'identity: another is for agents alone');
+  const [canPublish, canSubscribe, canPublishData] = [
+    grants.canPublish,
+    grants.canSubscribe,
+    grants.canPublishData,
+  ].map((asked) => !isAgent && asked !== false);
+  const ttlS = Math.min(Number(grants.ttlSeconds) || LONGEST_TTL_S, LONGEST_TTL_S);
+  return {
+    sub: identity,
+    name,
+    exp: Math.floor(Date.now() / 1000) + ttlS,
+    video: { room, roomJoin: true, canPublish, canSubscribe, canPublishData },
+    ...(isAgent
+      ? // An agent alone does not keep a room open: an hour without people, and it is made anew.
+        { kind: 'agent', roomConfig: { emptyTimeout: 3600, departureTimeout: 3600 } }
+      : { metadata: grants.metadata, attributes: grants.attributes }),
+  };
 }
 
-/** A JSON web token, signed by HMAC-SHA256 (RFC 7519; `HS256`). */
+/** A JSON web token, signed by HMAC-SHA256 (RFC 7519, `HS256`). */
 function signed(payload, secret) {
+  const url = { '+': '-', '/': '_', '=': '' };
   const encoded = (bytes) =>
-    Buffer.from(bytes).toString('base64').replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '');
-  const words = [{ alg: 'HS256', typ: 'JWT' }, payload].map((each) =>
-    encoded(JSON.stringify(each)),
-  );
-  const text = words.join('.');
+    Buffer.from(bytes)
+      .toString('base64')
+      .replace(/[+/=]/g, (c) => url[c]);
+  const parts = [{ alg: 'HS256', typ: 'JWT' }, payload];
+  const text = parts.map((part) => encoded(JSON.stringify(part))).join('.');
   return `${text}.${encoded(crypto.createHmac('sha256', secret).update(text).digest())}`;
 }
 
 /** @param {{url: string, apiKey: string, apiSecret: string, room: string}} options the one room */
 function createTokenServer({ url, apiKey, apiSecret, room }) {
-  return http.createServer((request, response) => {
+  return http.createServer(async (request, response) => {
     const answer = (status, body) => {
-      response.writeHead(status, {
-        'content-type': 'application/json',
-        'cache-control': 'no-store',
-      });
-      response.end(JSON.stringify(body));
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
-    // A page of another site can send plain text here unasked, but no JSON.
-    const isJson = /^application\/json\b/.test(request.headers['content-type']);
-    if (request.method !== 'POST' || request.url !== '/token' || !isJson) {
-      answer(404, { error: 'POST /token, as application/json' });
-      return;
-    }
-    let text = '';
-    request.setEncoding('utf8');
-    request.on('data', (chunk) => {
-      text += chunk;
-      if (text.length > LONGEST_REQUEST) request.destroy();
-    });
-    request.on('end', () => {
-      try {
-        const payload = { iss: apiKey, ...claims(JSON.parse(text), room) };
-        answer(200, { url, token: signed(payload, apiSecret) });
-      } catch (error) {
-        answer(400, { error: error.message });
+    try {
+      assert(request.method === 'POST' && request.url === '/token', 'POST /token');
+      // A page of another site can send plain text here unasked, but no JSON.
+      assert(/^application\/json/.test(request.headers['content-type']), 'send application/json');
+      let body = '';
+      for await (const chunk of request.setEncoding('utf8')) {
+        assert((body += chunk).length <= MAX_BODY_CHARACTERS, 'that is too long');
       }
-    });
+      const token = signed({ iss: apiKey, ...claims(JSON.parse(body), room) }, apiSecret);
+      answer(200, { url, token });
+    } catch (error) {
+      answer(400, { error: error.message });
+    }
   });
 }
 
 if (require.main === module) {
   const { LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, LIVEKIT_ROOM, PORT } = process.env;
-  const server = createTokenServer({
-    url: LIVEKIT_URL,
-    apiKey: LIVEKIT_API_KEY,
-    apiSecret: LIVEKIT_API_SECRET,
-    room: LIVEKIT_ROOM,
-  });
+  const [url, apiKey, apiSecret] = [LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET];
+  const server = createTokenServer({ url, apiKey, apiSecret, room: LIVEKIT_ROOM });
   server.listen(Number(PORT || 8090), '127.0.0.1', () => {
     console.log(`http://127.0.0.1:${server.address().port}/token`);
   });

@@ -118,6 +118,6 @@ const ELSEWHERE = [
 for (const [what, request] of ELSEWHERE) {
   test(`no token for ${what}`, async (t) => {
     const ask = await endpoint(t);
-    assert.equal((await ask(GOOD, request))[0], 404);
+    assert.equal((await ask(GOOD, request))[0], 400);
   });
 }
