@@ -13,7 +13,7 @@ import pytest
 from sidecar.dev.person_process import PersonProcess
 from tests.electron.conftest import Drive
 from tests.electron.driven_app import DrivenApp
-from tests.electron.electron_app import all_gone, sidecar_of
+from tests.electron.electron_app import Held, all_gone, sidecar_of
 
 STOP_WITHIN_S = 10.0
 """A quit with a sidecar that hangs: what the bridge's ladder takes at most (index.d.ts, stop())."""
@@ -39,16 +39,61 @@ async def test_an_end_during_a_session_closes_it_and_leaves_no_process(
 
 
 async def test_an_end_with_a_sidecar_that_hangs_leaves_no_process(drive: Drive) -> None:
-    async def end_by(step: str) -> None:
-        async with drive(home=step) as app:
+    async def end_by(step: str, *before: str) -> None:
+        async with drive(home="-".join([step, *before])) as app:
             await app.event("agent-state-changed", lambda event: event["state"] == "connected")
             processes = app.processes()
             os.kill(sidecar_of(processes).pid, signal.SIGSTOP)
+            for event in before:
+                await app.take("power", event=event)
             await app.take(step)
             await all_gone(processes, STOP_WITHIN_S)
             assert await app.process.wait() == 0
 
-    await asyncio.gather(*(end_by(step) for step in ("quit", "close-windows", "update")))
+    steps = [end_by("quit"), end_by("close-windows"), end_by("update")]
+    # A suspend whose resume is never told must not keep the app from quitting.
+    await asyncio.gather(*steps, end_by("quit", "suspend"))
+
+
+async def test_a_quit_at_any_moment_of_the_sidecars_life_leaves_no_process(drive: Drive) -> None:
+    patient = {"max": 3, "windowMs": 300_000, "delaysMs": [60_000]}
+
+    async def while_it_starts() -> None:
+        async with drive(home="starting") as app:
+            await app.event("process-state", lambda event: event["state"] == "starting")
+            await quits(app, app.processes())
+
+    async def while_it_joins() -> None:
+        async with drive(home="joining") as app:
+            await app.event("process-state", lambda event: event["state"] == "ready")
+            await quits(app, app.processes())
+
+    async def before_it_is_started_again() -> None:
+        async with drive(home="backoff", restart=patient) as app:
+            await app.event("process-state", lambda event: event["state"] == "ready")
+            processes = app.processes()
+            os.kill(sidecar_of(processes).pid, signal.SIGKILL)
+            await app.event("process-state", lambda event: event["state"] == "backoff")
+            await quits(app, processes)
+
+    async def as_it_crashes() -> None:
+        async with drive(home="crashing") as app:
+            await app.event("agent-state-changed", lambda event: event["state"] == "connected")
+            processes = app.processes()
+            await app.take("quit")
+            os.kill(sidecar_of(processes).pid, signal.SIGKILL)
+            await all_gone(processes)
+            assert await app.process.wait() == 0
+            assert [each for each in app.events if each["event"] == "exit"][1:] == []
+
+    async def quits(app: DrivenApp, processes: list[Held]) -> None:
+        await app.take("quit")
+        await all_gone(processes)
+        assert await app.process.wait() == 0
+
+    await asyncio.gather(
+        while_it_starts(), while_it_joins(), before_it_is_started_again(), as_it_crashes()
+    )
 
 
 async def test_killed_electrons_leave_no_process(
