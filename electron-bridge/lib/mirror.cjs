@@ -276,8 +276,7 @@ class Mirror {
    * Whether this process has closed it already.
    * @param {AgentSession} session
    */
-  #isLate = ({ sessionId }) =>
-    !this.#open.has(sessionId) && this.closed.isOfThisProcess(sessionId);
+  #isLate = ({ sessionId }) => !this.#open.has(sessionId) && this.closed.isOfThisProcess(sessionId);
 
   /** @param {string} reason */
   #agentGone = (reason) => {
