@@ -11,16 +11,16 @@ const CURE = 'Ship the sidecar and the bridge of one release.';
 
 /**
  * The params of `initialize`; the sidecar also ends when the process `parentPid` is gone.
- * @param {import('../index').ResumedSession[]} [resume] the open sessions of an earlier process
- * @param {string[]} [usedIds] of the sessions that earlier processes closed
+ * @param {import('./mirror.cjs').Inheritance} [inheritance] of earlier processes
+ * @returns {import('../index').InitializeParams}
  */
-function initializeParams(resume = [], usedIds = []) {
+function initializeParams({ resume, usedIds } = {}) {
   return {
     protocolVersion: PROTOCOL_VERSION,
     parentPid: process.pid,
     client: { name: 'clara-voice-bridge', version: VERSION },
-    ...(resume.length > 0 && { resume }),
-    ...(usedIds.length > 0 && { usedIds }),
+    ...(resume && resume.length > 0 && { resume }),
+    ...(usedIds && usedIds.length > 0 && { usedIds }),
   };
 }
 

@@ -7,8 +7,8 @@
 
 const { METHODS } = require('./protocol.cjs');
 
-/** The longest that a request can be given; it ends with its run in any case. */
-const NO_TIMEOUT_MS = 2 ** 31 - 1;
+/** Milliseconds; after it, the next notification asks again: the answer itself may be lost. */
+const LISTING_TIMEOUT_MS = 30 * 1000;
 
 class Intake {
   #mirror;
@@ -43,9 +43,9 @@ class Intake {
       this.#isHealing = false;
       this.takeListing(listing);
     };
-    const options = { timeoutMs: NO_TIMEOUT_MS, ahead: true, onResult };
+    const options = { timeoutMs: LISTING_TIMEOUT_MS, ahead: true, onResult };
     run.request(METHODS.listSessions, undefined, options).catch(() => {
-      this.#isHealing = false; // the next notification asks again
+      this.#isHealing = false;
     });
   }
 

@@ -18,6 +18,8 @@ const shape = require('./session-shape.cjs');
  * @typedef {import('../index').CloseReason} CloseReason
  * @typedef {import('./mirrored-session.cjs').Close} Close
  *
+ * @typedef {Pick<import('../index').InitializeParams, 'resume' | 'usedIds'>} Inheritance
+ *
  * @typedef {object} MirrorEvent
  * @property {string} name one of NOTIFICATIONS
  * @property {any} event its params, frozen, with the mirror's seq and epoch
@@ -50,8 +52,7 @@ class Mirror {
   #agent = new MirroredAgent();
   #heard = new HeardSeq();
   #isStopAsked = false;
-  /** The sessions that closed last: no later process may use their ids again. */
-  closed = new RecentIds();
+  #closed = new RecentIds();
 
   /**
    * @param {string} epoch of the mirror; that of a sidecar process stays inside
@@ -69,13 +70,14 @@ class Mirror {
 
   /**
    * A process begins.
-   * @returns {import('../index').ResumedSession[]} the open sessions, for its `initialize.resume`
+   * @returns {Inheritance} what its `initialize` is told of the sessions of earlier ones
    */
   begin() {
     this.#heard = new HeardSeq();
     this.#isStopAsked = false;
-    this.closed.nextProcess();
-    return [...this.#open.values()].map((entry) => entry.handOver());
+    this.#closed.nextProcess();
+    const resume = [...this.#open.values()].map((entry) => entry.handOver());
+    return { resume, usedIds: this.#closed.list() };
   }
 
   /**
@@ -118,10 +120,8 @@ class Mirror {
         events.push(...this.#closeAbsent(entry, identities.has(entry.shown.participantId)));
       }
     }
-    for (const session of listed.values()) {
-      if (!this.#isLate(session)) events.push(...this.#takeOpen(session, {}));
-    }
-    return events;
+    const present = [...listed.values()].filter((session) => !this.#isLate(session));
+    return [...events, ...present.flatMap((session) => this.#takeOpen(session, {}))];
   }
 
   /**
@@ -268,15 +268,13 @@ class Mirror {
    */
   #close = ({ shown: { sessionId }, isUnseen }, close) => {
     this.#open.delete(sessionId);
-    this.closed.add(sessionId, !isUnseen);
+    this.#closed.add(sessionId, !isUnseen);
     return [this.#event(NOTIFICATIONS.SessionClosed, close)];
   };
 
-  /**
-   * Whether this process has closed it already.
-   * @param {AgentSession} session
-   */
-  #isLate = ({ sessionId }) => !this.#open.has(sessionId) && this.closed.isOfThisProcess(sessionId);
+  /** @param {AgentSession} session whether this process has closed it already */
+  #isLate = ({ sessionId }) =>
+    !this.#open.has(sessionId) && this.#closed.isOfThisProcess(sessionId);
 
   /** @param {string} reason */
   #agentGone = (reason) => {

@@ -13,22 +13,23 @@ const { refuseSecondInstance } = require('./single-instance.cjs');
 /**
  * @param {ReturnType<import('./options.cjs').checkedOptions>} options
  * @param {object} parts
- * @param {() => import('../index').ResumedSession[]} parts.resume called if there is a run
- * @param {() => string[]} parts.usedIds likewise; of the sessions that earlier processes closed
+ * @param {() => import('./mirror.cjs').Inheritance} parts.inherit called if there is a run
  * @param {import('./log-lines.cjs').LogLines} parts.logs
  * @param {import('./deadlines.cjs').Deadlines} parts.deadlines
  * @param {import('./run.cjs').RunHandlers} parts.handlers
  * @returns {Run}
  * @throws {SidecarError} BUSY, and what resolveLaunch() throws
  */
-function startRun(options, { resume, usedIds, logs, deadlines, handlers }) {
+function startRun(options, { inherit, logs, deadlines, handlers }) {
   refuseSecondInstance(options);
   const launch = resolveLaunch(options);
   const { startTimeoutMs, proxy: option, connect, electron = {} } = options;
   const warn = (/** @type {string} */ text) => logs.report('warning', text);
   const proxy = option && chosenProxy(option, connect.url, { ...electron, deadlines, warn });
-  const earlier = { resume: resume(), usedIds: usedIds() };
-  return new Run({ launch, proxy, startTimeoutMs, ...earlier, logs, deadlines }, handlers);
+  return new Run(
+    { launch, proxy, startTimeoutMs, inheritance: inherit(), logs, deadlines },
+    handlers,
+  );
 }
 
 /** @typedef {import('./errors.cjs').SidecarError} SidecarError */

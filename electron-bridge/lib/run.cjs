@@ -23,6 +23,7 @@ const SHUTDOWN_TIMEOUT_MS = 20 * 1000;
 const FAST_STOP_MS = 1000;
 
 /**
+ * @typedef {import('./mirror.cjs').Inheritance} Inheritance
  * @typedef {import('./sidecar-process.cjs').EndReport} EndReport
  *
  * @typedef {object} RunEnd
@@ -31,7 +32,8 @@ const FAST_STOP_MS = 1000;
  *   process
  *
  * @typedef {object} RunHandlers none may throw; none is called within the constructor
- * @property {() => void} onResumeRefused the sidecar takes over none of the earlier sessions
+ * @property {() => Inheritance} onResumeRefused the sidecar takes over none of the earlier sessions;
+ *   gives what it is told instead
  * @property {() => void} onReady the sidecar answered; what was asked meanwhile is sent right after
  * @property {(method: string, params: any) => void} onNotification
  * @property {(end: RunEnd) => void} onEnded exactly once, after all that the sidecar still said
@@ -57,13 +59,12 @@ class Run {
    * @param {import('./launch.cjs').Launch} options.launch
    * @param {import('./proxy.cjs').Choice} [options.proxy] what its environment still lacks
    * @param {number} options.startTimeoutMs
-   * @param {import('../index').ResumedSession[]} options.resume
-   * @param {string[]} options.usedIds of the sessions that earlier processes closed
+   * @param {Inheritance} options.inheritance
    * @param {import('./log-lines.cjs').LogLines} options.logs
    * @param {import('./deadlines.cjs').Deadlines} options.deadlines
    * @param {RunHandlers} handlers
    */
-  constructor({ launch, proxy, startTimeoutMs, resume, usedIds, logs, deadlines }, handlers) {
+  constructor({ launch, proxy, startTimeoutMs, inheritance, logs, deadlines }, handlers) {
     this.#launch = launch;
     this.#startTimeoutMs = startTimeoutMs;
     this.#deadlines = deadlines;
@@ -85,7 +86,7 @@ class Run {
       onOddLine: (problem) => logs.report('warning', problem),
       deadlines,
     });
-    this.#initialize(resume, usedIds);
+    this.#initialize(inheritance);
   }
 
   /**
@@ -138,19 +139,16 @@ class Run {
     this.#process.killNow();
   }
 
-  /**
-   * @param {import('../index').ResumedSession[]} resume
-   * @param {string[]} usedIds
-   */
-  #initialize = async (resume, usedIds) => {
+  /** @param {Inheritance} inheritance */
+  #initialize = async (inheritance) => {
     const timeoutMs = this.#startTimeoutMs;
     let result;
     try {
       const options = { timeoutMs, ahead: true };
-      const params = initializeParams(resume, usedIds);
-      result = await this.#rpc.request(METHODS.initialize, params, options);
+      result = await this.#rpc.request(METHODS.initialize, initializeParams(inheritance), options);
     } catch (error) {
-      if (error instanceof RpcError && resume.length > 0) this.#initializeAnew(error, usedIds);
+      const { resume } = inheritance;
+      if (error instanceof RpcError && resume && resume.length > 0) this.#initializeAnew(error);
       else this.#giveUp(startFailure(error, timeoutMs, this.#logs.tail()));
       return;
     }
@@ -160,14 +158,12 @@ class Run {
   /**
    * A sidecar that does not take the earlier sessions over is better than none.
    * @param {RpcError} refusal
-   * @param {string[]} usedIds
    */
-  #initializeAnew = (refusal, usedIds) => {
+  #initializeAnew = (refusal) => {
     if (this.#reason !== undefined) return;
     const { message } = refusal;
     this.#logs.report('warning', `The sidecar does not take over the open sessions: ${message}`);
-    this.#handlers.onResumeRefused();
-    this.#initialize([], usedIds);
+    this.#initialize(this.#handlers.onResumeRefused());
   };
 
   /** @param {SidecarError | null} problem */

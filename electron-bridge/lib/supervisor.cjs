@@ -192,12 +192,14 @@ class Supervisor {
     let run;
     try {
       run = startRun(this.#options, {
-        resume: () => this.#mirror.begin(),
-        usedIds: () => this.#mirror.closed.list(),
+        inherit: () => this.#mirror.begin(),
         logs: this.#logs,
         deadlines: this.#deadlines,
         handlers: {
-          onResumeRefused: () => this.#announcer.tell(this.#mirror.resumeRefused()),
+          onResumeRefused: () => {
+            this.#announcer.tell(this.#mirror.resumeRefused());
+            return this.#mirror.begin();
+          },
           onReady: () => this.#onReady(run),
           onNotification: (method, params) => {
             this.#intake.takeNotification(method, params, run);

@@ -1,18 +1,13 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { test } = require('node:test');
 
 const { SidecarError } = require('../../electron-bridge/index.cjs');
-const {
-  crash,
-  next,
-  notified,
-  scripted,
-  session,
-  started,
-  statesOf,
-} = require('./fixtures/scripted.cjs');
+const { crash, next, notified, scripted, session, statesOf } = require('./fixtures/scripted.cjs');
 
 const BOUND = Object.freeze({ timeout: 30_000 });
 const SOON = Object.freeze({ restart: { max: 3, windowMs: 600_000, delaysMs: [1] } });
@@ -137,4 +132,265 @@ test('CRASH_LOOP: the end after the last restart allowed', BOUND, async (t) => {
   await assert.rejects(sidecar.request('ping'), code('NOT_READY'));
   await sidecar.start();
   assert.equal(await sidecar.request('ping'), 'pong');
+});
+
+test(
+  'closes by a shutdown that nobody asked for are held: the sessions go on',
+  BOUND,
+  async (t) => {
+    const sidecar = await withSessions(t, ['alice', 'bob']);
+    const seen = eventsOf(sidecar);
+    const ended = session('alice', {
+      connectionState: 'closed',
+      endTime: '2026-01-01T00:01:00.000Z',
+    });
+    const back = ready(sidecar);
+    const lastNotifications = [
+      { method: 'agent-state-changed', params: { state: 'stopping', previousState: 'connected' } },
+      { method: 'session-closed', params: { session: ended, reason: 'sidecar-shutdown' } },
+    ];
+    const { code: status } = await crash(sidecar, { status: 0, lastNotifications });
+    assert.equal(status, 0);
+    assert.deepEqual(seen, [
+      'agent connected > stopping',
+      'alice reconnecting (connectionState)',
+      'bob reconnecting (connectionState)',
+      'agent stopping > idle',
+    ]);
+    await back;
+    const { resume } = await sidecar.request('last-initialize');
+    assert.deepEqual(
+      resume.map(({ participantId }) => participantId),
+      ['alice', 'bob'],
+    );
+  },
+);
+
+test('held closes are told when stop() is called after all', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice', 'bob']);
+  const seen = eventsOf(sidecar);
+  const ended = session('alice', {
+    connectionState: 'closed',
+    endTime: '2026-01-01T00:01:00.000Z',
+  });
+  await notified(sidecar, 'session-closed', { session: ended, reason: 'sidecar-shutdown' });
+  assert.deepEqual(seen, []);
+  assert.equal(sidecar.sessions.length, 2);
+  await sidecar.stop();
+  assert.deepEqual(seen, [
+    'closed alice sidecar-shutdown',
+    'closed bob sidecar-exited',
+    'agent connected > idle',
+  ]);
+});
+
+test('what the old process said last counts, and its ids are not used again', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice']);
+  const seen = eventsOf(sidecar);
+  const gone = session('alice', { connectionState: 'closed', endTime: '2026-01-01T00:01:00.000Z' });
+  const back = ready(sidecar);
+  await crash(sidecar, {
+    signal: 'SIGKILL',
+    lastNotifications: [
+      { method: 'session-closed', params: { session: gone, reason: 'left' } },
+      { method: 'session-created', params: { session: session('bob') } },
+    ],
+  });
+  assert.deepEqual(seen.slice(0, 3), [
+    'closed alice left',
+    'created bob',
+    'bob reconnecting (connectionState)',
+  ]);
+  await back;
+  const { resume, usedIds } = await sidecar.request('last-initialize');
+  assert.deepEqual(
+    resume.map(({ participantId }) => participantId),
+    ['bob'],
+  );
+  assert.deepEqual(usedIds, [session('alice').sessionId]);
+});
+
+test('a second crash before a word of the sessions loses nothing', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice']);
+  const seen = eventsOf(sidecar);
+  for (let round = 0; round < 3; round += 1) {
+    const back = ready(sidecar);
+    await crash(sidecar, { signal: 'SIGKILL' });
+    await back;
+    const { resume } = await sidecar.request('last-initialize');
+    assert.deepEqual([resume.length, resume[0].sessionId], [1, session('alice').sessionId]);
+  }
+  const told = seen.filter((line) => !line.startsWith('agent'));
+  assert.deepEqual(told, ['alice reconnecting (connectionState)']);
+});
+
+test('a gap is healed by one listing, and a difference', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice', 'bob']);
+  const seen = eventsOf(sidecar);
+  const now = [session('bob', { connectionState: 'connected', name: 'N', messageCount: 2 })];
+  now.push(session('carol', { connectionState: 'connected' }));
+  await sidecar.request('lose-news', { sessions: now, count: 4 });
+  const told = next(sidecar, 'session-created');
+  await notified(sidecar, 'of-tomorrow', {});
+  await notified(sidecar, 'of-tomorrow', {});
+  await told;
+  assert.deepEqual(seen, [
+    'closed alice left',
+    'bob connected (messageCount)',
+    'created carol',
+    'carol connected (connectionState)',
+  ]);
+  assert.deepEqual(sidecar.sessions, now);
+  assert.equal(await sidecar.request('listings'), 1);
+});
+
+test('listSessions() heals, and answers in the seq and epoch of the events', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice']);
+  let last;
+  for (const name of ['session-created', 'session-updated', 'session-closed']) {
+    sidecar.on(name, (event) => {
+      last = event;
+    });
+  }
+  await sidecar.request('lose-news', { sessions: [session('bob')], count: 2 });
+  const { sessions, seq, epoch } = await sidecar.listSessions();
+  assert.deepEqual(sessions, [session('bob')]);
+  assert.deepEqual([seq, epoch], [last.seq, last.epoch]);
+  assert.equal((await sidecar.request('listSessions')).epoch, 'e1', 'a request stays raw');
+});
+
+test('a sidecar that does not take the sessions over runs all the same', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice'], { refusesResume: true });
+  const seen = eventsOf(sidecar);
+  const back = ready(sidecar);
+  await crash(sidecar, { signal: 'SIGKILL' });
+  await back;
+  assert.deepEqual(
+    seen.filter((line) => !line.startsWith('agent')),
+    ['alice reconnecting (connectionState)', 'closed alice sidecar-exited'],
+  );
+  const { resume, usedIds } = await sidecar.request('last-initialize');
+  assert.deepEqual([resume, usedIds], [undefined, [session('alice').sessionId]]);
+});
+
+test('10,000 sessions survive a crash, each told twice', { timeout: 60_000 }, async (t) => {
+  const sidecar = await withSessions(t, []);
+  const created = Array.from({ length: 10_000 }, (_, number) => session(`p${number}`));
+  for (let first = 0; first < created.length; first += 2000) {
+    await sidecar.request('create', { sessions: created.slice(first, first + 2000) });
+  }
+  assert.equal(sidecar.sessions.length, created.length);
+  const seen = eventsOf(sidecar);
+  const back = ready(sidecar);
+  await crash(sidecar, { signal: 'SIGKILL' });
+  assert.equal(seen.length, created.length + 1);
+  await back;
+  const { resume } = await sidecar.request('last-initialize');
+  assert.equal(resume.length, created.length);
+  await sidecar.stop();
+  assert.equal(seen.filter((line) => line.startsWith('closed')).length, created.length);
+});
+
+const LATER = Object.freeze({ restart: { max: 3, windowMs: 600_000, delaysMs: [600_000] } });
+
+test('stop() during backoff ends it at once, and the sessions with it', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice'], {}, LATER);
+  const states = statesOf(sidecar);
+  const seen = eventsOf(sidecar);
+  await crash(sidecar, { status: 3 });
+  await assert.rejects(sidecar.request('ping'), code('NOT_READY'));
+  await sidecar.stop();
+  await sidecar.stop();
+  assert.deepEqual(states, ['backoff', 'idle']);
+  assert.equal(seen[seen.length - 1], 'closed alice sidecar-exited');
+  assert.deepEqual(sidecar.sessions, []);
+  await sidecar.start();
+  assert.equal(await sidecar.request('ping'), 'pong');
+});
+
+test('start() during backoff ends the wait', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice'], {}, LATER);
+  await crash(sidecar, { status: 3 });
+  await sidecar.start();
+  assert.equal(sidecar.processState, 'ready');
+  const { resume } = await sidecar.request('last-initialize');
+  assert.equal(resume.length, 1);
+});
+
+test('a listener that stops it in the middle of a crash breaks nothing', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice', 'bob']);
+  const seen = eventsOf(sidecar);
+  const stopped = new Promise((resolve) => {
+    sidecar.on('session-updated', () => resolve(sidecar.stop()));
+  });
+  await crash(sidecar, { status: 3 });
+  await stopped;
+  assert.deepEqual(seen, [
+    'alice reconnecting (connectionState)',
+    'bob reconnecting (connectionState)',
+    'agent connected > idle',
+    'closed alice sidecar-exited',
+    'closed bob sidecar-exited',
+  ]);
+  assert.equal(sidecar.processState, 'idle');
+});
+
+test('a listener may stop it and start it at once', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice'], {}, LATER);
+  const again = new Promise((resolve) => {
+    const listener = () => {
+      sidecar.off('exit', listener);
+      sidecar.stop();
+      resolve(sidecar.start());
+    };
+    sidecar.on('exit', listener);
+  });
+  await crash(sidecar, { status: 3 });
+  await again;
+  assert.equal(await sidecar.request('ping'), 'pong');
+});
+
+test('seq and epoch go on over stop() and start()', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice']);
+  const events = [];
+  for (const name of ['session-created', 'session-closed', 'agent-state-changed']) {
+    sidecar.on(name, ({ seq, epoch }) => events.push([seq, epoch]));
+  }
+  await sidecar.stop();
+  const joined = next(sidecar, 'agent-state-changed');
+  await sidecar.start();
+  await joined;
+  const [[first, epoch]] = events;
+  assert.deepEqual(
+    events,
+    events.map((_, place) => [first + place, epoch]),
+  );
+  assert.ok(events.length >= 3);
+});
+
+test('a restart that cannot be spawned is the last one', BOUND, async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'restarting-'));
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  const sidecar = await withSessions(t, ['alice'], {}, { ...SOON, cwd: folder });
+  const failed = next(sidecar, 'process-state', ({ state }) => state === 'failed');
+  fs.rmSync(folder, { recursive: true });
+  await crash(sidecar, { status: 3 });
+  assert.ok(code('BAD_CWD')((await failed).error));
+  assert.deepEqual(sidecar.sessions, []);
+});
+
+test('dispose() is a stop for good', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice']);
+  await Promise.all([sidecar.dispose(), sidecar.dispose()]);
+  assert.equal(sidecar.processState, 'idle');
+  for (const call of [
+    () => sidecar.start(),
+    () => sidecar.request('ping'),
+    () => sidecar.listSessions(),
+    () => sidecar.createConnection(),
+    () => sidecar.closeSession('x'),
+  ]) {
+    await assert.rejects(call, (error) => code('STOPPED')(error) && /dispose/.test(error.message));
+  }
+  await sidecar.stop();
 });

@@ -27,6 +27,7 @@ const options: SidecarOptions = {
   logger: console,
   startTimeoutMs: 60_000,
   requestTimeoutMs: 10_000,
+  restart: { max: 5, windowMs: 60_000, delaysMs: [100, 1000] },
 };
 
 /** The way without a secret in the app. */
@@ -69,6 +70,7 @@ export async function use(): Promise<void> {
   try {
     await sidecar.start();
     const { sessions } = await sidecar.listSessions();
+    sidecar.sessions.forEach(({ startTime }) => startTime.length);
     const session = await sidecar.request('getSession', { sessionId: sessions[0].sessionId });
     takeSession(session, 1);
     const pong: 'pong' = await sidecar.request('ping', undefined, {
@@ -79,8 +81,13 @@ export async function use(): Promise<void> {
   } catch (error) {
     if (error instanceof RpcError) [error.code.toFixed(), error.data?.fix];
     if (error instanceof SidecarError && error.code === 'EXITED') error.stderrTail?.join();
+    if (error instanceof SidecarError && error.code === 'CRASH_LOOP') await sidecar.start();
   }
   if (sidecar.processState === 'ready' && sidecar.agentState === 'connected') await sidecar.stop();
+
+  const never: SidecarOptions = { ...options, restart: false };
+  const again = createSidecar(never);
+  if (again.processState === 'backoff') await again.dispose();
 
   // What must not compile.
 

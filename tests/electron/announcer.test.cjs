@@ -1,0 +1,80 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { Announcer } = require('../../electron-bridge/lib/announcer.cjs');
+const { session } = require('./fixtures/scripted.cjs');
+
+const created = (identity, seq) => ({
+  name: 'session-created',
+  event: { session: session(identity), seq },
+});
+const closed = (identity, seq) => ({
+  name: 'session-closed',
+  event: { session: session(identity), seq },
+});
+
+test('what a listener brings about is told behind what was to be told already', () => {
+  const announcer = new Announcer(assert.fail);
+  const heard = { first: [], second: [] };
+  announcer.on('session-created', ({ seq }) => {
+    heard.first.push(seq);
+    if (seq === 1) announcer.tell([created('late', 3)]);
+  });
+  announcer.on('session-created', ({ seq }) => heard.second.push(seq));
+  announcer.tell([created('alice', 1), created('bob', 2)]);
+  assert.deepEqual(heard, { first: [1, 2, 3], second: [1, 2, 3] });
+});
+
+test('at every event the sessions, the seq and the agent are what was told up to it', () => {
+  const announcer = new Announcer(assert.fail);
+  const seen = [];
+  const look = () => {
+    const identities = announcer.sessions.map(({ participantId }) => participantId);
+    seen.push([announcer.seq, announcer.agentState, ...identities]);
+  };
+  for (const name of ['session-created', 'session-closed', 'agent-state-changed']) {
+    announcer.on(name, look);
+  }
+  announcer.tell([
+    created('alice', 1),
+    { name: 'agent-state-changed', event: { state: 'connected', seq: 2 } },
+    created('bob', 3),
+    closed('alice', 4),
+  ]);
+  assert.deepEqual(seen, [
+    [1, 'idle', 'alice'],
+    [2, 'connected', 'alice'],
+    [3, 'connected', 'alice', 'bob'],
+    [4, 'connected', 'bob'],
+  ]);
+});
+
+test('an array of sessions is the caller’s own', () => {
+  const announcer = new Announcer(assert.fail);
+  announcer.tell([created('alice', 1)]);
+  announcer.sessions.pop();
+  assert.equal(announcer.sessions.length, 1);
+});
+
+test('a listener that throws is reported, and the rest is told', () => {
+  const problems = [];
+  const announcer = new Announcer((problem) => problems.push(problem));
+  const heard = [];
+  announcer.on('session-created', () => {
+    throw new Error('a bug');
+  });
+  announcer.on('session-created', ({ seq }) => heard.push(seq));
+  announcer.tell([created('alice', 1), created('bob', 2)]);
+  assert.deepEqual(heard, [1, 2]);
+  assert.match(problems[0], /^A listener of "session-created" threw: Error: a bug\n/);
+});
+
+test('there is no event of another name', () => {
+  const announcer = new Announcer(assert.fail);
+  assert.throws(
+    () => announcer.on('error', () => {}),
+    /There is no event "error"\. The events are/,
+  );
+});

@@ -1,0 +1,112 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { Mirror } = require('../../electron-bridge/lib/mirror.cjs');
+const { Listener, Room, SidecarModel, seeded } = require('./fixtures/mirror-model.cjs');
+
+const ROUNDS = Number(process.env.MIRROR_ROUNDS || 300);
+const STEPS = 120;
+
+/** One life of a Sidecar object: whatever happens to rooms, pipes and processes, by one seed. */
+function live(seed) {
+  const random = seeded(seed);
+  const room = new Room(random);
+  const mirror = new Mirror('m', () => 1767225700000);
+  const listener = new Listener();
+  let sidecar = null;
+
+  const hear = (events) => listener.hear(events);
+  const deliver = (count) => {
+    for (const { method, params, listing } of sidecar.pipe.splice(0, count)) {
+      if (listing !== undefined) hear(mirror.takeListing(listing));
+      else hear(mirror.take(method, params));
+      if (mirror.isBehind && !sidecar.isAsked) sidecar.list();
+    }
+  };
+  const begin = () => {
+    sidecar = new SidecarModel(room, random, mirror.begin());
+  };
+  const gone = () => {
+    deliver(random(sidecar.pipe.length + 1)); // the rest is lost with the process
+    sidecar = null;
+  };
+
+  const STEPS_OF_A_LIFE = {
+    join: () => room.join(),
+    leave: () => room.leave(),
+    change: () => room.change(),
+    start: () => sidecar || begin(),
+    speak: () => sidecar && sidecar.look(),
+    state: () => sidecar && sidecar.agent(),
+    tomorrow: () => sidecar && sidecar.say('of-tomorrow', {}),
+    hear: () => sidecar && deliver(1 + random(5)),
+    lose: () => sidecar && sidecar.pipe.splice(random(sidecar.pipe.length + 1), 1 + random(3)),
+    repeat: () => {
+      const said = sidecar && sidecar.pipe[random(sidecar.pipe.length + 1)];
+      if (said && said.params) sidecar.pipe.push(said);
+    },
+    list: () => sidecar && sidecar.list(),
+    drain: () => sidecar && sidecar.drain(),
+    crash: () => {
+      if (sidecar === null) return;
+      gone();
+      hear(mirror.crashed());
+    },
+    giveUp: () => {
+      if (sidecar === null) return;
+      gone();
+      hear(mirror.ended('sidecar-exited'));
+    },
+    refuse: () => {
+      if (sidecar !== null) return;
+      mirror.begin();
+      hear(mirror.resumeRefused());
+      begin();
+    },
+    stop: () => {
+      if (sidecar === null) return hear(mirror.ended('sidecar-stopped'));
+      hear(mirror.stopAsked());
+      if (random(2)) sidecar.drain();
+      gone();
+      hear(mirror.ended('sidecar-stopped'));
+    },
+  };
+  const names = Object.keys(STEPS_OF_A_LIFE);
+  for (let step = 0; step < STEPS; step += 1) {
+    // What a session's life is made of comes more often than what ends it.
+    const name = random(3) ? names[random(11)] : names[random(names.length)];
+    STEPS_OF_A_LIFE[name]();
+  }
+  return { room, mirror, listener, sidecar, begin, deliver, model: () => sidecar };
+}
+
+test('whatever happens, each session is created once and closed once, in order', () => {
+  for (let seed = 1; seed <= ROUNDS; seed += 1) {
+    try {
+      const { mirror, listener } = live(seed);
+      listener.hear(mirror.ended('sidecar-stopped'));
+      assert.equal(listener.open.size, 0, 'all are closed at the end');
+    } catch (error) {
+      error.message = `seed ${seed}: ${error.message}`;
+      throw error;
+    }
+  }
+});
+
+test('what was lost is made up for: in the end the app knows exactly who is there', () => {
+  for (let seed = 1; seed <= ROUNDS; seed += 1) {
+    const { room, listener, mirror, begin, deliver, model } = live(seed);
+    if (model() !== null && model().isDraining) {
+      listener.hear(mirror.crashed());
+      begin();
+    } else if (model() === null) begin();
+    model().look();
+    model().list();
+    while (model().pipe.length > 0) deliver(1);
+    const present = [...room.people.values()].map(({ sid }) => sid).sort();
+    const told = [...listener.open.values()].map(({ participantSid }) => participantSid).sort();
+    assert.deepEqual(told, present, `seed ${seed}`);
+  }
+});
