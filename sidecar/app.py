@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -176,9 +176,10 @@ class _App:
 
     # What comes in
 
-    def _on_chunk(self, chunk: bytes) -> None:
+    def _on_chunk(self, chunk: bytes) -> Iterator[None]:
         for line in self._splitter.feed(chunk):
             self._on_line(line)
+            yield
 
     def _on_line(self, line: bytes | LineTooLong) -> None:
         try:

@@ -12,7 +12,8 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sidecar.core.messages import Notification
@@ -21,11 +22,9 @@ from sidecar.rpc.outbox import Item, Outbox
 _log = logging.getLogger("sidecar.rpc")
 
 _CHUNK_BYTES = 65_536
-_TAKEN_BYTES = 16_384
-"""Read, and taken by the loop, at a time: some hundred requests."""
-_CHUNKS_WAITING = 2
-"""Chunks handed to the loop and not taken yet. In one turn of the loop it takes all that wait: with
-1 MiB of them, 20,000 requests held up everything else for half a minute, the watchdog included."""
+TURN_S = 0.05
+"""For so long what came in is taken; then everything else has its turn. 20,000 requests in one turn
+of the loop held all up for half a minute, and the watchdog ended the process."""
 PARENT_POLL_S = 1.0
 """How often a parent is looked for by its pid: it is to be missed, and the drain done, in 3 s."""
 
@@ -69,15 +68,18 @@ class Reader:
         self,
         read_fd: int,
         loop: asyncio.AbstractEventLoop,
-        on_chunk: Callable[[bytes], None],
+        on_chunk: Callable[[bytes], Iterator[None]],
         on_end: Callable[[], None],
     ) -> None:
-        """*on_chunk* and *on_end* are called on *loop*; *on_end* once, at the end of input."""
+        """*on_chunk* and *on_end* are called on *loop*; *on_end* once, at the end of input.
+
+        *on_chunk* takes a chunk step by step; the next one comes when that is done.
+        """
         self._read_fd = read_fd
         self._loop = loop
         self._on_chunk = on_chunk
         self._on_end = on_end
-        self._places = threading.Semaphore(_CHUNKS_WAITING)
+        self._is_taken = threading.Semaphore()
         self._thread = threading.Thread(target=self._run, name="stdin", daemon=True)
 
     def start(self) -> None:
@@ -86,14 +88,22 @@ class Reader:
 
     def _run(self) -> None:
         while chunk := _read(self._read_fd):
-            self._places.acquire()
+            self._is_taken.acquire()
             if not _call_on(self._loop, self._take, chunk):
                 return
+        self._is_taken.acquire()
         _call_on(self._loop, self._on_end)
 
     def _take(self, chunk: bytes) -> None:
-        self._places.release()
-        self._on_chunk(chunk)
+        self._go_on(self._on_chunk(chunk))
+
+    def _go_on(self, steps: Iterator[None]) -> None:
+        until_s = time.monotonic() + TURN_S
+        for _ in steps:
+            if time.monotonic() >= until_s:
+                self._loop.call_soon(self._go_on, steps)
+                return
+        self._is_taken.release()
 
 
 class Writer:
@@ -176,7 +186,7 @@ def process_exists(pid: int) -> bool:
 def _read(fd: int) -> bytes:
     while True:
         try:
-            return os.read(fd, _TAKEN_BYTES)
+            return os.read(fd, _CHUNK_BYTES)
         except BlockingIOError:  # the parent shares the description and made it non-blocking
             select.select([fd], [], [])
         except OSError:
