@@ -20,8 +20,6 @@ const VARIABLES = /^(http|https|all|no)_proxy$/i;
  */
 const URL_OPTION = /^http:\/\/[^/\s]+\/?$/;
 
-const NOBODY_ASKS = new Error('the start was given up');
-
 /**
  * @typedef {string | null} Proxy an address, or null for none
  *
@@ -44,26 +42,31 @@ const NOBODY_ASKS = new Error('the start was given up');
  * @returns {Choice}
  */
 function chosenProxy(option, serverUrl, ports) {
-  const { deadlines, warn } = ports;
-  const known = option === 'none' ? null : option;
-  if (option !== 'system') return { answer: Promise.resolve(known), abandon: () => {} };
+  if (option !== 'system') {
+    const known = option === 'none' ? null : option;
+    return { answer: Promise.resolve(known), abandon: () => {} };
+  }
+  const { app, deadlines } = ports;
   const late = () => new Error(`no answer within ${ANSWER_WITHIN_MS} ms`);
   const limit = { deadlines, withinMs: ANSWER_WITHIN_MS, late };
-  const asked = question(() => systemAnswer(serverUrl, ports), limit);
-  const answer = asked.answer.then(
-    (words) => {
-      const { proxy, problem } = proxyOf(words);
-      if (problem !== undefined) warn(problem);
-      return proxy;
-    },
-    (error) => {
-      if (error === NOBODY_ASKS) return undefined;
-      const reason = withoutSecrets(String(Object(error).message));
-      warn(`The system does not say which proxy to use, so the environment does: ${reason}.`);
-      return undefined;
-    },
-  );
-  return { answer, abandon: () => asked.abandon(NOBODY_ASKS) };
+  let isAbandoned = false;
+  /** @type {import('./question.cjs').Question<string> | undefined} */
+  let asked;
+  const ask = async () => {
+    // The default session does not exist before; and until then no time counts.
+    if (app && app.whenReady) await app.whenReady();
+    if (isAbandoned) return undefined;
+    asked = question(() => systemAnswer(serverUrl, ports), limit);
+    return asked.answer.then(
+      (words) => usable(words, ports),
+      (error) => (isAbandoned ? undefined : unknown(error, ports)),
+    );
+  };
+  const abandon = () => {
+    isAbandoned = true;
+    if (asked !== undefined) asked.abandon(new Error('the start was given up'));
+  };
+  return { answer: ask(), abandon };
 }
 
 /**
@@ -71,12 +74,30 @@ function chosenProxy(option, serverUrl, ports) {
  * @param {Ports} ports
  * @returns {Promise<string>} in the words of a PAC script
  */
-async function systemAnswer(serverUrl, { app, session }) {
-  // The default session does not exist before.
-  if (app && app.whenReady) await app.whenReady();
+function systemAnswer(serverUrl, { session }) {
   const { defaultSession } = /** @type {import('../index').SessionModuleLike} */ (session);
   // Scripts and exceptions are written for http and https.
   return defaultSession.resolveProxy(serverUrl.replace(/^ws/, 'http'));
+}
+
+/**
+ * @param {string} words
+ * @param {Ports} ports
+ */
+function usable(words, { warn }) {
+  const { proxy, problem } = proxyOf(words);
+  if (problem !== undefined) warn(problem);
+  return proxy;
+}
+
+/**
+ * @param {unknown} error
+ * @param {Ports} ports
+ */
+function unknown(error, { warn }) {
+  const reason = withoutSecrets(String(Object(error).message));
+  warn(`The system does not say which proxy to use, so the environment does: ${reason}.`);
+  return undefined;
 }
 
 /**

@@ -54,10 +54,24 @@ def connect(server: DevServer, room: str) -> dict[str, Any]:
     return {"connect": {"url": server.url, "room": room, "identity": IDENTITY}}
 
 
-def token(server: DevServer, room: str, *, secret: str | None = None, ttl_s: float = 600) -> str:
+def token(
+    server: DevServer,
+    room: str,
+    *,
+    secret: str | None = None,
+    ttl_s: float = 600,
+    room_admin: bool = False,
+) -> str:
     """An agent's token for the room."""
-    secret = secret or server.api_secret
-    return mint_token(server.api_key, secret, room, IDENTITY, kind="agent", ttl_s=ttl_s)
+    return mint_token(
+        server.api_key,
+        secret or server.api_secret,
+        room,
+        IDENTITY,
+        kind="agent",
+        ttl_s=ttl_s,
+        room_admin=room_admin,
+    )
 
 
 async def test_agent_and_person_join_without_a_secret_in_the_app(
@@ -112,6 +126,18 @@ async def test_the_agents_own_identity_is_never_given_to_a_person(
         refused = (await app.call("createConnection", {"identity": IDENTITY}))["error"]
         assert refused["code"] == -32602
         assert len(app.asked()) == 1
+
+
+async def test_an_agent_that_rules_the_room_compares_with_the_servers_list(
+    node: Path, server: DevServer, tmp_path: Path
+) -> None:
+    room = tmp_path.name
+    tokens = [token(server, room, room_admin=True)]
+    async with access_app(node, connect(server, room), tokens=tokens) as app:
+        await app.call("start")
+        connected = await app.agent("connected")
+        allowed = connected["capabilities"]
+        assert (allowed["reconcile"], allowed["createConnection"]) == (True, False)
 
 
 async def test_a_token_that_expired_is_followed_by_a_fresh_one(
