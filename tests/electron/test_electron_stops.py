@@ -52,6 +52,31 @@ async def test_what_happens_while_main_stands_at_a_breakpoint_is_told_afterwards
             assert len(listed["sessions"]) == 2
 
 
+async def test_a_sidecar_that_dies_while_main_stands_still_has_said_what_it_said(
+    drive: Drive, person: Callable[[str], PersonProcess]
+) -> None:
+    async with drive() as app, person("alice") as alice, person("bob") as bob:
+        await alice.join()
+        await alice.publish()
+        await app.session("alice", "connected")
+        sidecar, place = sidecar_of(app.processes()), len(app.events)
+        freeze(app.process.pid)
+        await bob.join()
+        await bob.publish()
+        await alice.leave()
+        os.kill(sidecar.pid, signal.SIGKILL)
+        await all_gone([sidecar])
+        thaw(app.process.pid)
+        await app.session("alice", "closed", place)
+        place = await app.event("process-state", lambda event: event["state"] == "ready", place)
+        await app.session("bob", "connected", place)
+        law = app.judged({"alice": LEFT})
+        assert law.identities() == ["bob"]
+        processes = app.processes()
+        await app.take("quit")
+        await all_gone(processes)
+
+
 async def test_after_the_system_slept_the_same_sessions_go_on_and_who_left_meanwhile_is_gone(
     drive: Drive, person: Callable[[str], PersonProcess]
 ) -> None:
