@@ -394,3 +394,71 @@ test('dispose() is a stop for good', BOUND, async (t) => {
   }
   await sidecar.stop();
 });
+
+test('what a stop leaves open closes with sidecar-exited, once it is killed', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice', 'bob'], {
+    stubborn: ['shutdown', 'end', 'SIGTERM'],
+  });
+  const seen = eventsOf(sidecar);
+  const bob = session('bob', { connectionState: 'closed', endTime: '2026-01-01T00:01:00.000Z' });
+  const asking = notified(sidecar, 'session-closed', { session: bob, reason: 'sidecar-shutdown' });
+  const stopping = sidecar.stop();
+  await asking;
+  await sidecar.stop();
+  await stopping;
+  assert.deepEqual(seen, [
+    'closed bob sidecar-shutdown',
+    'closed alice sidecar-exited',
+    'agent connected > idle',
+  ]);
+});
+
+test('stop() while it is being restarted leaves nothing running', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice']);
+  const states = statesOf(sidecar);
+  const starting = next(sidecar, 'process-state', ({ state }) => state === 'starting');
+  await crash(sidecar, { status: 3 });
+  await starting;
+  await sidecar.stop();
+  assert.deepEqual(states, ['backoff', 'starting', 'stopping', 'idle']);
+  assert.deepEqual(sidecar.sessions, []);
+});
+
+test('an end before it is ready, on a restart, is one more crash', BOUND, async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'restarting-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const script = { exitUnless: path.join(folder, 'allowed') };
+  fs.writeFileSync(script.exitUnless, '');
+  const sidecar = await withSessions(t, ['alice'], script);
+  const seen = eventsOf(sidecar);
+  fs.rmSync(script.exitUnless);
+  const failed = next(sidecar, 'process-state', ({ state }) => state === 'failed');
+  const exits = [];
+  sidecar.on('exit', ({ code: status, willRestart }) => exits.push([status, willRestart]));
+  await crash(sidecar, { status: 3 });
+  assert.ok(code('CRASH_LOOP')((await failed).error));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(exits, [
+    [3, true],
+    [4, true],
+    [4, true],
+    [4, false],
+  ]);
+  assert.deepEqual(
+    seen.filter((line) => !line.startsWith('agent')),
+    ['alice reconnecting (connectionState)', 'closed alice sidecar-exited'],
+  );
+});
+
+test(
+  'a line of 20 MB is skipped with a warning, and the conversation goes on',
+  BOUND,
+  async (t) => {
+    const sidecar = await withSessions(t, ['alice']);
+    const warned = next(sidecar, 'log', ({ level }) => level === 'warning');
+    await sidecar.request('write-line', { bytes: 20 * 1024 * 1024 });
+    assert.equal((await warned).message, 'The sidecar wrote a line over 16777216 bytes.');
+    assert.equal(await sidecar.request('ping'), 'pong');
+    assert.equal(sidecar.sessions.length, 1);
+  },
+);
