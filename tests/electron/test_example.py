@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,7 @@ from tests.livekit.faults.lasting_ports import lasting_ports
 from tests.livekit.faults.websocket_only import websocket_only
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+NOTE = "Call Ada back about the invoice."
 NEW_PICTURES = os.environ.get("SIDECAR_PICTURES") == "1"
 """Set it to put the screenshots of this run into docs/."""
 
@@ -41,9 +43,9 @@ class Open(Protocol):
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> str:
-    """A room of one's own."""
-    return tmp_path.name
+def room() -> str:
+    """A room of one's own, of a name that looks well in the pictures."""
+    return f"support-{uuid.uuid4().hex[:4]}"
 
 
 @pytest.fixture
@@ -202,6 +204,43 @@ async def test_removing_a_person_by_the_window_takes_them_out_of_the_room(
         assert focused == "Remove Grace"
 
 
+async def test_all_can_be_done_by_the_keyboard_and_has_a_name_for_a_screen_reader(
+    opened: Open, person: Callable[..., PersonProcess]
+) -> None:
+    async with opened() as shown, person("ada", "Ada") as ada:
+        page = shown.page
+        await ada.join()
+        await ada.publish()
+        await shown.rows("rows.length === 1", "ada")
+        await page.until(CONNECTED, "the agent in the room")
+        reached = []
+        for _ in range(4):
+            await page.press("Tab", 9)
+            reached.append(await page.evaluate(FOCUSED))
+        assert reached == ["Remove Ada", "Your name", "Join the room", "This part of the app"]
+
+        await page.send("Accessibility.enable")
+        tree = (await page.send("Accessibility.getFullAXTree"))["nodes"]
+        for node in tree:
+            role = node.get("role", {}).get("value")
+            if role in ("button", "textbox", "table") and not node.get("ignored"):
+                assert node.get("name", {}).get("value"), node
+        news = "document.getElementById('news').textContent"
+        assert "Ada came" in await page.evaluate(news)
+
+        # Enter in the name's field joins.
+        await page.type("#name", "Max")
+        await page.press("Enter", 13, "\r")
+        await page.until("!document.getElementById('in-call').hidden", "the page in the room")
+        assert await page.evaluate("document.activeElement.id") == "text"
+
+
+FOCUSED = """(({activeElement: {labels, textContent}, activeElement}) =>
+    activeElement.getAttribute('aria-label')
+    || (labels && labels[0] ? labels[0].textContent : textContent).slice(0, 20)
+)(document)"""
+"""In the page: what a screen reader calls what has the focus; 20 characters of it."""
+
 HOSTILE = {
     "markup": "<img src=x onerror=\"document.title='owned'\"><script>top.owned=1</script>",
     "right-to-left": "\u202egnp.exe \u05d0\u05d1\u05d2",
@@ -263,8 +302,8 @@ async def test_try_again_joins_a_room_that_refused_the_agent_before(
         assert category == "unauthorized"
         assert await page.evaluate("document.getElementById('trouble-fix').textContent")
         # The rest of the app goes on.
-        await page.type("#notes", "Call back Ada.")
-        assert await page.evaluate("document.getElementById('notes').value") == "Call back Ada."
+        await page.type("#notes", NOTE)
+        assert await page.evaluate("document.getElementById('notes').value") == NOTE
         await keep_picture(shown, "example-unavailable", tmp_path)
 
         await refusing.stop()
@@ -273,7 +312,7 @@ async def test_try_again_joins_a_room_that_refused_the_agent_before(
         await page.click("#try-again")
         await page.until(CONNECTED, "the agent in the room")
         assert not await page.evaluate(shown_trouble)
-        assert await page.evaluate("document.getElementById('notes').value") == "Call back Ada."
+        assert await page.evaluate("document.getElementById('notes').value") == NOTE
 
 
 async def test_three_sessions_in_three_states_are_told_apart(

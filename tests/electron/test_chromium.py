@@ -1,0 +1,116 @@
+"""The example's page in today's Chromium, with today's livekit-client, on a real server.
+
+What Electron's main process is to the page, this test is: `window.clara` hands on what a real
+sidecar answers and tells. So the newest Chromium that Electron will have is tried before there is
+an Electron with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from aiohttp import web
+
+from sidecar.dev.server import DevServer
+from sidecar.dev.stdio_client import SidecarClient
+from tests.electron.chromium import blank_page, installed_chromium
+from tests.electron.devtools import Page
+from tests.electron.example_window import copy_of_the_bridge
+from tests.livekit.stdio import connect_params
+
+STAND_IN = """
+window.app = {tryAgain: async () => {}};
+window.clara = {
+    onSessions(callback) {
+        window.tellSessions = callback;
+        callback({type: 'snapshot', sessions: [], seq: 0});
+        return () => {};
+    },
+    onAgentState(callback) {
+        window.tellAgent = callback;
+        return () => {};
+    },
+    getStatus: async () => ({room: 'support'}),
+    createConnection: (options) => new Promise((resolve) => {
+        window.wanted = options;
+        window.giveConnection = resolve;
+    }),
+};
+"""
+TYPES = {"session-created": "created", "session-updated": "updated", "session-closed": "closed"}
+
+
+@pytest_asyncio.fixture
+async def page(livekit_client: Path, tmp_path: Path) -> AsyncIterator[Page]:
+    """Show the example's page in Chromium, whose microphone is a test tone."""
+    program = installed_chromium()
+    site = web.Application()
+    folder = copy_of_the_bridge(tmp_path, livekit_client) / "example"
+    site.router.add_static("/", folder, follow_symlinks=True)
+    runner = web.AppRunner(site)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    async with blank_page(program, tmp_path / "profile") as shown:
+        await shown.before_each_document(STAND_IN)
+        await shown.send("Page.navigate", url=f"http://127.0.0.1:{port}/index.html")
+        await shown.until("window.tellAgent", "the page's own scripts")
+        yield shown
+    await runner.cleanup()
+
+
+async def tell(page: Page, sidecar: SidecarClient) -> None:
+    """Hand on what the sidecar tells, as the preload does."""
+    open_sessions: dict[str, object] = {}
+    while True:
+        notification = await sidecar.queue.get()
+        params = notification.params
+        if notification.method not in TYPES:
+            status = json.dumps({**params, "processState": "ready"})
+            await page.evaluate(f"tellAgent({status})")
+            continue
+        session = params["session"]
+        assert isinstance(session, dict)
+        open_sessions[session["sessionId"]] = session
+        if notification.method == "session-closed":
+            del open_sessions[session["sessionId"]]
+        event = {"type": TYPES[notification.method], "sessions": [*open_sessions.values()]}
+        await page.evaluate(f"tellSessions({json.dumps({**params, **event})})")
+
+
+async def test_the_page_of_today_joins_chats_and_leaves_and_is_a_session(
+    page: Page, source_command: list[str], server: DevServer, tmp_path: Path
+) -> None:
+    async with SidecarClient([*source_command, "--wait"]) as sidecar:
+        telling = asyncio.create_task(tell(page, sidecar))
+        await sidecar.call("connect", connect_params(server, tmp_path.name))
+        await page.until("document.getElementById('agent').dataset.tone === 'good'", "the agent")
+        await page.type("#name", "Max")
+        await page.click("#join-button")
+        await page.until("window.giveConnection", "the page's call")
+        wanted = await page.evaluate("wanted")
+        connection = await sidecar.call("createConnection", wanted)
+        await page.evaluate(f"giveConnection({json.dumps(connection)})")
+
+        rows = "[...document.querySelectorAll('#rows tr')]"
+        joined = f"{rows}.length === 1 && {rows}[0].dataset.state === 'connected'"
+        await page.until(joined, "the page's own row")
+        assert await page.evaluate("document.querySelector('#rows .name').textContent") == "Max"
+        words = await page.evaluate("document.getElementById('call-words').textContent")
+        assert words == "", "the microphone is heard"
+
+        await page.type("#text", "Good morning!")
+        await page.click("#say button")
+        await page.until(f"{rows}[0].querySelector('td.number').textContent === '1'", "counted")
+        await page.click("#leave")
+        await page.until(f"{rows}.length === 0", "no row")
+        (closed,) = [n for n in sidecar.notifications if n.method == "session-closed"]
+        assert closed.params["reason"] == "left"
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await telling
