@@ -21,7 +21,7 @@ const isOurPage = (contents) =>
 function openWindow() {
   const window = new BrowserWindow({
     width: 1080,
-    height: 660,
+    height: 690,
     minWidth: 480,
     minHeight: 480,
     webPreferences: {
