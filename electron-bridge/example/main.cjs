@@ -6,7 +6,14 @@
 
 const path = require('path');
 const { pathToFileURL } = require('url');
-const { app, BrowserWindow, ipcMain, session, systemPreferences } = require('electron');
+const {
+  app,
+  BrowserWindow,
+  ipcMain,
+  powerMonitor,
+  session,
+  systemPreferences,
+} = require('electron');
 // In an app: require('clara-voice-bridge').
 const { createSidecar, installPreload } = require('../index.cjs');
 const { allowMicrophone } = require('./microphone.cjs');
@@ -21,7 +28,7 @@ const isOurPage = (contents) =>
 function openWindow() {
   const window = new BrowserWindow({
     width: 1080,
-    height: 690,
+    height: 720,
     minWidth: 480,
     minHeight: 480,
     webPreferences: {
@@ -44,7 +51,7 @@ function openWindow() {
 
 async function main() {
   const sidecar = createSidecar({
-    electron: { app, ipcMain },
+    electron: { app, ipcMain, powerMonitor, session },
     ...settingsFrom(process.env),
   });
   const show = () => {
@@ -53,9 +60,17 @@ async function main() {
   };
   sidecar.on('session-created', show);
   sidecar.on('session-closed', show);
-  ipcMain.handle('app:try-again', ({ sender }) => {
+  ipcMain.handle('app:try-again', async ({ sender }) => {
     if (!isOurPage(sender)) throw new Error('Only the app may ask.');
-    return sidecar.processState === 'ready' ? sidecar.request('connect') : sidecar.start();
+    if (sidecar.processState === 'ready') {
+      // It tries again by itself, and need not wait for that;
+      if (sidecar.agentState !== 'failed') {
+        return sidecar.request('wake', { reason: 'network-online' });
+      }
+      // or gave up: a new one asks for a new token.
+      await sidecar.stop();
+    }
+    return sidecar.start();
   });
 
   await app.whenReady();

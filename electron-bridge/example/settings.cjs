@@ -2,11 +2,14 @@
 
 /** Owns where the example gets its room and its tokens from: the environment. */
 
+const { fetchToken } = require('./token-endpoint.cjs');
+
 const USAGE = `Say which room to join:
 
-  LIVEKIT_URL=wss://... LIVEKIT_ROOM=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=... npx electron .
+  LIVEKIT_URL=wss://... LIVEKIT_ROOM=... TOKEN_URL=http://127.0.0.1:8090/token npx electron .
 
-A secret in the environment is for development alone.`;
+where TOKEN_URL is a token endpoint (token-server.cjs is one). For development alone,
+LIVEKIT_API_KEY and LIVEKIT_API_SECRET may stand in the place of TOKEN_URL.`;
 
 /**
  * @param {{readonly [name: string]: string | undefined}} environment
@@ -14,9 +17,12 @@ A secret in the environment is for development alone.`;
  * @throws {Error} with what to set
  */
 function settingsFrom(environment) {
-  const { LIVEKIT_URL: url, LIVEKIT_ROOM: room } = environment;
+  const { LIVEKIT_URL: url, LIVEKIT_ROOM: room, TOKEN_URL: tokenUrl } = environment;
   const { LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = environment;
-  if (!url || !room || !apiKey || !apiSecret) throw new Error(USAGE);
+  if (!url || !room || !(tokenUrl || (apiKey && apiSecret))) throw new Error(USAGE);
+  // An app that is shipped has no secret: it asks its own server for each token.
+  if (tokenUrl)
+    return { connect: { url, room }, getToken: (wanted) => fetchToken(tokenUrl, wanted) };
   return { connect: { url, room, apiKey, apiSecret } };
 }
 

@@ -112,6 +112,8 @@ class Sidecar {
    */
   async request(method, params, options = {}) {
     checkRequest(method, params, options);
+    // Whoever wakes the sidecar ends the bridge's own wait for a token, too.
+    if (method === METHODS.wake) this.#access.wake();
     const { timeoutMs = this.#options.requestTimeoutMs, signal } = options;
     return this.#supervisor.request(method, params, { timeoutMs, signal });
   }
@@ -166,18 +168,12 @@ class Sidecar {
     return tokens;
   };
 
-  /** @param {import('../index').WakeParams['reason']} reason */
-  #tryAgain = (reason) => {
-    this.#access.wake();
-    wake(this, reason);
-  };
-
   #servePages = () => {
     const { electron, allowedOrigins } = this.#options;
     if (electron === undefined || electron.ipcMain === undefined) return;
     const { app, ipcMain } = electron;
     const seq = () => this.mirrorSeq;
-    const online = () => this.#tryAgain('network-online');
+    const online = () => wake(this, 'network-online');
     const pages = new RendererIpc({ ipcMain, app, allowedOrigins, sidecar: this, seq, online });
     this.#endings.push(() => pages.dispose());
   };
@@ -192,7 +188,7 @@ class Sidecar {
     if (!app || !powerMonitor) return;
     const onResume = () => {
       supervisor.systemResumed();
-      this.#tryAgain('system-resume');
+      wake(this, 'system-resume');
     };
     const handlers = { onSuspend: () => supervisor.suspend(), onResume, onShutdown };
     this.#endings.push(watchPower({ app, powerMonitor }, handlers));

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +20,7 @@ from sidecar.dev.tokens import mint_token
 from sidecar.dev.toolchain import ToolMissing, find
 from tests import parts
 from tests.electron.driven_app import FOLDER, DrivenApp
+from tests.electron.example_window import Open, Window, copy_of_the_bridge, window
 from tests.electron.npm import BRIDGE, installed, packed_bridge
 
 DISPLAY_TIMEOUT_S = 20.0
@@ -137,6 +140,60 @@ def person(server: DevServer, tmp_path: Path) -> Callable[[str], PersonProcess]:
     def prepare(identity: str) -> PersonProcess:
         token = mint_token(server.api_key, server.api_secret, tmp_path.name, identity)
         return PersonProcess(server.url, token, identity)
+
+    return prepare
+
+
+@pytest.fixture(scope="session")
+def example(livekit_client: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example app with its packages, as `npm install` leaves it."""
+    return copy_of_the_bridge(tmp_path_factory.mktemp("example"), livekit_client) / "example"
+
+
+@pytest.fixture
+def room() -> str:
+    """A room of one's own, of a name that looks well in the pictures."""
+    return f"support-{uuid.uuid4().hex[:4]}"
+
+
+@pytest.fixture
+def opened(
+    electron: Path, display: str, server: DevServer, example: Path, room: str, tmp_path: Path
+) -> Open:
+    """Open the example's window."""
+
+    @contextlib.asynccontextmanager
+    async def open_it(**environment: str) -> AsyncIterator[Window]:
+        surroundings = {
+            "DISPLAY": display,
+            "LIVEKIT_URL": server.url,
+            "LIVEKIT_API_KEY": server.api_key,
+            "LIVEKIT_API_SECRET": server.api_secret,
+            "LIVEKIT_ROOM": room,
+            **environment,
+        }
+        async with window(electron, example, surroundings, tmp_path) as shown:
+            yield shown
+
+    return open_it
+
+
+@pytest.fixture
+def token(server: DevServer, room: str) -> Callable[[str, str], str]:
+    """Make a token for an identity and a name."""
+
+    def mint(identity: str, name: str = "") -> str:
+        return mint_token(server.api_key, server.api_secret, room, identity, name=name)
+
+    return mint
+
+
+@pytest.fixture
+def guest(server: DevServer, token: Callable[[str, str], str]) -> Callable[..., PersonProcess]:
+    """Prepare a person by identity and name, for the example's room."""
+
+    def prepare(identity: str, name: str = "") -> PersonProcess:
+        return PersonProcess(server.url, token(identity, name), identity)
 
     return prepare
 

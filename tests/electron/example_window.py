@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tests.electron.devtools import ADDRESS_WORDS, Page, pages_of
 from tests.electron.electron_app import LINE_TIMEOUT_S, ElectronApp
@@ -45,6 +46,12 @@ class Window:
         """Wait until a condition holds of the table's rows, an array `rows` of elements."""
         rows = "[...document.querySelectorAll('#rows tr')]"
         await self.page.until(f"((rows) => {condition})({rows})", what)
+
+
+class Open(Protocol):
+    """Opens the example's window; unless told otherwise in a room of the suite's server."""
+
+    def __call__(self, **environment: str) -> contextlib.AbstractAsyncContextManager[Window]: ...
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -16,37 +15,17 @@ from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
 from sidecar.dev.tokens import mint_token
 from tests.electron.access_app import access_app
+from tests.electron.token_endpoint import token_endpoint
 
-PROGRAM = Path(__file__).resolve().parents[2] / "electron-bridge" / "example" / "token-server.cjs"
 IDENTITY = "clara-voice-agent-0a0b0c0d"
-STARTS_WITHIN_S = 30.0
 NOT_OURS = "a-secret-that-the-server-does-not-know"
 
 
 @pytest_asyncio.fixture
 async def endpoint(node: Path, server: DevServer, tmp_path: Path) -> AsyncIterator[str]:
     """The example's token endpoint for the room of this test, as its own process."""
-    process = await asyncio.create_subprocess_exec(
-        str(node),
-        str(PROGRAM),
-        stdout=asyncio.subprocess.PIPE,
-        env={
-            "PATH": os.environ["PATH"],
-            "LIVEKIT_URL": server.url,
-            "LIVEKIT_API_KEY": server.api_key,
-            "LIVEKIT_API_SECRET": server.api_secret,
-            "LIVEKIT_ROOM": tmp_path.name,
-            "PORT": "0",
-        },
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(STARTS_WITHIN_S):
-            url = await process.stdout.readline()
-        yield url.decode().strip()
-    finally:
-        process.kill()
-        await process.wait()
+    async with token_endpoint(node, server, tmp_path.name) as url:
+        yield url
 
 
 def connect(server: DevServer, room: str) -> dict[str, Any]:
