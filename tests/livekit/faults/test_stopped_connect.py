@@ -12,7 +12,7 @@ import contextlib
 import pytest
 
 from sidecar.dev.child import ChildGone
-from sidecar.dev.stdio_client import REQUEST_TIMEOUT_S, RpcError
+from sidecar.dev.stdio_client import RpcError
 from sidecar.rtc.native import PANIC_STATUS
 from tests.livekit.faults.proxy import Mode
 from tests.livekit.faults.rows import row
@@ -33,7 +33,7 @@ async def _stopped(stage: Stage, seconds: float) -> None:
         agent = await stage.agent(connects=False, url=way.url, identity=f"clara-{phase}")
         if phase != "at once":
             way.set(Mode.SILENT, media_alone=phase == "media")
-        connecting = asyncio.create_task(_connect(agent, seconds + REQUEST_TIMEOUT_S))
+        connecting = asyncio.create_task(_connect(agent, seconds + REJOINED_S))
         await agent.is_in("connecting")
         if phase == "media":
             async with asyncio.timeout(ANNOUNCED_S):
