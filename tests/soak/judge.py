@@ -223,6 +223,17 @@ class Judge:
         return session.reason == "left"
 
     def _miscounted(self, session: Session, stay: Stay) -> Iterator[Violation]:
+        closed_s = min(session.closed_s, stay.ends_from_s)
+        surely = sum(
+            session.created_s + MARGIN_S <= began_s
+            and done_s + FLUSHED_S <= closed_s
+            and covers(self._hearing, began_s - MARGIN_S, done_s + FLUSHED_S)
+            for began_s, done_s in stay.texts
+        )
+        if session.message_count < surely:
+            words = f"{session.id} counted {session.message_count} of {surely} messages"
+            yield _violation("miscounted", session, session.closed_s, words)
+            return
         if stay.since_s is None or not stay.since_s < session.closed_s <= self._until_s:
             return
         if len(self._sessions[session.sid]) > 1:
@@ -237,7 +248,6 @@ class Judge:
         ]
         if near or not covers(self._hearing, stay.since_s - MARGIN_S, session.closed_s):
             return
-        surely = sum(done_s + FLUSHED_S <= stay.ends_from_s for _, done_s in stay.texts)
         # What was on its way when the SDK lost the server goes out once it is back, as another sid.
         held_back = sum(
             began_s > stay.known_s - LATE_S and done_s + FLUSHED_S > each.ends_from_s
@@ -245,8 +255,8 @@ class Judge:
             if each is not stay
             for began_s, done_s in each.texts
         )
-        if not surely <= session.message_count <= len(stay.texts) + held_back:
-            words = f"{session.id} counted {session.message_count} of {surely} messages"
+        if session.message_count > len(stay.texts) + held_back:
+            words = f"{session.id} counted {session.message_count} of {len(stay.texts)} messages"
             yield _violation("miscounted", session, session.closed_s, words)
 
     def _successor(self, stay: Stay, by_s: float) -> Stay | None:

@@ -28,7 +28,7 @@ from tests.soak.faults import Faults
 from tests.soak.hearing import Hearing
 from tests.soak.humans import Human
 from tests.soak.judge import GHOST_S, Judge, Violation
-from tests.soak.ledger import Ledger
+from tests.soak.ledger import EndKind, Ledger
 from tests.soak.slow_wire import Wire
 from tests.soak.visits import Home, Scene
 from tests.soak.watched import WatchedSidecar
@@ -204,8 +204,12 @@ class _Play:
 
     async def _close_session(self, identity: str) -> None:
         shown = self._sidecar.hearing.shown.values()
-        ids = [each["sessionId"] for each in shown if each["participantId"] == identity]
-        for session_id in ids:
+        asked = [each for each in shown if each["participantId"] == identity]
+        for each in asked:
+            # An earlier stay's, perhaps: its absence then counts as removed.
+            sid = str(each["participantSid"])
+            self._ledger.deed(time.monotonic(), EndKind.REMOVE, identity, sid)
+        for session_id in [each["sessionId"] for each in asked]:
             with contextlib.suppress(RpcError, ChildGone, TimeoutError):
                 await self._sidecar.client.call("closeSession", {"sessionId": session_id})
 

@@ -42,9 +42,9 @@ def test_a_message_counts_for_that_of_two_sessions_that_was_open_then() -> None:
     told.closed(14.0, "PA_1", reason="agent-disconnected")
     told.created(16.0, "PA_1", name="again")
     told.joined(16.5, "PA_1")
-    told.ledger.chatted(17.0, 17.1, "PA_1")
+    told.ledger.chatted(17.5, 17.6, "PA_1")
     told.left(20.0, "PA_1")
-    told.closed(21.0, "PA_1", detail="CLIENT_INITIATED", name="again")
+    told.closed(21.0, "PA_1", detail="CLIENT_INITIATED", name="again", messages=1)
     assert told.verdict() == []
 
 
