@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.soak.judge import KINDS, Violation
+from tests.soak.judge import Violation
+from tests.soak.reasons import KINDS
 from tests.soak.soak import Outcome
 
 SHOWN = 5

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tests.soak.hearing import Hearing, Session
 from tests.soak.ledger import EndKind, Ledger, Stay
-from tests.soak.reasons import ASKED_TO_CLOSE, BY_SERVERS_REASON, LATE_S
+from tests.soak.reasons import ASKED_TO_CLOSE, BY_SERVERS_REASON, KINDS, LATE_S
 from tests.soak.windows import (
     Window,
     connected,
@@ -52,18 +52,6 @@ class Violation:
     at_s: float
     identity: str
     words: str
-
-
-KINDS = (
-    "missed",
-    "doubled",
-    "fake end",
-    "out of order",
-    "ghost",
-    "wrong reason",
-    "miscounted",
-    "unknown sid",
-)
 
 
 class Judge:

@@ -1,6 +1,18 @@
-"""Which close reasons the server's own words and our faults ask for. Pure tables."""
+"""What can be wrong, and which close reasons the server's words and our faults ask for: tables."""
 
 from __future__ import annotations
+
+KINDS = (
+    "missed",
+    "doubled",
+    "fake end",
+    "out of order",
+    "ghost",
+    "wrong reason",
+    "miscounted",
+    "unknown sid",
+)
+"""Of violations, in the order in which they are told."""
 
 LATE_S = 30.0
 """From a fault to the last that comes of it, webhooks held back by it included."""
