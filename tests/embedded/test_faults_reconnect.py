@@ -226,6 +226,8 @@ async def test_a_final_leave_for_any_reason_leads_to_its_state(
         agent.send_leave(reason, LeaveRequest.Action.DISCONNECT)
         await sidecar.until("the end of that Room", lambda law: law.agent_states[-1] != "connected")
         await sidecar.is_in(state, within_s=RECONNECTED_S)
-        if state == "connected" and closed is None:
+        if closed is not None:
+            await sidecar.until("bob's end", lambda law: bool(law.closed("bob")))
+        elif state == "connected":
             await sidecar.has("bob")
         assert [why for why, _ in sidecar.law.closed("bob")] == ([] if closed is None else [closed])
