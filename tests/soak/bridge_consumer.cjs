@@ -4,7 +4,7 @@
  * A main process without Electron, for the soak: it holds one bridge and says over its own stdio,
  * as JSON-RPC lines, what a consumer of the bridge sees. Knows neither people nor faults.
  *
- * Methods: `start` {options of createSidecar()}, `stop`, `listSessions`, `mirror`, `closeSession`
+ * Methods: `start` {options of createSidecar()}, `stop`, `listSessions`, `closeSession`
  * {sessionId}; any other is asked of the sidecar. Notifications: the bridge's events by their names.
  */
 
@@ -44,7 +44,6 @@ const METHODS = {
     return null;
   },
   listSessions: () => sidecar.listSessions(),
-  mirror: async () => ({ sessions: sidecar.sessions }),
   closeSession: ({ sessionId }) => sidecar.closeSession(sessionId),
 };
 

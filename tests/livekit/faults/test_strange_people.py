@@ -79,6 +79,7 @@ async def test_a_person_who_takes_the_agents_identity(stage: Stage) -> None:
     agent.law.accept_reopening("bob")
     impostor = await stage.person("clara-voice-agent")
     await agent.is_in("failed")
+    await agent.closes(bob)
     assert agent.law.closed("bob") == [("agent-disconnected", "DUPLICATE_IDENTITY")]
     await impostor.leave()
     assert (await agent.connect())["state"] == "connected"
