@@ -30,7 +30,9 @@ ENVIRONMENT = {
 
 _QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>.*?)(?P=quote)\s*(?:#.*)?$""")
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
-_SCHEMES = ("ws", "wss", "http", "https")
+_SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
+"""The schemes of a server's url, and the websocket's that each of them comes to."""
+_PORTS = {"ws": 80, "wss": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ class Target:
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """Two targets of the same url, room and identity are the same one."""
-        return (self.url, self.room, self.identity)
+        """Two targets of the same server, room and identity are the same one."""
+        return (_server(self.url), self.room, self.identity)
 
     @property
     def claims(self) -> TokenClaims | None:
@@ -214,6 +216,15 @@ def url_problem(url: str) -> str | None:
     if parts.username is not None or parts.query or parts.fragment:
         return "must hold no user name, password, query or fragment"
     return None
+
+
+def _server(url: str) -> str:
+    """One spelling for all urls of a server: `https://Host/` is `wss://host:443`."""
+    if url_problem(url) is not None:
+        return url
+    parts = urlsplit(url)
+    scheme = _SCHEMES[parts.scheme]
+    return f"{scheme}://{parts.hostname}:{parts.port or _PORTS[scheme]}{parts.path.rstrip('/')}"
 
 
 def shown_url(url: str) -> str:

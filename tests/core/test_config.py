@@ -210,6 +210,30 @@ def test_a_newer_token_changes_the_credentials_alone():
     assert (kept.token, kept.name, kept.auto_subscribe) == (newer.token, "Ada", True)
 
 
+@pytest.mark.parametrize(
+    "same",
+    ["wss://livekit.example/", "wss://LiveKit.example", "https://livekit.example:443"],
+)
+def test_another_spelling_of_the_servers_url_is_the_same_place(same: str):
+    place = target(Settings(url="wss://livekit.example").over(BY_SECRET)).place
+    assert target(Settings(url=same).over(BY_SECRET)).place == place
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "ws://livekit.example",
+        "wss://livekit.example:7880",
+        "wss://livekit.example/rtc",
+        "wss://other.example",
+        "wss://livekit.example:nonsense",
+    ],
+)
+def test_another_server_is_another_place(other: str):
+    place = target(Settings(url="wss://livekit.example").over(BY_SECRET)).place
+    assert target(Settings(url=other).over(BY_SECRET)).place != place
+
+
 @pytest.mark.parametrize("settings", [BY_SECRET, BY_TOKEN], ids=["secret", "token"])
 def test_no_repr_shows_a_secret(settings: Settings):
     secrets = settings.secrets

@@ -33,6 +33,8 @@ async def test_connects_while_reconnecting(stage: Stage) -> None:
     await agent.is_in("reconnecting")
     for _ in range(5):
         assert (await agent.connect())["state"] == "reconnecting"
+    respelled = {**agent.connect_params, "url": f"{agent.connect_params['url']}/"}
+    assert (await agent.client.call("connect", respelled))["state"] == "reconnecting"
     elsewhere = {**agent.connect_params, "room": OTHER_ROOM}
     assert await _code_of(agent, "connect", elsewhere) == 1007
     stage.network.set(Mode.PASS)
