@@ -69,6 +69,10 @@ class Hearing:
         """The agent's state."""
         return self.states[-1].state
 
+    def first_created_s(self) -> dict[str, float]:
+        """When each sid had its session first."""
+        return {each.sid: each.created_s for each in reversed(self.sessions)}
+
     def resumable(self) -> list[JsonObject]:
         """The open sessions as `initialize.resume` takes them."""
         return [_essence(each) for each in self.shown.values()]

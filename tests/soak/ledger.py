@@ -220,14 +220,19 @@ class Ledger:
         """Keep what happened in words."""
         self.notes.append((at_s, words))
 
-    def settle(self) -> None:
-        """Give each stay the ends that came over all; once, when all is over."""
+    def settle(self, created_s: Mapping[str, float]) -> None:
+        """Give each stay the ends that came over all; once, when all is over.
+
+        *created_s*: when each sid had its session first. The server makes sids up, and nobody else
+        does: it was known by then. A human who is frozen may say so long after the server is gone.
+        """
         for kind, times in (
             (EndKind.CRASH, self._crashes_s),
             (EndKind.DELETE, self._deletions_s),
         ):
             for stay in self.stays.values():
-                begun_s = stay.known_s if stay.since_s is None else min(stay.since_s, stay.known_s)
+                known_s = min(stay.known_s, created_s.get(stay.sid, stay.known_s))
+                begun_s = known_s if stay.since_s is None else min(stay.since_s, known_s)
                 after = [at_s for at_s in times if begun_s < at_s < stay.over_s]
                 if after:
                     stay.ends.append(End(min(after), kind))

@@ -235,7 +235,7 @@ def _heard(settings: Settings, target: dict[str, object], folder: Path) -> Watch
 
 
 def _judge(outcome: Outcome, sidecar: WatchedSidecar, ended_s: float) -> None:
-    outcome.ledger.settle()
+    outcome.ledger.settle(outcome.hearing.first_created_s())
     judge = Judge(outcome.ledger, outcome.hearing, ended_s)
     outcome.expected = sum(judge.expected(stay) for stay in outcome.ledger.stays.values())
     outcome.violations = judge.verdict()

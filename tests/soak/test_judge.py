@@ -73,6 +73,16 @@ def test_the_server_knew_of_an_end_when_its_late_webhook_says_so() -> None:
     assert told.verdict() == []
 
 
+def test_a_stay_that_had_a_session_before_the_server_ended_ended_with_it() -> None:
+    told = Told()
+    told.created(20.0, "PA_1")
+    told.fault("server killed", 25.0, 27.0)
+    told.ledger.server_ended(25.0)
+    told.ledger.joined(28.0, "bob", "PA_1")
+    told.closed(31.0, "PA_1")
+    assert told.verdict() == []
+
+
 def test_a_silent_stay_of_3_seconds_may_go_unseen() -> None:
     told = Told()
     told.joined(10.0, "PA_1")

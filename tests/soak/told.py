@@ -73,7 +73,7 @@ class Told:
         self.ledger.fault(Fault(kind, began_s, ended_s))
 
     def verdict(self) -> list[str]:
-        self.ledger.settle()
+        self.ledger.settle(self.heard.first_created_s())
         return [each.kind for each in Judge(self.ledger, self.heard, UNTIL_S).verdict()]
 
     def _webhook(

@@ -168,7 +168,8 @@ class Visit:
     def take(self, news: News) -> None:
         """Take what the human noticed."""
         if news.event == "gone":
-            self._scene.ledger.gone(news.at_s, self.identity, news.sid, news.reason)
+            # Its SDK names no sid any more.
+            self._scene.ledger.gone(news.at_s, self.identity, news.sid or self.sid, news.reason)
             self.is_gone.set()
         else:
             self._is_in(news.at_s, news.sid)
