@@ -12,6 +12,8 @@ export interface InitializeParams {
   resume?: ResumedSession[] | null
   /** Ids of sessions that earlier processes closed; none of them is used again. */
   usedIds?: string[] | null
+  /** For how long those of resume have been without an agent in the room. */
+  outageMs?: number | null
 }
 
 /** Who talks to the sidecar. */

@@ -5,7 +5,7 @@ Does not know JSON, threads or LiveKit's SDK.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sidecar.agent.announcer import Announcer
 from sidecar.agent.arrivals import Arrivals
@@ -43,6 +43,7 @@ from sidecar.core.messages import (
     Status,
 )
 from sidecar.core.ports import Ports
+from sidecar.core.resumption import Inheritance
 from sidecar.core.sessions import Sessions
 
 ANSWER_WITHIN_S = 15.0
@@ -148,13 +149,13 @@ class ClaraVoiceAgent:
         if self._machine.state is AgentState.CONNECTED:
             self._reconciler.start()
 
-    def resume(self, sessions: Sequence[AgentSession], used_ids: Sequence[str] = ()) -> None:
-        """Take over the open sessions of an earlier process, and the ids that it used.
+    def resume(self, inherited: Inheritance) -> None:
+        """Take over what an earlier process left.
 
         Raises:
             InvalidRequest: sessions were created already.
         """
-        if not self._sessions.resume(sessions, self._clock.now(), used_ids):
+        if not self._sessions.resume(inherited, self._clock.now()):
             raise InvalidRequest(
                 "Sessions can be resumed only before the first one is created.",
                 "Send `initialize` with `resume` first, and start the sidecar with --wait.",

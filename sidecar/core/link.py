@@ -88,6 +88,10 @@ class LinkClock:
         self.set(Due.OUTAGE, _NO_SID, now_s)
         return True
 
+    def outage_began(self, began_s: float) -> None:
+        """The outage under way began at *began_s*, attended seconds: before our time, perhaps."""
+        self.set(Due.OUTAGE, _NO_SID, began_s)
+
     def is_outage_over(self, now_s: float) -> bool:
         """Whether an outage has lasted for too long."""
         due_s = self._attended.due((Due.OUTAGE, _NO_SID))

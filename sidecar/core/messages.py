@@ -148,6 +148,9 @@ class InitializeParams:
     used_ids: tuple[str, ...] | None = member(
         "Ids of sessions that earlier processes closed; none of them is used again.", optional=True
     )
+    outage_ms: int | None = member(
+        "For how long those of resume have been without an agent in the room.", optional=True
+    )
 
 
 @dataclass(frozen=True, slots=True)

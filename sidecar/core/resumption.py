@@ -1,4 +1,4 @@
-"""Owns how the sessions of an earlier process are taken over: checked, as sessions.
+"""Owns what a process inherits from the one before it: checked, as sessions.
 
 Does not know what becomes of them.
 """
@@ -6,11 +6,50 @@ Does not know what becomes of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sidecar.core.changes import iso_time, shown_session, wall_ms
 from sidecar.core.errors import InvalidParams
 from sidecar.core.facts import Participant
-from sidecar.core.messages import AgentSession, ConnectionState, ResumedSession
+from sidecar.core.messages import (
+    AgentSession,
+    ConnectionState,
+    InitializeParams,
+    ResumedSession,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """What earlier processes leave behind."""
+
+    sessions: tuple[AgentSession, ...] = ()
+    """Open, in state `reconnecting`; they differ in id, sid and identity."""
+    used_ids: tuple[str, ...] = ()
+    """Ids of sessions that are closed."""
+    outage_s: float = 0.0
+    """For how long nobody looked after the sessions."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to take over."""
+        return not self.sessions and not self.used_ids
+
+
+def inheritance(params: InitializeParams) -> Inheritance:
+    """What *params* hand over.
+
+    Raises:
+        InvalidParams: as `resumed_sessions`, or the outage is no time.
+    """
+    outage_ms = params.outage_ms or 0
+    if outage_ms < 0:
+        raise InvalidParams(
+            "Invalid params: params.outageMs is negative.",
+            "Pass the milliseconds since the agent was in its room.",
+        )
+    sessions = resumed_sessions(params.resume or ())
+    return Inheritance(sessions, params.used_ids or (), outage_ms / 1000)
 
 
 def resumed_sessions(entries: Sequence[ResumedSession]) -> tuple[AgentSession, ...]:

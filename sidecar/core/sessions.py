@@ -22,6 +22,7 @@ from sidecar.core.facts import (
 )
 from sidecar.core.link import SNAPSHOT_HOLD_S, Due, Link, LinkClock
 from sidecar.core.messages import AgentSession
+from sidecar.core.resumption import Inheritance
 from sidecar.core.stays import OpenStays
 from sidecar.core.texts import Texts
 
@@ -77,19 +78,18 @@ class Sessions:
 
     # Facts
 
-    def resume(
-        self, sessions: Sequence[AgentSession], at: Moment, used_ids: Sequence[str] = ()
-    ) -> bool:
-        """Take over the open sessions of an earlier process; False when it is too late for that.
+    def resume(self, inherited: Inheritance, at: Moment) -> bool:
+        """Take over what an earlier process left; False when it is too late for that.
 
-        They are `reconnecting` until the next snapshot, 45 s at most; the wire boundary has checked
-        that they differ in id, sid and identity. *used_ids* are not used again.
+        Its sessions are `reconnecting` until the next snapshot, 45 s of outage in all at most.
         """
         if self._stays.ever_created or self._stays or self._clock.link is Link.UP:
             return False
-        self._stays.take_ids(used_ids)
-        for session in sessions:
+        self._stays.take_ids(inherited.used_ids)
+        for session in inherited.sessions:
             self._stays.adopt(session, at)
+        if inherited.sessions and inherited.outage_s:
+            self._clock.outage_began(at.attended_s - inherited.outage_s)
         return True
 
     def snapshot(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ from sidecar.core.messages import (
     WakeParams,
 )
 from sidecar.core.protocol import METHODS, PROTOCOL_VERSION, Method
-from sidecar.core.resumption import resumed_sessions
+from sidecar.core.resumption import Inheritance, inheritance
 from sidecar.core.wire import parse, to_wire
 from sidecar.rpc.jsonrpc import Handler
 from sidecar.rpc.openrpc import document
@@ -66,8 +66,8 @@ class Agent(Protocol):
     def wake(self) -> None:
         """Look anew."""
 
-    def resume(self, sessions: Sequence[AgentSession], used_ids: Sequence[str] = ()) -> None:
-        """Take over sessions, and ids that were used."""
+    def resume(self, inherited: Inheritance) -> None:
+        """Take over what an earlier process left."""
 
     def session_list(self) -> SessionList:
         """The open sessions."""
@@ -118,8 +118,9 @@ def handlers(agent: Agent, process: Process) -> dict[str, Handler]:
             raise InvalidParams(
                 "Invalid params: params.parentPid must be a process id.", "Pass process.pid."
             )
-        if params.resume or params.used_ids:
-            agent.resume(resumed_sessions(params.resume or ()), params.used_ids or ())
+        inherited = inheritance(params)
+        if not inherited.is_empty:
+            agent.resume(inherited)
         handshake.is_done = True
         if params.parent_pid is not None:
             process.watch_parent(params.parent_pid)

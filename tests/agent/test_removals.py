@@ -18,6 +18,7 @@ from sidecar.core.errors import (
 )
 from sidecar.core.facts import Left, RoomEnded
 from sidecar.core.messages import AgentSession, ConnectionParams, SessionClosed
+from sidecar.core.resumption import Inheritance
 from tests.agent.fakes import START_MS, FakeClock, turns
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import URL, World
@@ -255,7 +256,7 @@ async def test_before_any_connect_there_is_nothing_to_make_a_connection_with():
 @in_virtual_time
 async def test_resumed_sessions_go_on_without_being_created_again():
     world = World()
-    world.agent.resume([earlier("alice"), earlier("bob")])
+    world.agent.resume(Inheritance((earlier("alice"), earlier("bob"))))
     assert world.notify.notifications == []
     assert len(world.agent.sessions) == 2
     room = await world.joined(ALICE)
@@ -269,7 +270,7 @@ async def test_resumed_sessions_go_on_without_being_created_again():
 @in_virtual_time
 async def test_resumed_sessions_close_when_no_join_succeeds_in_45_seconds():
     world = World()
-    world.agent.resume([earlier("alice")])
+    world.agent.resume(Inheritance((earlier("alice"),)))
     await world.passes(44)
     assert world.lines == []
     await world.passes(2)
@@ -281,5 +282,5 @@ async def test_a_resume_after_a_session_was_created_is_refused():
     world = World()
     await world.joined(ALICE)
     with pytest.raises(InvalidRequest):
-        world.agent.resume([earlier("bob")])
+        world.agent.resume(Inheritance((earlier("bob"),)))
     assert list(world.agent.sessions) == [earlier("alice").session_id]

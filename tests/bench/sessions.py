@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from sidecar.core.changes import Created
 from sidecar.core.facts import DisconnectReason, Moment, Participant
 from sidecar.core.messages import AgentSession, ResumedSession, SessionList
-from sidecar.core.resumption import resumed_sessions
+from sidecar.core.resumption import Inheritance, resumed_sessions
 from sidecar.core.sessions import Sessions
 from sidecar.core.wire import to_wire
 from sidecar.rpc.jsonrpc import encode_notification
@@ -196,7 +196,7 @@ def measured() -> Iterator[str]:
     resumed: list[Sessions] = []
 
     def resume() -> None:
-        resumed[-1].resume(resumed_sessions(entries), _at(0.0))
+        resumed[-1].resume(Inheritance(resumed_sessions(entries)), _at(0.0))
 
     def outage() -> None:
         sessions.link_lost(_at(1.0))

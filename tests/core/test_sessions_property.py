@@ -15,6 +15,7 @@ from sidecar.core.facts import (
     ParticipantKind,
     ParticipantState,
 )
+from sidecar.core.resumption import Inheritance
 from sidecar.core.sessions import Poll, Sessions
 from tests.core.played import START_MS, listing, moment, someone
 from tests.core.registry_model import HOLD_S, OUTAGE_S, SNAPSHOT_HOLD_S, Model
@@ -54,13 +55,14 @@ class RegistryLaws(RuleBasedStateMachine):
 
     # Facts
 
-    @rule(crowd=crowds)
-    def resume(self, crowd: list[Participant]) -> None:
-        sessions = [
+    @rule(crowd=crowds, outage_s=st.sampled_from([0.0, 0.0, 3.0, 44.0, 45.0]))
+    def resume(self, crowd: list[Participant], outage_s: float) -> None:
+        sessions = tuple(
             earlier(each.identity, each.sid)
             for each in {each.identity: each for each in crowd}.values()
-        ]
-        taken = self.registry.resume(sessions, moment(self.model.now_s))
+        )
+        inherited = Inheritance(sessions, outage_s=outage_s)
+        taken = self.registry.resume(inherited, moment(self.model.now_s))
         assert taken is (not self.was_ever_open and not self.model.is_up)
         if taken and sessions:
             self.was_ever_open = True
@@ -69,6 +71,8 @@ class RegistryLaws(RuleBasedStateMachine):
             for session in self.registry.listed():
                 self.model.adopted(session)
             self.model.goes_down()
+            if outage_s:
+                self.model.lost_s = self.model.now_s - outage_s
 
     @rule(crowd=crowds)
     def snapshot(self, crowd: list[Participant]) -> None:

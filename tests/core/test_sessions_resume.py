@@ -9,6 +9,7 @@ import pytest
 from sidecar.core.close_reasons import CloseReason
 from sidecar.core.facts import ConnectionQuality, ParticipantKind
 from sidecar.core.messages import AgentSession, ConnectionState
+from sidecar.core.resumption import Inheritance
 from sidecar.core.wire import IsoTime
 from tests.core.played import START_MS, Registry, joining, moment, someone
 
@@ -36,7 +37,7 @@ def earlier(identity: str = "alice", sid: str = "", room_name: str = "den") -> A
 def resumed(*sessions: AgentSession) -> Registry:
     """A registry that took them over at second 0."""
     registry = Registry()
-    assert registry.sessions.resume(sessions, moment(0))
+    assert registry.sessions.resume(Inheritance(sessions), moment(0))
     return registry
 
 
@@ -117,25 +118,25 @@ def test_a_resumed_person_who_was_never_active_and_drops_has_failed_to_join():
 def test_resume_is_refused_once_anything_was_created():
     registry = Registry().joined(ALICE)
     registry.at(1, "close_all", CloseReason.AGENT_DISCONNECTED, None)
-    assert not registry.sessions.resume([earlier()], moment(2))
+    assert not registry.sessions.resume(Inheritance((earlier(),)), moment(2))
     assert registry.sessions.listed() == ()
 
 
 def test_resume_is_refused_in_a_room_even_an_empty_one():
     registry = Registry().joined()
-    assert not registry.sessions.resume([earlier()], moment(1))
+    assert not registry.sessions.resume(Inheritance((earlier(),)), moment(1))
 
 
 def test_a_second_resume_is_refused():
     registry = resumed(earlier("alice"))
-    assert not registry.sessions.resume([earlier("bob")], moment(1))
+    assert not registry.sessions.resume(Inheritance((earlier("bob"),)), moment(1))
     assert [each.participant_id for each in registry.sessions.listed()] == ["alice"]
 
 
 def test_a_session_that_was_resumed_and_closed_is_not_resumed_again():
     registry = resumed(earlier())
     assert registry.at(60) == ["45 closed PA_alice connection-lost"]
-    assert not registry.sessions.resume([earlier()], moment(61))
+    assert not registry.sessions.resume(Inheritance((earlier(),)), moment(61))
     assert registry.sessions.listed() == ()
 
 
@@ -153,7 +154,7 @@ def test_a_resume_after_an_outage_with_nobody_there_has_45_s_of_its_own():
     registry = Registry().joined()
     registry.at(10, "room_lost", 0)
     registry.at(100)
-    assert registry.sessions.resume([earlier()], moment(100))
+    assert registry.sessions.resume(Inheritance((earlier(),)), moment(100))
     assert registry.at(144) == []
     assert registry.at(200) == ["145 closed PA_alice connection-lost"]
 
@@ -164,11 +165,30 @@ def test_a_loss_during_the_resume_does_not_prolong_the_outage():
     assert registry.at(99) == ["45 closed PA_alice connection-lost"]
 
 
+def test_an_outage_that_an_earlier_process_began_goes_on():
+    registry = Registry()
+    assert registry.sessions.resume(Inheritance((earlier(),), outage_s=40), moment(0))
+    assert registry.at(4.9) == []
+    assert registry.at(99) == ["5 closed PA_alice connection-lost"]
+
+
+def test_an_outage_that_was_over_before_the_resume_closes_at_once():
+    registry = Registry()
+    assert registry.sessions.resume(Inheritance((earlier(),), outage_s=500), moment(0))
+    assert registry.at(0.1) == ["0 closed PA_alice connection-lost"]
+
+
+def test_an_outage_without_sessions_to_resume_leaves_nothing_pending():
+    registry = Registry()
+    assert registry.sessions.resume(Inheritance(outage_s=40), moment(0))
+    assert registry.sessions.deadline() is None
+
+
 def test_an_id_that_an_earlier_process_closed_is_not_used_again():
     # The bridge's consumer sees both processes: an app that stops it and starts it anew.
     registry = Registry()
     used_id = earlier().session_id
-    assert registry.sessions.resume((), moment(0), (used_id, "session_1_nobody"))
+    assert registry.sessions.resume(Inheritance(used_ids=(used_id, "session_1_nobody")), moment(0))
     registry.joined(ALICE, now_s=3)
     assert registry.id_of("PA_alice") == f"session_{START_MS + 3_000}_alice"
     assert registry.session_of("PA_alice").start_time == earlier().start_time

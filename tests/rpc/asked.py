@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sidecar import __version__
 from sidecar.core.config import NO_CAPABILITIES, Settings
 from sidecar.core.messages import (
@@ -17,6 +15,7 @@ from sidecar.core.messages import (
     SessionList,
     Status,
 )
+from sidecar.core.resumption import Inheritance
 from sidecar.core.wire import IsoTime
 from sidecar.rpc.methods import handlers
 from tests.rpc.notices import session
@@ -71,9 +70,8 @@ class FakeAgent:
     def wake(self) -> None:
         self.asked.append("wake")
 
-    def resume(self, sessions: Sequence[AgentSession], used_ids: Sequence[str] = ()) -> None:
-        self.asked.append(tuple(sessions))
-        self.asked += used_ids
+    def resume(self, inherited: Inheritance) -> None:
+        self.asked.append(inherited)
 
     def session_list(self) -> SessionList:
         return SessionList((ANNA,), 3, self.epoch)

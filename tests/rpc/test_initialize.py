@@ -9,6 +9,7 @@ import pytest
 from sidecar import __version__
 from sidecar.core.messages import ConnectionState
 from sidecar.core.protocol import PROTOCOL_VERSION
+from sidecar.core.resumption import Inheritance
 from tests.rpc.asked import ANNA, INITIALIZE, Methods
 from tests.rpc.peer import result
 
@@ -72,8 +73,8 @@ RESUMED = {
 
 async def test_what_is_resumed_reaches_the_agent_as_it_was_announced(methods):
     assert "result" in await methods.ask("initialize", {**INITIALIZE, "resume": [RESUMED]})
-    (sessions,) = methods.agent.asked
-    (resumed,) = sessions
+    (inherited,) = methods.agent.asked
+    (resumed,) = inherited.sessions
     assert {name: getattr(resumed, name) for name in ("session_id", "start_time")} == {
         "session_id": RESUMED["sessionId"],
         "start_time": RESUMED["startTime"],
@@ -85,7 +86,22 @@ async def test_what_is_resumed_reaches_the_agent_as_it_was_announced(methods):
 async def test_ids_that_were_used_reach_the_agent_without_a_session_too(methods):
     params = {**INITIALIZE, "usedIds": ["session_1_anna"]}
     assert "result" in await methods.ask("initialize", params)
-    assert methods.agent.asked == [(), "session_1_anna"]
+    assert methods.agent.asked == [Inheritance(used_ids=("session_1_anna",))]
+
+
+async def test_how_long_the_outage_has_lasted_reaches_the_agent_in_seconds(methods):
+    params = {**INITIALIZE, "resume": [RESUMED], "outageMs": 12_500}
+    assert "result" in await methods.ask("initialize", params)
+    (inherited,) = methods.agent.asked
+    assert (len(inherited.sessions), inherited.outage_s) == (1, 12.5)
+
+
+@pytest.mark.parametrize("outage_ms", [-1, 1.5, "3", True])
+async def test_an_outage_that_is_no_time_is_refused_and_changes_nothing(methods, outage_ms):
+    params = {**INITIALIZE, "resume": [RESUMED], "outageMs": outage_ms}
+    assert (await methods.ask("initialize", params))["error"]["code"] == -32602
+    assert methods.agent.asked == []
+    assert "result" in await methods.ask("initialize", INITIALIZE)
 
 
 @pytest.mark.parametrize(
