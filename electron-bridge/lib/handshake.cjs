@@ -14,12 +14,12 @@ const CURE = 'Ship the sidecar and the bridge of one release.';
  * @param {import('./mirror.cjs').Inheritance} [inheritance] of earlier processes
  * @returns {import('../index').InitializeParams}
  */
-function initializeParams({ resume, usedIds } = {}) {
+function initializeParams({ resume, usedIds, outageMs } = {}) {
   return {
     protocolVersion: PROTOCOL_VERSION,
     parentPid: process.pid,
     client: { name: 'clara-voice-bridge', version: VERSION },
-    ...(resume && resume.length > 0 && { resume }),
+    ...(resume && resume.length > 0 && { resume, outageMs }),
     ...(usedIds && usedIds.length > 0 && { usedIds }),
   };
 }

@@ -18,7 +18,7 @@ const shape = require('./session-shape.cjs');
  * @typedef {import('../index').CloseReason} CloseReason
  * @typedef {import('./mirrored-session.cjs').Close} Close
  *
- * @typedef {Pick<import('../index').InitializeParams, 'resume' | 'usedIds'>} Inheritance
+ * @typedef {Pick<import('../index').InitializeParams, 'resume' | 'usedIds' | 'outageMs'>} Inheritance
  *
  * @typedef {object} MirrorEvent
  * @property {string} name one of NOTIFICATIONS
@@ -49,7 +49,7 @@ class Mirror {
   #seq = 0;
   /** @type {Map<string, MirroredSession>} by sessionId, oldest announcement first */
   #open = new Map();
-  #agent = new MirroredAgent();
+  #agent;
   #heard = new HeardSeq();
   #isStopAsked = false;
   #closed = new RecentIds();
@@ -57,10 +57,12 @@ class Mirror {
   /**
    * @param {string} epoch of the mirror; that of a sidecar process stays inside
    * @param {() => number} now wall time in milliseconds, for the ends that no sidecar has seen
+   * @param {import('./outage.cjs').Outage} outage
    */
-  constructor(epoch, now) {
+  constructor(epoch, now, outage) {
     this.#epoch = epoch;
     this.#now = now;
+    this.#agent = new MirroredAgent(outage);
   }
 
   /** Whether only a listing tells what is open. */
@@ -77,7 +79,7 @@ class Mirror {
     this.#isStopAsked = false;
     this.#closed.nextProcess();
     const resume = [...this.#open.values()].map((entry) => entry.handOver());
-    return { resume, usedIds: this.#closed.list() };
+    return { resume, usedIds: this.#closed.list(), outageMs: this.#agent.outageMs };
   }
 
   /**
@@ -160,7 +162,9 @@ class Mirror {
    * @returns {MirrorEvent[]}
    */
   ended(reason) {
-    return [...this.resumeRefused(), ...this.#agentGone(reason)];
+    const events = [...this.resumeRefused(), ...this.#agentGone(reason)];
+    this.#agent.forgetOutage();
+    return events;
   }
 
   /**

@@ -14,10 +14,21 @@ const NO_CAPABILITIES = Object.freeze({
 });
 
 class MirroredAgent {
+  #outage;
   /** @type {AgentState} */
   #state = 'idle';
   /** @type {import('../index').Capabilities} */
   #capabilities = NO_CAPABILITIES;
+
+  /** @param {import('./outage.cjs').Outage} outage which the states begin and end */
+  constructor(outage) {
+    this.#outage = outage;
+  }
+
+  /** For how long it has been out of its room, while there are processes to bring it back. */
+  get outageMs() {
+    return this.#outage.lastedMs;
+  }
 
   get state() {
     return this.#state;
@@ -34,6 +45,8 @@ class MirroredAgent {
     if (typeof state !== 'string') throw new TypeError('it has no state');
     const previousState = this.#state;
     this.#state = /** @type {AgentState} */ (state);
+    if (state === 'connected') this.#outage.end();
+    else this.#outage.begin();
     this.#capabilities = { ...NO_CAPABILITIES, ...capabilities };
     return { ...params, previousState };
   }
@@ -51,6 +64,11 @@ class MirroredAgent {
     return { state, previousState, ...facts, capabilities: this.#capabilities };
   }
 
+  /** No process is to bring it back. */
+  forgetOutage() {
+    this.#outage.end();
+  }
+
   /**
    * The process behind it is gone.
    *
@@ -62,6 +80,7 @@ class MirroredAgent {
     const names = Object.keys(this.#capabilities);
     const couldDoNothing = !Object.values(this.#capabilities).includes(true);
     this.#state = 'idle';
+    this.#outage.begin();
     this.#capabilities = /** @type {any} */ (
       Object.fromEntries(names.map((name) => [name, false]))
     );

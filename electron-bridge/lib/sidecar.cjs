@@ -14,6 +14,7 @@ const { Deadlines } = require('./deadlines.cjs');
 const { SidecarError } = require('./errors.cjs');
 const { LogLines } = require('./log-lines.cjs');
 const { Mirror } = require('./mirror.cjs');
+const { Outage } = require('./outage.cjs');
 const { checkRequest, checkedOptions } = require('./options.cjs');
 const { wake, watchPower } = require('./power.cjs');
 const { installPreload, preloadPath } = require('./preload-path.cjs');
@@ -45,8 +46,8 @@ class Sidecar {
     const logs = new LogLines(this.#options.logger, (entry) =>
       announcer.tell([{ name: 'log', event: entry }]),
     );
-    const mirror = new Mirror(this.#epoch, Date.now);
     const deadlines = new Deadlines();
+    const mirror = new Mirror(this.#epoch, Date.now, new Outage(deadlines));
     const { connect, getToken } = this.#options;
     const source = getToken && new TokenSource(getToken, deadlines);
     this.#access = new AgentAccess({

@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { Mirror } = require('../../electron-bridge/lib/mirror.cjs');
+const { Outage } = require('../../electron-bridge/lib/outage.cjs');
 const { Listener, Room, SidecarModel, seeded } = require('./fixtures/mirror-model.cjs');
 
 const ROUNDS = Number(process.env.MIRROR_ROUNDS || 300);
@@ -13,7 +14,8 @@ const STEPS = 120;
 function live(seed) {
   const random = seeded(seed);
   const room = new Room(random);
-  const mirror = new Mirror('m', () => 1767225700000);
+  const outage = new Outage({ set: () => ({ leftMs: 60_000 }), clear: () => {} });
+  const mirror = new Mirror('m', () => 1767225700000, outage);
   const listener = new Listener();
   let sidecar = null;
 

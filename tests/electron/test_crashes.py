@@ -5,6 +5,7 @@ Node with the bridge, the real sidecar, the real LiveKit server.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -23,6 +24,11 @@ from tests.electron.watched_app import WatchedApp
 
 Arrive = Callable[[str], Awaitable[Person]]
 
+OUTAGE_S = 45.0
+"""What the product promises: a stay is closed whose agent was away for longer."""
+TOLD_S = 10.0
+"""From the fault to the agent's knowing of it, and from the end of the outage to the word of it."""
+
 GONE_MEANWHILE = ["left", "left-during-reconnect"]
 """Told before the sidecar ended, or found out after."""
 
@@ -31,6 +37,13 @@ GONE_MEANWHILE = ["left", "left-during-reconnect"]
 def rounds(pytestconfig: pytest.Config) -> int:
     """How often it ends: 10 times, and 50 with --full."""
     return 50 if pytestconfig.getoption("--full") else 10
+
+
+@pytest_asyncio.fixture
+async def server(server_binary: Path) -> AsyncIterator[DevServer]:
+    """One of our own, to be killed."""
+    async with DevServer(server_binary) as running:
+        yield running
 
 
 @pytest.fixture
@@ -170,6 +183,28 @@ async def test_sessions_outlive_the_sidecar_and_each_is_created_and_closed_once(
     app.law.check_end()
     assert len(app.law.created_sids) == 1 + 2 * rounds
     assert app.exits[-1]["willRestart"] is False
+
+
+@pytest.mark.slow
+async def test_a_crash_in_an_outage_does_not_make_the_outage_longer(
+    app: WatchedApp, arrive: Arrive, server: DevServer
+) -> None:
+    await arrive("alice")
+    await app.until("alice", settled(app, "alice"))
+    app.law.accept({"alice": ["connection-lost"]})
+    async with asyncio.timeout(OUTAGE_S + TOLD_S):
+        await server.kill()
+        await app.until("the outage", lambda: _session_state(app) == "reconnecting")
+        await asyncio.sleep(OUTAGE_S - 20.0)
+        assert _session_state(app) == "reconnecting"
+        await killed(app)
+        await app.until("the end of the stay", lambda: not app.law.open)
+    assert await app.end() == 0
+    app.law.check_end()
+
+
+def _session_state(app: WatchedApp) -> object:
+    return _session(app, "alice")["connectionState"]
 
 
 def _session(app: WatchedApp, identity: str) -> dict[str, object]:

@@ -17,6 +17,16 @@ from sidecar.dev.tokens import mint_token
 from tests.livekit.conftest import Arrive
 from tests.livekit.stdio import closes, connect_params, identities, session_of
 
+RESUMED = {
+    "sessionId": "session_1_bob",
+    "participantId": "bob",
+    "participantSid": "PA_elsewhere",
+    "roomName": "elsewhere",
+    "startTime": "2026-01-31T12:00:00.000Z",
+    "messageCount": 4,
+}
+"""An entry of `initialize.resume`."""
+
 
 @pytest_asyncio.fixture
 async def sidecar(source_command: list[str]) -> AsyncIterator[SidecarClient]:
@@ -256,18 +266,19 @@ async def test_a_person_who_is_still_there_has_no_id_that_was_closed_before(
     assert len(set(ids)) == 2
 
 
+async def test_a_resumed_session_whose_outage_was_too_long_closes_before_any_join(
+    sidecar: SidecarClient,
+) -> None:
+    outage = {"outageMs": 45_000}
+    await sidecar.call("initialize", {"protocolVersion": 1, "resume": [RESUMED], **outage})
+    await sidecar.notified("session-closed")
+    assert closes(sidecar) == [("bob", "connection-lost")]
+
+
 async def test_a_resumed_session_of_another_room_is_closed_at_the_join(
     server: DevServer, room: str, sidecar: SidecarClient
 ) -> None:
-    entry = {
-        "sessionId": "session_1_bob",
-        "participantId": "bob",
-        "participantSid": "PA_elsewhere",
-        "roomName": "elsewhere",
-        "startTime": "2026-01-31T12:00:00.000Z",
-        "messageCount": 4,
-    }
-    await sidecar.call("initialize", {"protocolVersion": 1, "resume": [entry]})
+    await sidecar.call("initialize", {"protocolVersion": 1, "resume": [RESUMED]})
     await sidecar.call("connect", connect_params(server, room))
     assert closes(sidecar) == [("bob", "agent-disconnected")]
 
