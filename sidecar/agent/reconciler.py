@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from sidecar.agent.destination import Destination
 from sidecar.core.changes import Change
+from sidecar.core.comparison import Poll
 from sidecar.core.errors import ApiCallFailed
+from sidecar.core.messages import AgentSession
 from sidecar.core.ports import Clock, LiveKitApi
 from sidecar.core.sessions import Sessions
 
@@ -24,6 +27,8 @@ LOOK_S = 0.25
 UNHEARD_POLLS = 3
 """Polls in a row in which an active person has no session, or the agent itself is not listed."""
 REJOIN_EVERY_S = 600.0
+MAX_ASKED = 32
+"""About so many people at a time; the others come at a later poll."""
 
 _log = logging.getLogger("sidecar.agent")
 
@@ -48,6 +53,7 @@ class Reconciler:
         self._announce = announce
         self._is_deaf = is_deaf
         self._polling: asyncio.Task[None] | None = None
+        self._asking: dict[str, asyncio.Task[None]] = {}
         self._unheard: dict[str, int] = {}
         self._news = asyncio.Event()
         self._last_rejoin_s = float("-inf")
@@ -63,6 +69,8 @@ class Reconciler:
         if self._polling is not None:
             self._polling.cancel()
             self._polling = None
+        for asking in self._asking.values():
+            asking.cancel()
 
     def look(self) -> None:
         """Somebody may have left: compare at once where that is in doubt a moment later."""
@@ -89,6 +97,7 @@ class Reconciler:
             _log.debug("No list to compare with: %s", error.message)
             return False
         self._announce(self._sessions.polled(poll, listed, self._clock.now()))
+        self._ask(poll)
         if is_early:  # an announcement may be on its way still
             return self._sessions.has_misses or bool(self._unheard)
         unheard = self._sessions.unheard(listed)
@@ -96,6 +105,32 @@ class Reconciler:
         if max(self._unheard.values(), default=0) >= UNHEARD_POLLS:
             self._rejoin()
         return self._sessions.has_misses or bool(self._unheard)
+
+    def _ask(self, poll: Poll) -> None:
+        """Have the server asked about each suspect, beside the polls: for a ghost it takes 3 s."""
+        for suspect in self._sessions.suspects:
+            session_id = suspect.session_id
+            if session_id in self._asking or len(self._asking) >= MAX_ASKED:
+                continue
+            task = asyncio.create_task(self._ask_about(poll, suspect))
+            self._asking[session_id] = task
+            task.add_done_callback(partial(self._asked, session_id))
+
+    async def _ask_about(self, poll: Poll, suspect: AgentSession) -> None:
+        try:
+            target = self._destination.required()
+            is_there = await self._api.is_there(target, suspect.participant_id)
+        except ApiCallFailed as error:
+            _log.debug("The list has to do: %s", error.message)
+            is_there = False
+        now = self._clock.now()
+        self._announce(self._sessions.asked(poll, suspect.session_id, is_there, now))
+
+    def _asked(self, session_id: str, done: asyncio.Task[None]) -> None:
+        if self._asking.get(session_id) is done:
+            del self._asking[session_id]
+        if not done.cancelled() and (error := done.exception()) is not None:
+            _log.error("A person could not be asked about, by a bug.", exc_info=error)
 
     async def _attend(self, seconds: float) -> bool:
         """Let so much attended time pass: the two misses of a ghost must be that far apart.

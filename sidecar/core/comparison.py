@@ -12,7 +12,8 @@ from sidecar.core.changes import Change
 from sidecar.core.close_reasons import CloseReason
 from sidecar.core.facts import Listed, Moment, ParticipantState
 from sidecar.core.link import Due, Link, LinkClock
-from sidecar.core.stays import OpenStays
+from sidecar.core.messages import AgentSession
+from sidecar.core.stays import OpenStays, Stay
 
 POLL_APART_S = 5.0
 """Two misses this far apart: the server's list and its announcements lag by up to 4 s."""
@@ -35,6 +36,13 @@ class Comparison:
         """*clock* has the deadlines of *stays*."""
         self._clock = clock
         self._stays = stays
+        self.suspects: tuple[AgentSession, ...] = ()
+        """Whom the last answer missed for the second time, with nobody else of their identity.
+
+        The server is to be asked about each alone: its list goes by room names and identities, and
+        somebody's end in an earlier room of the same name takes them off this one's
+        (livekit-server pkg/service/roommanager.go, DeleteParticipant).
+        """
 
     @property
     def has_misses(self) -> bool:
@@ -63,9 +71,13 @@ class Comparison:
         sids = frozenset(stay.sid for stay in self._stays)
         return Poll(sids, self.held(), self._clock.link_number)
 
-    def polled(self, poll: Poll, listed: Sequence[Listed], at: Moment) -> list[Change]:
+    def polled(
+        self, poll: Poll, listed: Sequence[Listed], own_identity: str, at: Moment
+    ) -> list[Change]:
         """What an answer that lists us comes to; nothing unless the link was up all the while."""
-        if self._clock.link is not Link.UP or self._clock.link_number != poll.link_number:
+        self.suspects = ()
+        identities = {each.identity for each in listed}
+        if own_identity not in identities or not self._is_still_good(poll):
             return []
         present = {each.sid for each in listed if each.state is not ParticipantState.DISCONNECTED}
         changes: list[Change] = []
@@ -80,6 +92,24 @@ class Comparison:
             elif stay.missed_s is None:
                 stay.missed_s = at.attended_s
             elif at.attended_s - stay.missed_s >= POLL_APART_S:
-                why = stay.why_absent(CloseReason.LEFT)
-                changes += self._stays.close(stay, why, "reconcile", at)
+                if stay.shown.participant_id in identities:
+                    changes += self._close(stay, at)
+                else:
+                    self.suspects += (stay.shown,)
         return changes
+
+    def asked(self, poll: Poll, session_id: str, is_there: bool, at: Moment) -> list[Change]:
+        """What the server said of one suspect of *poll*, asked about them alone."""
+        stay = self._stays.of_session(session_id)
+        if stay is None or stay.missed_s is None or not self._is_still_good(poll):
+            return []
+        if is_there:
+            stay.missed_s = None
+            return []
+        return self._close(stay, at)
+
+    def _is_still_good(self, poll: Poll) -> bool:
+        return self._clock.link is Link.UP and self._clock.link_number == poll.link_number
+
+    def _close(self, stay: Stay, at: Moment) -> list[Change]:
+        return self._stays.close(stay, stay.why_absent(CloseReason.LEFT), "reconcile", at)

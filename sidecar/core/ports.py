@@ -59,6 +59,13 @@ class LiveKitApi(Protocol):
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
 
+    async def is_there(self, target: Target, identity: str) -> bool:
+        """Whether *identity* is in the target's room now, whatever the list says.
+
+        Raises:
+            ApiCallFailed: the server refused, or did not answer within 8 s.
+        """
+
     async def remove_participant(self, target: Target, identity: str) -> bool:
         """Remove *identity* from the target's room; False when nobody there has it.
 

@@ -191,14 +191,21 @@ class Sessions:
         return self._comparison.begin()
 
     def polled(self, poll: Poll, listed: Sequence[Listed], at: Moment) -> list[Change]:
-        """Missed twice, 5 s apart, by an answer that lists us: close `left`, detail `reconcile`.
+        """Missed twice, 5 s apart, by an answer that lists us: suspect; has another sid: close.
 
         One who is listed, and was held when the list was asked for, has not left: the SDK takes an
         earlier stay's late end for that of the stay now open.
         """
-        if all(each.identity != self._own_identity for each in listed):
-            return []
-        return self._comparison.polled(poll, listed, at)
+        return self._comparison.polled(poll, listed, self._own_identity, at)
+
+    @property
+    def suspects(self) -> tuple[AgentSession, ...]:
+        """About whom the server is to be asked one by one, since the last `polled`."""
+        return self._comparison.suspects
+
+    def asked(self, poll: Poll, session_id: str, is_there: bool, at: Moment) -> list[Change]:
+        """The server's word of one suspect: not there: close `left`, detail `reconcile`."""
+        return self._comparison.asked(poll, session_id, is_there, at)
 
     def removing(self, session_id: str) -> None:
         """The server is asked to remove this person: an absence now means `removed`."""

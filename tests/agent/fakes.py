@@ -131,6 +131,13 @@ class FakeApi:
         self.lists_only()
         self.removed: list[str] = []
         self.announced: list[str] = []
+        self.there: set[str] = set()
+        """Identities that the server knows although it may not list them."""
+        self.there_error: Exception | None = None
+        """Raised by `is_there` alone."""
+        self.asked_about: list[str] = []
+        self.may_say_who_is_there = asyncio.Event()
+        self.may_say_who_is_there.set()
         self.lists = 0
         self.rooms_asked: list[str] = []
         """The rooms of each list and removal."""
@@ -173,6 +180,15 @@ class FakeApi:
         self._raise()
         self.announced.append(identity)
         return any(each.identity == identity for each in self.listed)
+
+    async def is_there(self, target: Target, identity: str) -> bool:
+        """Whether *identity* is one of `there`."""
+        self.asked_about.append(identity)
+        await self.may_say_who_is_there.wait()
+        if self.there_error is not None:
+            raise self.there_error
+        self._raise()
+        return identity in self.there
 
     async def remove_participant(self, target: Target, identity: str) -> bool:
         """Remove *identity* from the list."""

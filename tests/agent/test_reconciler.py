@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from sidecar.agent.reconciler import MAX_ASKED
 from sidecar.core.config import Settings
 from sidecar.core.errors import ApiCallFailed
 from sidecar.core.facts import (
@@ -63,6 +64,75 @@ async def test_a_ghost_closes_as_soon_in_a_room_that_has_been_quiet_for_an_hour(
     world.api.lists_only()
     await world.passes(41)
     assert world.lines[-1] == "closed PA_alice left"
+
+
+@in_virtual_time
+async def test_one_whom_the_server_knows_though_its_list_does_not_is_kept():
+    world = World()
+    await world.joined(ALICE, BOB)
+    world.api.lists_only(BOB)
+    world.api.there = {"alice"}
+    await world.passes(300)
+    assert "closed" not in " ".join(world.lines)
+    assert set(world.api.asked_about) == {"alice"}
+    world.api.there = set()
+    await world.passes(41)
+    assert world.lines[-1] == "closed PA_alice left"
+
+
+@in_virtual_time
+async def test_where_the_server_says_nothing_of_a_single_person_its_list_has_to_do():
+    world = World()
+    await world.joined(ALICE)
+    world.api.lists_only()
+    world.api.there_error = ApiCallFailed("refused", "none")
+    await world.passes(41)
+    assert world.lines[-1] == "closed PA_alice left"
+
+
+@in_virtual_time
+async def test_a_suspect_is_asked_about_once_at_a_time_and_the_polls_go_on():
+    world = World()
+    await world.joined(ALICE, BOB)
+    await turns()
+    world.api.lists_only(BOB)
+    world.api.may_say_who_is_there.clear()
+    await world.passes(60)
+    assert world.api.asked_about == ["alice"]
+    assert world.api.lists > 5
+    world.api.may_say_who_is_there.set()
+    await turns()
+    assert world.lines[-1] == "closed PA_alice left"
+
+
+@in_virtual_time
+async def test_so_many_suspects_are_asked_about_at_a_time_and_the_others_later():
+    world = World()
+    people = [someone(f"p{number}") for number in range(MAX_ASKED + 8)]
+    await world.joined(*people)
+    world.api.lists_only()
+    world.api.may_say_who_is_there.clear()
+    await world.passes(41)
+    assert len(world.api.asked_about) == MAX_ASKED
+    world.api.may_say_who_is_there.set()
+    await world.passes(6)
+    assert world.agent.status().sessions == 0
+
+
+@in_virtual_time
+async def test_nobody_is_closed_by_a_word_that_comes_after_the_link_was_lost():
+    world = World()
+    room = await world.joined(ALICE)
+    world.api.lists_only()
+    world.api.may_say_who_is_there.clear()
+    await world.passes(41)
+    assert world.api.asked_about == ["alice"]
+    room.emit(Reconnecting())
+    world.api.may_say_who_is_there.set()
+    await turns()
+    room.emit(Reconnected((ALICE,)))
+    await turns()
+    assert "closed" not in " ".join(world.lines)
 
 
 @in_virtual_time

@@ -5,7 +5,7 @@ Owns the clock of these tests: time passes as the shell lets it pass, deadline b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sidecar.core.changes import Change, Closed, Created
 from sidecar.core.facts import (
@@ -99,11 +99,18 @@ class Registry:
         (found,) = (each for each in self.sessions.listed() if each.participant_sid == sid)
         return found
 
-    def poll(self, now_s: float, *people: Participant) -> list[str]:
-        """A poll sent and answered at *now_s*: the server lists *people*."""
+    def poll(self, now_s: float, *people: Participant, there: Collection[str] = ()) -> list[str]:
+        """A poll sent and answered at *now_s*: the server lists *people*.
+
+        Of the suspects, it knows those whose identity is *there*.
+        """
         self.at(now_s)
         poll: Poll = self.sessions.begin_poll()
-        return self.at(now_s, "polled", poll, listing(*people))
+        lines = self.at(now_s, "polled", poll, listing(*people))
+        for each in self.sessions.suspects:
+            is_there = each.participant_id in there
+            lines += self.at(now_s, "asked", poll, each.session_id, is_there)
+        return lines
 
     def _let_time_pass(self, now_s: float) -> None:
         assert now_s >= self.now_s, "histories are told in order"

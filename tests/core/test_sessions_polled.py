@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.core.facts import ParticipantState
+from sidecar.core.sessions import Poll
 from tests.core.played import Registry, joining, listing, moment, someone
 
 ALICE = someone("alice")
@@ -109,6 +110,59 @@ def test_one_closed_by_reconcile_opens_again_under_a_new_id():
     assert registry.id_of("PA_alice") != first_id
 
 
+def suspected(now_s: float = 15) -> tuple[Registry, Poll, str]:
+    """Alice is missing from the list for the second time; the poll, and her session."""
+    registry = Registry().joined(ALICE)
+    registry.at(now_s - 5, "polled", registry.sessions.begin_poll(), listing())
+    poll = registry.sessions.begin_poll()
+    registry.at(now_s, "polled", poll, listing())
+    (suspect,) = registry.sessions.suspects
+    return registry, poll, suspect.session_id
+
+
+def test_one_whom_the_server_knows_though_its_list_does_not_stays():
+    # Soak, seed 705: the end of their stay in a deleted room of the same name took them off it.
+    registry = Registry().joined(ALICE)
+    for second in (10, 15, 20, 25):
+        assert registry.poll(second, there={"alice"}) == []
+    assert not registry.sessions.has_misses
+    registry.poll(30)
+    assert registry.poll(35) == ["35 closed PA_alice left reconcile"]
+
+
+def test_a_suspect_is_missed_until_the_server_says_where_they_are():
+    registry, poll, session_id = suspected()
+    assert registry.sessions.has_misses
+    assert registry.at(18, "asked", poll, session_id, True) == []
+    assert not registry.sessions.has_misses
+
+
+def test_a_word_of_one_who_was_seen_meanwhile_counts_for_nothing():
+    registry, poll, session_id = suspected()
+    registry.at(16, "seen", ALICE)
+    assert registry.at(18, "asked", poll, session_id, False) == []
+
+
+def test_a_word_of_one_who_left_meanwhile_counts_for_nothing():
+    registry, poll, session_id = suspected()
+    registry.at(16, "left", ALICE.sid, 1)
+    assert registry.at(18, "asked", poll, session_id, False) == []
+
+
+def test_a_word_from_before_a_reconnect_counts_for_nothing():
+    registry, poll, session_id = suspected()
+    registry.at(16, "link_lost")
+    registry.at(17, "snapshot", [ALICE])
+    registry.poll(17.5)
+    assert registry.at(18, "asked", poll, session_id, False) == []
+
+
+def test_an_answer_that_lists_us_not_suspects_nobody():
+    registry, _, _ = suspected()
+    registry.at(20, "polled", registry.sessions.begin_poll(), ())
+    assert registry.sessions.suspects == ()
+
+
 def test_a_poll_answered_twice_is_one_miss():
     registry = Registry().joined(ALICE)
     poll = registry.sessions.begin_poll()
@@ -121,6 +175,7 @@ def test_a_poll_leaves_the_listed_sessions_as_they_were():
     before = registry.sessions.listed()
     poll = registry.sessions.begin_poll()
     assert registry.sessions.polled(poll, listing(ALICE), moment(5)) == []
+    assert registry.sessions.suspects == ()
     assert registry.sessions.listed() == before
 
 

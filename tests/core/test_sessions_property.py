@@ -142,6 +142,14 @@ class RegistryLaws(RuleBasedStateMachine):
         if is_listed and self.model.is_up and times_up == self.model.times_up:
             for sid in poll.held & listed_sids & set(self.model.open):
                 self.model.open[sid].hold = None
+        identities = {each.identity for each in listed}
+        for suspect in self.registry.suspects:
+            assert suspect.participant_id not in identities
+            is_there = data.draw(st.booleans())
+            now = moment(self.model.now_s)
+            word = self.registry.asked(poll, suspect.session_id, is_there, now)
+            assert bool(word) is not is_there
+            changes += word
         for change in changes:
             assert isinstance(change, Closed)
             assert self.model.is_up

@@ -147,10 +147,12 @@ async def test_a_list_of_thousands_creates_nobody(sidecar_at: StartSidecar, peop
         assert list(sidecar.sessions()) == ["bob"]
 
 
-async def test_one_whom_the_list_alone_misses_is_closed_after_two_polls_and_stays_so(
+async def test_one_whom_the_list_alone_misses_stays(
     sidecar_at: StartSidecar, people: Arrive
 ) -> None:
-    """The list is the server's word; what its signalling lost is not known here."""
+    """livekit-server keeps the list by the names of rooms and people: who was in a deleted room of
+    this name as well, and came here before they left there, is never on it again (soak, seed 705).
+    A real server cannot be made to do it at will."""
     script = Listing()
     async with scripted(script) as server:
         bob = people(server, "bob")
@@ -158,6 +160,8 @@ async def test_one_whom_the_list_alone_misses_is_closed_after_two_polls_and_stay
         script.without = "bob"
         sidecar = await sidecar_at(server)
         await sidecar.connect()
-        await sidecar.closes("bob", "left", within_s=30)
-        assert sidecar.law.closed("bob") == [("left", "reconcile")]
-        assert script.asked >= 2
+        await script.was_asked(3)
+        assert list(sidecar.sessions()) == ["bob"]
+        await bob.leave()
+        await sidecar.closes("bob", "left")
+        assert sidecar.law.closed("bob") == [("left", "CLIENT_INITIATED")]

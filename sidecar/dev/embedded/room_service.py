@@ -1,4 +1,4 @@
-"""The two calls of LiveKit's room service that the sidecar makes, as livekit-server answers them.
+"""The three calls of LiveKit's room service that the sidecar makes, as livekit-server answers them.
 
 Twirp with protobuf (pkg/service/roomservice.go); an error is JSON, as the Twirp specification has
 it.
@@ -6,6 +6,7 @@ it.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 
 from aiohttp import web
@@ -17,6 +18,8 @@ from livekit.protocol.room import (
     ListParticipantsResponse,
     RemoveParticipantResponse,
     RoomParticipantIdentity,
+    UpdateSubscriptionsRequest,
+    UpdateSubscriptionsResponse,
 )
 
 from sidecar.dev.embedded.access import Refused, check_admin
@@ -24,6 +27,8 @@ from sidecar.dev.embedded.rooms import Rooms
 from sidecar.dev.embedded.script import Script
 from sidecar.dev.embedded.signalling import GRANTS
 
+NO_RESPONSE_S = 3.0
+"""For so long livekit-server waits for a participant who is not there (measured)."""
 PROTOBUF = "application/protobuf"
 
 
@@ -41,6 +46,7 @@ class RoomService:
         return [
             web.post(f"{prefix}/ListParticipants", _twirp(self._list)),
             web.post(f"{prefix}/RemoveParticipant", _twirp(self._remove)),
+            web.post(f"{prefix}/UpdateSubscriptions", _twirp(self._subscribe)),
             web.post(f"{prefix}/{{call}}", _no_such_call),
         ]
 
@@ -60,6 +66,15 @@ class RoomService:
             return _error(404, "not_found", "twirp error unknown: participant does not exist")
         room.left(participant, DisconnectReason.PARTICIPANT_REMOVED)
         return _answer(RemoveParticipantResponse())
+
+    async def _subscribe(self, request: web.Request) -> web.Response:
+        wanted = UpdateSubscriptionsRequest.FromString(await request.read())
+        check_admin(request.get(GRANTS), wanted.room)
+        room = self._rooms.find(wanted.room)
+        if room is None or wanted.identity not in room.participants:
+            await asyncio.sleep(NO_RESPONSE_S)
+            return _error(503, "unavailable", "twirp error unknown: no response from servers")
+        return _answer(UpdateSubscriptionsResponse())
 
 
 def _twirp(handler: Handler) -> Handler:
