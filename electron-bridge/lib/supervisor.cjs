@@ -140,9 +140,9 @@ class Supervisor {
     return this.stopOnce();
   }
 
-  /** The system is about to sleep. */
+  /** The system is about to sleep; a stop under way goes on after it, told of the wake-up or not. */
   suspend() {
-    this.#deadlines.suspend();
+    if (this.#state !== 'stopping') this.#deadlines.suspend();
   }
 
   /** The system woke up: a sidecar that was given up gets one more process. */

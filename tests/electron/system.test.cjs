@@ -98,19 +98,18 @@ for (const [what, end] of [
   ['a quit', ({ app }) => app.quit()],
   ['a shutdown', ({ powerMonitor }) => powerMonitor.emit('shutdown')],
 ]) {
-  test(
-    `${what} ends a sidecar that hangs, also when the system said that it sleeps`,
-    BOUND,
-    async (t) => {
+  for (const when of ['before', 'after']) {
+    test(`${what} ends a sidecar that hangs, with a suspend ${when} it alone`, BOUND, async (t) => {
       const { port, arrived, gone } = await liveness(t);
       const world = system(t, { stubborn: STUBBORN, liveness: port });
       await world.sidecar.start();
       await arrived(1);
-      world.powerMonitor.emit('suspend');
+      if (when === 'before') world.powerMonitor.emit('suspend');
       end(world);
+      if (when === 'after') world.powerMonitor.emit('suspend');
       await gone(1);
-    },
-  );
+    });
+  }
 }
 
 /** [what ends, how the app hears of it] */
