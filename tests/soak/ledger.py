@@ -22,6 +22,7 @@ class EndKind(StrEnum):
     KILL = "kill"
     DELETE = "room deleted"
     GONE = "the human's own log"
+    MOVED = "the human's SDK is in under another sid"
     LEFT = "webhook participant_left"
     ABORTED = "webhook participant_connection_aborted"
     CRASH = "the server ended"
@@ -158,6 +159,11 @@ class Ledger:
         stay = self._stay(at_s, sid, identity)
         stay.since_s = min(at_s, stay.since_s or at_s)
 
+    def moved(self, at_s: float, sid: str, to_sid: str) -> None:
+        """The human's SDK was in as *sid*, and is in as *to_sid* now."""
+        self.note(at_s, f"human   {self.stays[sid].identity} is {sid} no more, but {to_sid}")
+        self.stays[sid].ends.append(End(at_s, EndKind.MOVED))
+
     def mistaken(self, at_s: float, sid: str, for_sid: str) -> None:
         """The human's SDK took *for_sid* back: it was told of another's *sid* of its identity.
 
@@ -169,7 +175,8 @@ class Ledger:
         if not wrong.was_active:
             wrong.since_s = None
         right.texts += wrong.texts
-        right.ends += [end for end in wrong.ends if end.kind not in SERVERS_WORD]
+        right.ends = [end for end in right.ends if end.kind is not EndKind.MOVED]
+        right.ends += [end for end in wrong.ends if end.kind not in {*SERVERS_WORD, EndKind.MOVED}]
         wrong.texts = []
         if wrong.published_s is not None:
             right.published_s = min(wrong.published_s, right.published_s or wrong.published_s)

@@ -35,6 +35,31 @@ def test_a_sid_that_the_humans_sdk_took_back_was_no_stay() -> None:
     assert told.verdict() == []
 
 
+def test_a_sid_that_the_humans_sdk_gave_up_for_another_was_no_longer_a_stay() -> None:
+    told = Told()
+    told.fault("server killed", 30.0, 31.0)
+    told.ledger.joined(20.0, "bob", "PA_brief")
+    told.ledger.joined(20.2, "bob", "PA_1")
+    told.ledger.moved(20.2, "PA_brief", "PA_1")
+    told.joined(20.3, "PA_1")
+    told.created(20.3, "PA_1")
+    told.left(25.0, "PA_1")
+    told.closed(25.1, "PA_1", detail="CLIENT_INITIATED")
+    assert told.verdict() == []
+
+
+def test_a_sid_that_the_humans_sdk_gave_up_and_took_back_went_on() -> None:
+    told = Told()
+    told.joined(10.0, "PA_1")
+    told.ledger.joined(12.0, "bob", "PA_other")
+    told.ledger.moved(12.0, "PA_1", "PA_other")
+    told.ledger.joined(12.2, "bob", "PA_1")
+    told.ledger.moved(12.2, "PA_other", "PA_1")
+    told.ledger.mistaken(12.2, "PA_other", "PA_1")
+    told.left(20.0, "PA_1")
+    assert told.verdict() == ["missed"]
+
+
 def test_a_message_counts_for_that_of_two_sessions_that_was_open_then() -> None:
     told = Told()
     told.fault("disconnect", 14.0, 15.0)

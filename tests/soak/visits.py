@@ -175,8 +175,10 @@ class Visit:
             self._is_in(news.at_s, news.sid)
 
     def _is_in(self, at_s: float, sid: str) -> None:
-        self.sid = sid
+        before, self.sid = self.sid, sid
         self._scene.ledger.joined(at_s, self.identity, sid)
+        if before and before != sid:
+            self._scene.ledger.moved(at_s, before, sid)
         while sid in self._sids:
             other = self._sids.pop()
             if other != sid:
