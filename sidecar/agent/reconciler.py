@@ -117,18 +117,13 @@ class Reconciler:
             task.add_done_callback(partial(self._asked, session_id))
 
     async def _ask_about(self, poll: Poll, suspect: AgentSession) -> None:
-        try:
-            target = self._destination.required()
-            is_there = await self._api.is_there(target, suspect.participant_id)
-        except ApiCallFailed as error:
-            _log.debug("The list has to do: %s", error.message)
-            is_there = False
+        target = self._destination.required()
+        is_there = await self._api.is_there(target, suspect.participant_id)
         now = self._clock.now()
         self._announce(self._sessions.asked(poll, suspect.session_id, is_there, now))
 
     def _asked(self, session_id: str, done: asyncio.Task[None]) -> None:
-        if self._asking.get(session_id) is done:
-            del self._asking[session_id]
+        del self._asking[session_id]
         if not done.cancelled() and (error := done.exception()) is not None:
             _log.error("A person could not be asked about, by a bug.", exc_info=error)
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from sidecar.agent.destination import Destination
 from sidecar.core.changes import Change, Closed
 from sidecar.core.close_reasons import CloseReason
-from sidecar.core.config import Target
 from sidecar.core.errors import ApiCallFailed, NotAllowed, ShuttingDown, UnknownSession
 from sidecar.core.messages import AgentSession
 from sidecar.core.ports import Clock, LiveKitApi
@@ -93,7 +92,7 @@ class Removals:
             elif sids and await self._api.remove_participant(target, identity):
                 self._sessions.removal_agreed(session_id, self._clock.now())
                 self._announce(())
-            elif await self._is_there(target, identity):
+            elif await self._api.is_there(target, identity):
                 raise ApiCallFailed(
                     "The LiveKit server has this person in the room, and cannot find them there.",
                     "Let them come in anew, or delete the room.",
@@ -105,13 +104,6 @@ class Removals:
             waiting = self._waiting.pop(session_id, None)
             if waiting is not None and not waiting.done():
                 waiting.set_exception(error)
-
-    async def _is_there(self, target: Target, identity: str) -> bool:
-        """Whether the server lacks them on its list alone; what it does not say is a no."""
-        try:
-            return await self._api.is_there(target, identity)
-        except ApiCallFailed:
-            return False
 
     def _moot(self, session_id: str, reason: CloseReason) -> None:
         self._announce(self._sessions.removal_moot(session_id, reason, self._clock.now()))

@@ -60,10 +60,9 @@ class LiveKitApi(Protocol):
         """
 
     async def is_there(self, target: Target, identity: str) -> bool:
-        """Whether *identity* is in the target's room now, whatever the list says.
+        """Whether the server says that *identity* is in the target's room, whatever it lists.
 
-        Raises:
-            ApiCallFailed: the server refused, or did not answer within 8 s.
+        What it does not say within 8 s is a no.
         """
 
     async def remove_participant(self, target: Target, identity: str) -> bool:

@@ -10,7 +10,7 @@ import contextlib
 import datetime
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from sidecar.core.config import Target
@@ -90,35 +90,27 @@ class LiveKitServerApi:
         await asyncio.to_thread(load)
         from livekit import api
 
-        try:
-            async with _calling(target) as rooms:
-                wanted = api.UpdateParticipantRequest(room=target.room, identity=identity)
-                wanted.attributes[ABSENT_ATTRIBUTE] = ""
-                await rooms.update_participant(wanted)
-        except _NotFound:
-            return False
-        return True
+        wanted = api.UpdateParticipantRequest(room=target.room, identity=identity)
+        wanted.attributes[ABSENT_ATTRIBUTE] = ""
+        return await _finds(target, lambda rooms: rooms.update_participant(wanted))
 
     async def is_there(self, target: Target, identity: str) -> bool:
-        """Whether *identity* is in the target's room now, whatever the list says.
+        """Whether the server says that *identity* is in the target's room, whatever it lists.
 
-        Asked by a change of no subscription: the one call that goes to the participant itself
-        and changes nothing. The others look at the list first (livekit-server
-        pkg/service/roomservice.go). For one who is not there it takes 3 s.
-
-        Raises:
-            ApiCallFailed: the server refused, or did not answer within 8 s.
+        Never raises for what the server does: what it does not say is a no. Asked by a change of
+        no subscription: the one call that goes to the participant itself and changes nothing. The
+        others look at the list first (livekit-server pkg/service/roomservice.go). For one who is
+        not there it takes 3 s, and 8 s at most.
         """
         await asyncio.to_thread(load)
         from livekit import api
 
+        wanted = api.UpdateSubscriptionsRequest(room=target.room, identity=identity)
         try:
-            async with _calling(target) as rooms:
-                wanted = api.UpdateSubscriptionsRequest(room=target.room, identity=identity)
-                await rooms.update_subscriptions(wanted)
-        except (_NotFound, _NoResponse):
+            return await _finds(target, lambda rooms: rooms.update_subscriptions(wanted))
+        except ApiCallFailed as error:
+            _log.debug("Nobody answers for one person: %s", error.message)
             return False
-        return True
 
     async def remove_participant(self, target: Target, identity: str) -> bool:
         """Remove *identity* from the target's room; False when nobody there has it.
@@ -129,13 +121,8 @@ class LiveKitServerApi:
         await asyncio.to_thread(load)
         from livekit import api
 
-        try:
-            async with _calling(target) as rooms:
-                wanted = api.RoomParticipantIdentity(room=target.room, identity=identity)
-                await rooms.remove_participant(wanted)
-        except _NotFound:
-            return False
-        return True
+        wanted = api.RoomParticipantIdentity(room=target.room, identity=identity)
+        return await _finds(target, lambda rooms: rooms.remove_participant(wanted))
 
 
 def load() -> None:
@@ -198,8 +185,14 @@ class _NotFound(Exception):
     """The server knows nobody like that."""
 
 
-class _NoResponse(ApiCallFailed):
-    """The part of the server that would answer for them did not."""
+async def _finds(target: Target, call: Callable[[RoomService], Awaitable[object]]) -> bool:
+    """Make *call*; False when the server knows nobody like that."""
+    try:
+        async with _calling(target) as rooms:
+            await call(rooms)
+    except _NotFound:
+        return False
+    return True
 
 
 @contextlib.asynccontextmanager
@@ -232,8 +225,7 @@ async def _calling(target: Target) -> AsyncIterator[RoomService]:
     except api.ServerError as error:
         if error.code == api.ServerErrorCode.NOT_FOUND:
             raise _NotFound from None
-        refusal = _NoResponse if error.code == api.ServerErrorCode.UNAVAILABLE else ApiCallFailed
-        raise refusal(
+        raise ApiCallFailed(
             f"The LiveKit server refused the call (status {error.status}, {error.code}).",
             "Check that the API key and secret belong to this server, and look into its log.",
         ) from None

@@ -133,8 +133,6 @@ class FakeApi:
         self.announced: list[str] = []
         self.there: set[str] = set()
         """Identities that the server knows although it may not list them."""
-        self.there_error: Exception | None = None
-        """Raised by `is_there` alone."""
         self.asked_about: list[str] = []
         self.may_say_who_is_there = asyncio.Event()
         self.may_say_who_is_there.set()
@@ -142,7 +140,7 @@ class FakeApi:
         self.rooms_asked: list[str] = []
         """The rooms of each list and removal."""
         self.error: Exception | None = None
-        """Raised by every call but `agent_token`."""
+        """Raised by every call but `agent_token` and `is_there`."""
         self.token_error: Exception | None = None
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -185,9 +183,6 @@ class FakeApi:
         """Whether *identity* is one of `there`."""
         self.asked_about.append(identity)
         await self.may_say_who_is_there.wait()
-        if self.there_error is not None:
-            raise self.there_error
-        self._raise()
         return identity in self.there
 
     async def remove_participant(self, target: Target, identity: str) -> bool:

@@ -81,16 +81,6 @@ async def test_one_whom_the_server_knows_though_its_list_does_not_is_kept():
 
 
 @in_virtual_time
-async def test_where_the_server_says_nothing_of_a_single_person_its_list_has_to_do():
-    world = World()
-    await world.joined(ALICE)
-    world.api.lists_only()
-    world.api.there_error = ApiCallFailed("refused", "none")
-    await world.passes(41)
-    assert world.lines[-1] == "closed PA_alice left"
-
-
-@in_virtual_time
 async def test_a_suspect_is_asked_about_once_at_a_time_and_the_polls_go_on():
     world = World()
     await world.joined(ALICE, BOB)

@@ -88,16 +88,6 @@ async def test_one_whom_the_server_knows_and_does_not_list_stays_and_it_is_1004(
 
 
 @in_virtual_time
-async def test_where_the_server_says_nothing_of_a_single_person_they_have_left():
-    world = World()
-    await world.joined(ALICE)
-    world.api.lists_only()
-    world.api.there_error = ApiCallFailed("refused", "none")
-    await closing(world)
-    assert world.lines[-1] == "closed PA_alice left"
-
-
-@in_virtual_time
 async def test_one_who_is_back_under_another_sid_is_replaced_and_nobody_is_removed():
     world = World()
     await world.joined(ALICE)

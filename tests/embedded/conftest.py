@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from sidecar.core.config import Target
 from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
 from sidecar.dev.tokens import mint_token
@@ -127,6 +128,20 @@ async def sidecar_at(
         for held in started:
             if held.client.returncode is None:
                 await held.end()
+
+
+def target_at(server: AnyServer, room: str) -> Target:
+    """Where an agent with the server's own key and secret is to be."""
+    return Target(
+        url=server.url,
+        room=room,
+        identity="clara",
+        name="Clara",
+        auto_subscribe=False,
+        api_key=server.api_key,
+        api_secret=server.api_secret,
+        token=None,
+    )
 
 
 def scripted(script: Script) -> EmbeddedRoom:

@@ -15,11 +15,10 @@ from livekit import api
 from livekit.protocol.room import ListParticipantsRequest, RoomParticipantIdentity
 from livekit.protocol.rtc import JoinRequest, WrappedJoinRequest
 
-from sidecar.core.config import Target
 from sidecar.dev.person import Person
 from sidecar.dev.tokens import mint_token
 from sidecar.rtc.livekit_api import LiveKitServerApi
-from tests.embedded.conftest import AnyServer
+from tests.embedded.conftest import AnyServer, target_at
 
 ROOM = "the-room"
 Sign = Callable[[AnyServer], str]
@@ -206,16 +205,7 @@ async def test_the_room_service_lists_and_removes_nobody_in_a_room_that_is_not_t
 
 async def test_a_change_of_no_subscription_tells_who_is_not_there(any_server: AnyServer) -> None:
     ours = LiveKitServerApi()
-    target = Target(
-        url=any_server.url,
-        room=ROOM,
-        identity="clara",
-        name="Clara",
-        auto_subscribe=False,
-        api_key=any_server.api_key,
-        api_secret=any_server.api_secret,
-        token=None,
-    )
+    target = target_at(any_server, ROOM)
     bob = Person(
         any_server.url, mint_token(any_server.api_key, any_server.api_secret, ROOM, "bob"), "bob"
     )

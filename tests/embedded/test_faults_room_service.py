@@ -11,12 +11,14 @@ from livekit.protocol.models import ParticipantInfo
 
 from sidecar.dev.embedded.script import Script
 from sidecar.dev.stdio_client import RpcError
+from sidecar.rtc.livekit_api import LiveKitServerApi
 from tests.embedded import scripts
-from tests.embedded.conftest import Arrive, StartSidecar, scripted
+from tests.embedded.conftest import Arrive, StartSidecar, scripted, target_at
 from tests.embedded.held import Held
 from tests.embedded.scripts import ROOM_SERVICE, Answer, Answering, imagined
 
 PROTOBUF = "application/protobuf"
+UPDATE_SUBSCRIPTIONS = "/twirp/livekit.RoomService/UpdateSubscriptions"
 
 
 async def _garbage(request: web.Request) -> web.StreamResponse:
@@ -165,3 +167,48 @@ async def test_one_whom_the_list_alone_misses_stays(
         await bob.leave()
         await sidecar.closes("bob", "left")
         assert sidecar.law.closed("bob") == [("left", "CLIENT_INITIATED")]
+
+
+class Mute(Listing):
+    """Fails where it is asked about one person."""
+
+    def __init__(self, answer: Answer) -> None:
+        """*answer* is what it says then."""
+        super().__init__()
+        self._asked_alone = Answering((UPDATE_SUBSCRIPTIONS,), answer)
+
+    async def answers(self, request: web.Request) -> web.StreamResponse | None:
+        """Answer that one call."""
+        return await self._asked_alone.answers(request)
+
+
+@pytest.mark.parametrize("name", FAILING)
+async def test_what_the_server_does_not_say_of_one_person_is_a_no(
+    people: Arrive, room: str, name: str
+) -> None:
+    async with scripted(Mute(FAILING[name])) as server:
+        bob = people(server, "bob")
+        await bob.join()
+        assert not await LiveKitServerApi().is_there(target_at(server, room), "bob")
+
+
+@pytest.mark.parametrize("ends", ["by the polls", "by closeSession"])
+async def test_where_the_server_says_nothing_of_one_person_its_list_has_to_do(
+    sidecar_at: StartSidecar, people: Arrive, ends: str
+) -> None:
+    script = Mute(FAILING["500"])
+    async with scripted(script) as server:
+        bob = people(server, "bob")
+        await bob.join()
+        sidecar = await sidecar_at(server)
+        await sidecar.connect()
+        await sidecar.has("bob")
+        session_id = sidecar.sessions()["bob"]["sessionId"]
+        script.without = "bob"
+        if ends == "by closeSession":
+            await sidecar.client.call("closeSession", {"sessionId": session_id})
+        else:
+            await sidecar.client.request("wake", {"reason": "network-online"})
+        await sidecar.closes("bob", "left", within_s=30)
+        detail = None if ends == "by closeSession" else "reconcile"
+        assert sidecar.law.closed("bob") == [("left", detail)]

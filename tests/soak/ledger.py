@@ -238,8 +238,7 @@ class Ledger:
             (EndKind.DELETE, self._deletions_s),
         ):
             for stay in self.stays.values():
-                known_s = min(stay.known_s, created_s.get(stay.sid, stay.known_s))
-                begun_s = known_s if stay.since_s is None else min(stay.since_s, known_s)
+                begun_s = min(stay.known_s, created_s.get(stay.sid, stay.known_s))
                 after = [at_s for at_s in times if begun_s < at_s < stay.over_s]
                 if after:
                     stay.ends.append(End(min(after), kind))

@@ -1,7 +1,7 @@
-"""The three calls of LiveKit's room service that the sidecar makes, as livekit-server answers them.
+"""Three calls of LiveKit's room service that the sidecar makes, as livekit-server answers them.
 
-Twirp with protobuf (pkg/service/roomservice.go); an error is JSON, as the Twirp specification has
-it.
+The fourth, UpdateParticipant, is no route here. Twirp with protobuf (pkg/service/roomservice.go);
+an error is JSON, as the Twirp specification has it.
 """
 
 from __future__ import annotations
