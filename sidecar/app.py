@@ -26,11 +26,11 @@ from sidecar import __version__
 from sidecar.agent.agent import ClaraVoiceAgent
 from sidecar.agent.clock import AttendedClock
 from sidecar.core.config import Settings
-from sidecar.core.errors import SidecarError
-from sidecar.core.messages import AgentSession, Notification
+from sidecar.core.contract.errors import SidecarError
+from sidecar.core.contract.messages import AgentSession, Notification
+from sidecar.core.contract.protocol import NOTIFICATIONS, PROTOCOL_VERSION
+from sidecar.core.contract.wire import to_wire
 from sidecar.core.ports import Ports
-from sidecar.core.protocol import NOTIFICATIONS, PROTOCOL_VERSION
-from sidecar.core.wire import to_wire
 from sidecar.logs import LineHandler, Redactor
 from sidecar.rpc.framing import LineSplitter, LineTooLong
 from sidecar.rpc.jsonrpc import Dispatcher, encode_notification

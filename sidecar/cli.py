@@ -72,7 +72,7 @@ def _serve(options: argparse.Namespace, is_frozen: bool) -> int:
     faulthandler.enable(file=2)
     from sidecar import logs
     from sidecar.core.config import Settings, missing, target, url_problem
-    from sidecar.core.errors import InvalidParams
+    from sidecar.core.contract.errors import InvalidParams
 
     redactor = logs.Redactor()
     handler = logs.set_up(options.log_level, options.log_format, redactor)

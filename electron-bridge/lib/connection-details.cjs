@@ -2,7 +2,7 @@
 
 /**
  * Owns the answer to `createConnection` where the sidecar has no secret to make a token with: the
- * same checks and the same shape as the sidecar's own (sidecar/core/connections.py), the token by
+ * same checks and the same shape as the sidecar's own (sidecar/core/page_access.py), the token by
  * the app's `getToken`. Pure, but for the identity it makes up.
  */
 

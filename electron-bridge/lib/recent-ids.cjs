@@ -2,7 +2,7 @@
 
 /** Owns the ids of the sessions that closed last, and under which process each did. Pure. */
 
-/** As many as the sidecar keeps of sids that are closed for good (sidecar/core/session_ids.py). */
+/** As many as the sidecar keeps of sids that are closed for good (sidecar/core/registry/session_ids.py). */
 const MAX_IDS = 4096;
 
 class RecentIds {

@@ -10,15 +10,24 @@ from collections.abc import Iterable
 from sidecar.agent.announcer import Announcer
 from sidecar.agent.arrivals import Arrivals
 from sidecar.agent.causes import Cause, closing_of, connect_failure, ending_of, refusal_of
-from sidecar.agent.connection import Connection
 from sidecar.agent.destination import Destination
 from sidecar.agent.reconciler import Reconciler
 from sidecar.agent.removals import Removals
+from sidecar.agent.room_life import Connection
 from sidecar.agent.waiters import Waiters
 from sidecar.core.agent_state import AgentMachine, Do, Event
-from sidecar.core.changes import Change, Closed
 from sidecar.core.config import Settings, shown_url
-from sidecar.core.errors import InvalidRequest, ShuttingDown
+from sidecar.core.contract.errors import InvalidRequest, ShuttingDown
+from sidecar.core.contract.failures import Category, Failure
+from sidecar.core.contract.messages import (
+    AgentSession,
+    AgentState,
+    ConnectionDetails,
+    ConnectionParams,
+    Diagnosis,
+    SessionList,
+    Status,
+)
 from sidecar.core.facts import (
     ConnectFailed,
     Fact,
@@ -32,19 +41,10 @@ from sidecar.core.facts import (
     TextReceived,
     reason_name,
 )
-from sidecar.core.failures import Category, Failure
-from sidecar.core.messages import (
-    AgentSession,
-    AgentState,
-    ConnectionDetails,
-    ConnectionParams,
-    Diagnosis,
-    SessionList,
-    Status,
-)
 from sidecar.core.ports import Ports
-from sidecar.core.resumption import Inheritance
-from sidecar.core.sessions import Sessions
+from sidecar.core.registry.changes import Change, Closed
+from sidecar.core.registry.resumption import Inheritance
+from sidecar.core.registry.sessions import Sessions
 
 ANSWER_WITHIN_S = 15.0
 """A `connect` is answered within this; the attempt itself goes on."""

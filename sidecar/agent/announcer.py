@@ -11,9 +11,8 @@ from typing import Any
 
 from sidecar.agent.causes import Cause
 from sidecar.core.agent_state import Decision
-from sidecar.core.changes import Change, Closed, Updated
-from sidecar.core.failures import Failure
-from sidecar.core.messages import (
+from sidecar.core.contract.failures import Failure
+from sidecar.core.contract.messages import (
     AgentSession,
     AgentStateChanged,
     Capabilities,
@@ -23,6 +22,7 @@ from sidecar.core.messages import (
     SessionUpdated,
 )
 from sidecar.core.ports import Notify, SessionSetup
+from sidecar.core.registry.changes import Change, Closed, Updated
 
 CRITICAL_LINE = (
     "Critical: ClaraVoiceAgent failed to connect to the LiveKit server."

@@ -12,8 +12,8 @@ import logging
 from collections.abc import Callable
 
 from sidecar.agent.destination import Destination
-from sidecar.core.errors import ApiCallFailed
-from sidecar.core.messages import AgentSession
+from sidecar.core.contract.errors import ApiCallFailed
+from sidecar.core.contract.messages import AgentSession
 from sidecar.core.ports import LiveKitApi
 
 EVERY_S = 0.5

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sidecar.core.agent_state import Event
-from sidecar.core.close_reasons import CloseReason
-from sidecar.core.errors import ConnectFailure, NotConnected, ShuttingDown, SidecarError
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.errors import ConnectFailure, NotConnected, ShuttingDown, SidecarError
+from sidecar.core.contract.failures import Failure
 from sidecar.core.facts import DisconnectReason, Joined, Participant, reason_name
-from sidecar.core.failures import Failure
 
 _ENDINGS: dict[int, Event] = {
     DisconnectReason.ROOM_CLOSED: Event.ROOM_GONE,

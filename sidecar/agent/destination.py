@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 
 from sidecar.core.agent_state import Event
-from sidecar.core.changes import iso_time
 from sidecar.core.config import (
     NO_CAPABILITIES,
     Settings,
@@ -18,18 +17,19 @@ from sidecar.core.config import (
     with_newer_token,
 )
 from sidecar.core.config import target as resolved
-from sidecar.core.connections import wanted_connection
-from sidecar.core.diagnosis import diagnosis
-from sidecar.core.errors import NotAllowed, OtherRoom
-from sidecar.core.failures import Category, Failure, failure
-from sidecar.core.messages import (
+from sidecar.core.contract.errors import NotAllowed, OtherRoom
+from sidecar.core.contract.failures import Category, Failure, failure
+from sidecar.core.contract.messages import (
     AgentState,
     Capabilities,
     ConnectionDetails,
     ConnectionParams,
     Diagnosis,
 )
+from sidecar.core.diagnosis import diagnosis
+from sidecar.core.page_access import wanted_connection
 from sidecar.core.ports import Ports
+from sidecar.core.registry.changes import iso_time
 
 _log = logging.getLogger("sidecar.agent")
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from sidecar.agent.destination import Destination
-from sidecar.core.changes import Change
-from sidecar.core.comparison import Poll
-from sidecar.core.errors import ApiCallFailed
-from sidecar.core.messages import AgentSession
+from sidecar.core.contract.errors import ApiCallFailed
+from sidecar.core.contract.messages import AgentSession
 from sidecar.core.ports import Clock, LiveKitApi
-from sidecar.core.sessions import Sessions
+from sidecar.core.registry.changes import Change
+from sidecar.core.registry.comparison import Poll
+from sidecar.core.registry.sessions import Sessions
 
 EVERY_S = 30.0
 AFTER_MISS_S = 5.0

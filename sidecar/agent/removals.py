@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from sidecar.agent.destination import Destination
-from sidecar.core.changes import Change, Closed
-from sidecar.core.close_reasons import CloseReason
-from sidecar.core.errors import ApiCallFailed, NotAllowed, ShuttingDown, UnknownSession
-from sidecar.core.messages import AgentSession
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.errors import ApiCallFailed, NotAllowed, ShuttingDown, UnknownSession
+from sidecar.core.contract.messages import AgentSession
 from sidecar.core.ports import Clock, LiveKitApi
-from sidecar.core.sessions import Sessions
+from sidecar.core.registry.changes import Change, Closed
+from sidecar.core.registry.sessions import Sessions
 
 
 class Removals:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from sidecar.core.errors import SidecarError
-from sidecar.core.messages import Status
+from sidecar.core.contract.errors import SidecarError
+from sidecar.core.contract.messages import Status
 from sidecar.core.ports import Clock
 
 LOOK_S = 0.25

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from sidecar.core.messages import AgentState
+from sidecar.core.contract.messages import AgentState
 
 WATCHDOG_S = 30.0
 """The SDK may stay in its own reconnect for minutes with signalling alive (seen: 167 s)."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from urllib.parse import urlsplit
 
 from sidecar.core.access_token import TokenClaims, token_claims
-from sidecar.core.errors import InvalidParams
-from sidecar.core.messages import Capabilities
+from sidecar.core.contract.errors import InvalidParams
+from sidecar.core.contract.messages import Capabilities
 
 DEFAULT_IDENTITY = "clara-voice-agent"
 DEFAULT_NAME = "Clara"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sidecar.core.config import Target, has_expired, shown_url, url_problem
-from sidecar.core.failures import Category, Failure, failure
-from sidecar.core.messages import AgentState, Check, Diagnosis
+from sidecar.core.contract.failures import Category, Failure, failure
+from sidecar.core.contract.messages import AgentState, Check, Diagnosis
 
 MAX_SKEW_S = 30.0
 """livekit-server allows a token a minute beyond its times (livekit/protocol auth/verifier.go)."""

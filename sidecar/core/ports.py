@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sidecar.core.config import Target
-from sidecar.core.connections import WantedConnection
+from sidecar.core.contract.messages import AgentSession, Notification
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import Fact, Listed, Moment
-from sidecar.core.messages import AgentSession, Notification
+from sidecar.core.page_access import WantedConnection
 
 
 class Room(Protocol):

@@ -1,6 +1,6 @@
 """Makes what is generated from the contract: `--write` writes it, `--check` tells what is stale.
 
-Owns which files those are. Does not know the contract: core/protocol.py does.
+Owns which files those are. Does not know the contract: core/contract/protocol.py does.
 """
 
 from __future__ import annotations

@@ -10,13 +10,13 @@ from enum import Enum
 from typing import get_args, get_origin
 
 from sidecar.core.agent_state import TABLE
-from sidecar.core.close_reasons import REASON_TABLE, CloseReason
-from sidecar.core.failures import Category, failure
-from sidecar.core.link import RUNS_S, SNAPSHOT_HOLD_S, WHILE_UP
-from sidecar.core.messages import AgentSession, Status
-from sidecar.core.protocol import ERRORS, METHODS, NOTIFICATIONS
-from sidecar.core.sessions import Sessions
-from sidecar.core.wire import fields_of
+from sidecar.core.contract.close_reasons import REASON_TABLE, CloseReason
+from sidecar.core.contract.failures import Category, failure
+from sidecar.core.contract.messages import AgentSession, Status
+from sidecar.core.contract.protocol import ERRORS, METHODS, NOTIFICATIONS
+from sidecar.core.contract.wire import fields_of
+from sidecar.core.registry.link import RUNS_S, SNAPSHOT_HOLD_S, WHILE_UP
+from sidecar.core.registry.sessions import Sessions
 from sidecar.dev.contract_js import ts_type
 from sidecar.rpc.openrpc import document
 
@@ -124,9 +124,9 @@ def behaviour_md() -> str:
             "",
             f"<!-- {GENERATED} -->",
             "",
-            "Two pure objects decide everything: `core/sessions.py` what becomes of a session, and",
-            "`core/agent_state.py` what becomes of the agent's Room. Facts and times go in,",
-            "decisions come out; the shell in `agent/` carries them out.",
+            "Two pure objects decide everything: `core/registry/sessions.py` what becomes of a",
+            "session, and `core/agent_state.py` what becomes of the agent's Room. Facts and times",
+            "go in, decisions come out; the shell in `agent/` carries them out.",
             "",
             "## Sessions",
             "",

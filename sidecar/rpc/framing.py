@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sidecar.core.protocol import MAX_LINE_BYTES
+from sidecar.core.contract.protocol import MAX_LINE_BYTES
 
 
 class LineTooLong:

@@ -18,8 +18,8 @@ from typing import Any
 import jsonrpcserver
 import orjson
 
-from sidecar.core.errors import ErrorCode, SidecarError
-from sidecar.core.protocol import MAX_LINE_BYTES
+from sidecar.core.contract.errors import ErrorCode, SidecarError
+from sidecar.core.contract.protocol import MAX_LINE_BYTES
 
 Handler = Callable[..., object]
 """Plain: answered at once. `async def`: answered when it is done, other requests meanwhile."""

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from sidecar import __version__
 from sidecar.core.config import Settings
-from sidecar.core.errors import InvalidParams, InvalidRequest, ShuttingDown, UnknownSession
-from sidecar.core.messages import (
+from sidecar.core.contract.errors import InvalidParams, InvalidRequest, ShuttingDown, UnknownSession
+from sidecar.core.contract.messages import (
     AgentSession,
     ConnectionDetails,
     ConnectionParams,
@@ -30,9 +30,9 @@ from sidecar.core.messages import (
     Status,
     WakeParams,
 )
-from sidecar.core.protocol import METHODS, PROTOCOL_VERSION, Method
-from sidecar.core.resumption import Inheritance, inheritance
-from sidecar.core.wire import parse, to_wire
+from sidecar.core.contract.protocol import METHODS, PROTOCOL_VERSION, Method
+from sidecar.core.contract.wire import parse, to_wire
+from sidecar.core.registry.resumption import Inheritance, inheritance
 from sidecar.rpc.jsonrpc import Handler
 from sidecar.rpc.openrpc import document
 

@@ -1,4 +1,4 @@
-"""Owns the OpenRPC document, made from the tables of core/protocol.py.
+"""Owns the OpenRPC document, made from the tables of core/contract/protocol.py.
 
 Does not know who answers a method.
 """
@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Literal, get_args, get_origin
 
 from sidecar import __version__
-from sidecar.core.protocol import ERRORS, METHODS, NOTIFICATIONS, PROTOCOL_VERSION
-from sidecar.core.wire import IsoTime, WireField, fields_of
+from sidecar.core.contract.protocol import ERRORS, METHODS, NOTIFICATIONS, PROTOCOL_VERSION
+from sidecar.core.contract.wire import IsoTime, WireField, fields_of
 
 Json = dict[str, object]
 

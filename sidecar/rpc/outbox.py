@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import replace
 
-from sidecar.core.messages import AgentSession, Notification, SessionUpdated
+from sidecar.core.contract.messages import AgentSession, Notification, SessionUpdated
 
 MERGE_BYTES = 8 * 1024 * 1024
 """Over this, a session's waiting update makes place for its newer one."""

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sidecar.core.messages import Notification
+from sidecar.core.contract.messages import Notification
 from sidecar.rpc.outbox import Item, Outbox
 
 _log = logging.getLogger("sidecar.rpc")

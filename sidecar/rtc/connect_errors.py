@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from sidecar.core.failures import Category
+from sidecar.core.contract.failures import Category
 
 _STATUS = re.compile(r"(?:client|server|handshake) error: (\d{3})")
 """What follows the status is the server's own text, which may say anything."""

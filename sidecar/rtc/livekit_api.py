@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from sidecar.core.config import Target
-from sidecar.core.connections import WantedConnection
+from sidecar.core.contract.errors import ApiCallFailed
 from sidecar.core.diagnosis import ServerProbe
-from sidecar.core.errors import ApiCallFailed
 from sidecar.core.facts import Listed, ParticipantKind, ParticipantState
+from sidecar.core.page_access import WantedConnection
 from sidecar.rtc.proxies import proxy_of
 from sidecar.rtc.server_probe import http_url, look
 

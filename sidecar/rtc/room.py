@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sidecar.core.config import Target, url_problem
+from sidecar.core.contract.failures import Category
 from sidecar.core.facts import (
     ConnectFailed,
     ConnectionQuality,
@@ -29,7 +30,6 @@ from sidecar.core.facts import (
     RoomEnded,
     Seen,
 )
-from sidecar.core.failures import Category
 from sidecar.rtc import native, proxies
 from sidecar.rtc.chat import MAX_TEXT_BYTES, TOPIC, Chat
 from sidecar.rtc.connect_errors import category_of

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sidecar.core.config import Target
-from sidecar.core.connections import WantedConnection
+from sidecar.core.contract.failures import Category
+from sidecar.core.contract.messages import AgentSession, Notification
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import (
     ConnectFailed,
@@ -19,8 +20,7 @@ from sidecar.core.facts import (
     ParticipantKind,
     ParticipantState,
 )
-from sidecar.core.failures import Category
-from sidecar.core.messages import AgentSession, Notification
+from sidecar.core.page_access import WantedConnection
 
 START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: the wall clock at second 0."""

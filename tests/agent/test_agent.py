@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from sidecar.core.contract.messages import SessionClosed, SessionCreated, SessionUpdated
 from sidecar.core.facts import (
     DisconnectReason,
     Left,
@@ -16,7 +17,6 @@ from sidecar.core.facts import (
     Seen,
     TextReceived,
 )
-from sidecar.core.messages import SessionClosed, SessionCreated, SessionUpdated
 from tests.agent.fakes import FakeClock, turns
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import World

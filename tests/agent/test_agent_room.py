@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.failures import Category
+from sidecar.core.contract.messages import AgentState, AgentStateChanged, SessionClosed
 from sidecar.core.facts import (
     DisconnectReason,
     Joined,
@@ -15,8 +17,6 @@ from sidecar.core.facts import (
     Seen,
     TextReceived,
 )
-from sidecar.core.failures import Category
-from sidecar.core.messages import AgentState, AgentStateChanged, SessionClosed
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import World
 from tests.core.played import someone

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sidecar.core.errors import ApiCallFailed
+from sidecar.core.contract.errors import ApiCallFailed
+from sidecar.core.contract.messages import ConnectionParams
 from sidecar.core.facts import Seen
-from sidecar.core.messages import ConnectionParams
 from tests.agent.fakes import turns
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import World

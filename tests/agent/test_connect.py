@@ -8,15 +8,15 @@ import logging
 import pytest
 
 from sidecar.core.config import Settings
-from sidecar.core.errors import (
+from sidecar.core.contract.errors import (
     ConnectFailure,
     ErrorCode,
     InvalidParams,
     OtherRoom,
 )
+from sidecar.core.contract.failures import FATAL, Category
+from sidecar.core.contract.messages import AgentState, AgentStateChanged
 from sidecar.core.facts import Reconnecting
-from sidecar.core.failures import FATAL, Category
-from sidecar.core.messages import AgentState, AgentStateChanged
 from tests.agent.fakes import START_MS, turns
 from tests.agent.virtual_time import VirtualTimeLoop, in_virtual_time
 from tests.agent.world import SETTINGS, URL, World

@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from sidecar.core.errors import ConnectFailure
+from sidecar.core.contract.errors import ConnectFailure
+from sidecar.core.contract.failures import Category
+from sidecar.core.contract.messages import AgentState
 from sidecar.core.facts import RoomEnded
-from sidecar.core.failures import Category
-from sidecar.core.messages import AgentState
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import World
 

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from sidecar.core.config import Settings
-from sidecar.core.errors import ConnectFailure, NotConnected, ShuttingDown
-from sidecar.core.failures import Category
-from sidecar.core.messages import AgentState
+from sidecar.core.contract.errors import ConnectFailure, NotConnected, ShuttingDown
+from sidecar.core.contract.failures import Category
+from sidecar.core.contract.messages import AgentState
 from tests.agent.fakes import turns
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import World

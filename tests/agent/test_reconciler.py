@@ -8,7 +8,8 @@ import pytest
 
 from sidecar.agent.reconciler import MAX_ASKED
 from sidecar.core.config import Settings
-from sidecar.core.errors import ApiCallFailed
+from sidecar.core.contract.errors import ApiCallFailed
+from sidecar.core.contract.messages import AgentState, SessionClosed
 from sidecar.core.facts import (
     Left,
     Listed,
@@ -18,7 +19,6 @@ from sidecar.core.facts import (
     Reconnecting,
     Seen,
 )
-from sidecar.core.messages import AgentState, SessionClosed
 from tests.agent.fakes import START_MS, turns
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import SETTINGS, URL, World

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sidecar.core.config import Settings
-from sidecar.core.errors import (
+from sidecar.core.contract.errors import (
     ApiCallFailed,
     ErrorCode,
     InvalidParams,
@@ -16,9 +16,9 @@ from sidecar.core.errors import (
     ShuttingDown,
     UnknownSession,
 )
+from sidecar.core.contract.messages import AgentSession, ConnectionParams, SessionClosed
 from sidecar.core.facts import Left, RoomEnded
-from sidecar.core.messages import AgentSession, ConnectionParams, SessionClosed
-from sidecar.core.resumption import Inheritance
+from sidecar.core.registry.resumption import Inheritance
 from tests.agent.fakes import START_MS, FakeClock, turns
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import URL, World

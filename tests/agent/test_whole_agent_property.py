@@ -14,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidecar.core.close_reasons import CloseReason
 from sidecar.core.config import Settings
-from sidecar.core.errors import SidecarError
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.errors import SidecarError
+from sidecar.core.contract.failures import Category
+from sidecar.core.contract.protocol import NOTIFICATIONS
+from sidecar.core.contract.wire import to_wire
 from sidecar.core.facts import (
     Fact,
     Joined,
@@ -28,9 +31,6 @@ from sidecar.core.facts import (
     Seen,
     TextReceived,
 )
-from sidecar.core.failures import Category
-from sidecar.core.protocol import NOTIFICATIONS
-from sidecar.core.wire import to_wire
 from sidecar.dev.stdio_client import Notification
 from tests.agent.fakes import FakeRoom, turns
 from tests.agent.virtual_time import in_virtual_time

@@ -8,8 +8,7 @@ from typing import TypeVar
 from sidecar.agent.agent import ClaraVoiceAgent
 from sidecar.agent.clock import AttendedClock
 from sidecar.core.config import Settings
-from sidecar.core.facts import Participant
-from sidecar.core.messages import (
+from sidecar.core.contract.messages import (
     AgentStateChanged,
     Notification,
     SessionClosed,
@@ -17,6 +16,7 @@ from sidecar.core.messages import (
     SessionUpdated,
     Status,
 )
+from sidecar.core.facts import Participant
 from sidecar.core.ports import Clock, Ports
 from tests.agent.fakes import (
     START_MS,

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from livekit import rtc
 
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.dev.person import Person, end_process
 from sidecar.dev.server_build import find_server
 from sidecar.dev.stdio_client import JsonObject

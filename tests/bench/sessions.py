@@ -16,12 +16,12 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sidecar.core.changes import Created
+from sidecar.core.contract.messages import AgentSession, ResumedSession, SessionList
+from sidecar.core.contract.wire import to_wire
 from sidecar.core.facts import DisconnectReason, Moment, Participant
-from sidecar.core.messages import AgentSession, ResumedSession, SessionList
-from sidecar.core.resumption import Inheritance, resumed_sessions
-from sidecar.core.sessions import Sessions
-from sidecar.core.wire import to_wire
+from sidecar.core.registry.changes import Created
+from sidecar.core.registry.resumption import Inheritance, resumed_sessions
+from sidecar.core.registry.sessions import Sessions
 from sidecar.rpc.jsonrpc import encode_notification
 from tests.bench.document import DOCUMENT, write_between
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sidecar.core.changes import Change, Closed, Created
+from sidecar.core.contract.messages import AgentSession
+from sidecar.core.contract.wire import to_wire
 from sidecar.core.facts import (
     Listed,
     Moment,
@@ -15,9 +16,8 @@ from sidecar.core.facts import (
     ParticipantKind,
     ParticipantState,
 )
-from sidecar.core.messages import AgentSession
-from sidecar.core.sessions import Poll, Sessions
-from sidecar.core.wire import to_wire
+from sidecar.core.registry.changes import Change, Closed, Created
+from sidecar.core.registry.sessions import Poll, Sessions
 
 START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: the wall clock at attended second 0."""

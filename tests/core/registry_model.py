@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sidecar.core.changes import Change, Closed, Created, Updated, changed_members
-from sidecar.core.close_reasons import CloseReason
-from sidecar.core.messages import AgentSession, ConnectionState
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.registry.changes import Change, Closed, Created, Updated, changed_members
 
 HOLD_S, SNAPSHOT_HOLD_S, ACTIVE_S, REMOVAL_S, OUTAGE_S = 2.0, 3.0, 30.0, 5.0, 45.0
 KEPT_S = 5.0

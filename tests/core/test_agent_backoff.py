@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.core.agent_state import LIVED_S, STEADY_S, WATCHDOG_S, AgentMachine, Do, Event
-from sidecar.core.messages import AgentState
+from sidecar.core.contract.messages import AgentState
 from tests.core.test_agent_state import machine_in
 
 

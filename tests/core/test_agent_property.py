@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sidecar.core.agent_state import AgentMachine, Decision, Do, Event
-from sidecar.core.messages import AgentState
+from sidecar.core.contract.messages import AgentState
 
 IN_ROOM = (AgentState.CONNECTED, AgentState.RECONNECTING)
 PENDING = (AgentState.BACKOFF, AgentState.RECONNECTING)

@@ -10,7 +10,7 @@ from sidecar.core.agent_state import (
     Do,
     Event,
 )
-from sidecar.core.messages import AgentState
+from sidecar.core.contract.messages import AgentState
 
 ROUTES: dict[AgentState, tuple[Event, ...]] = {
     AgentState.IDLE: (),

@@ -13,8 +13,8 @@ from sidecar.core.config import (
     target,
     with_newer_token,
 )
-from sidecar.core.errors import ErrorCode, InvalidParams
-from sidecar.core.messages import Capabilities
+from sidecar.core.contract.errors import ErrorCode, InvalidParams
+from sidecar.core.contract.messages import Capabilities
 from tests.core.tokens import agent_claims, token
 
 URL = "ws://127.0.0.1:7880"

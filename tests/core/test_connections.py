@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.connections import WantedConnection, wanted_connection
-from sidecar.core.errors import InvalidParams
-from sidecar.core.messages import ConnectionParams
+from sidecar.core.contract.errors import InvalidParams
+from sidecar.core.contract.messages import ConnectionParams
+from sidecar.core.page_access import WantedConnection, wanted_connection
 
 KIB_16 = 16 * 1024
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sidecar.core.deadlines import Deadlines
+from sidecar.core.registry.deadlines import Deadlines
 
 KEYS = st.sampled_from("abcdef")
 TIMES = st.sampled_from([0.0, 1.0, 1.5, 2.0, 3.0, 1e9, float("inf")])

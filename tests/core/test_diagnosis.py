@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.config import Settings, Target, target
+from sidecar.core.contract.failures import Category, failure
+from sidecar.core.contract.messages import AgentState, Check, Diagnosis
 from sidecar.core.diagnosis import MAX_SKEW_S, ServerProbe, diagnosis
-from sidecar.core.failures import Category, failure
-from sidecar.core.messages import AgentState, Check, Diagnosis
 from tests.core.played import START_MS
 from tests.core.tokens import agent_claims, token
 

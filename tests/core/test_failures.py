@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.errors import ErrorCode, ShuttingDown, SidecarError
-from sidecar.core.failures import FATAL, Category, failure
-from sidecar.core.protocol import ERRORS
-from sidecar.core.wire import to_wire
+from sidecar.core.contract.errors import ErrorCode, ShuttingDown, SidecarError
+from sidecar.core.contract.failures import FATAL, Category, failure
+from sidecar.core.contract.protocol import ERRORS
+from sidecar.core.contract.wire import to_wire
 
 URL = "ws://127.0.0.1:7880"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.link import RUNS_S, SNAPSHOT_HOLD_S, Due, Link, LinkClock
+from sidecar.core.registry.link import RUNS_S, SNAPSHOT_HOLD_S, Due, Link, LinkClock
 
 STANDS_STILL = {Due.HOLD, Due.ACTIVE}
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.changes import iso_time, wall_ms
-from sidecar.core.errors import InvalidParams
-from sidecar.core.messages import ConnectionState, ResumedSession
-from sidecar.core.resumption import resumed_sessions
-from sidecar.core.wire import IsoTime
+from sidecar.core.contract.errors import InvalidParams
+from sidecar.core.contract.messages import ConnectionState, ResumedSession
+from sidecar.core.contract.wire import IsoTime
+from sidecar.core.registry.changes import iso_time, wall_ms
+from sidecar.core.registry.resumption import resumed_sessions
 
 ALICE = ResumedSession(
     session_id="session_1767225599000_alice",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.core.session_ids import MAX_TOMBSTONES, MAX_USED_IDS, SessionIds, Tombstones
+from sidecar.core.registry.session_ids import MAX_TOMBSTONES, MAX_USED_IDS, SessionIds, Tombstones
 
 
 def test_an_id_is_of_the_stay_s_own_millisecond_and_after_that_of_the_first_free_one():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.close_reasons import REASON_TABLE, CloseReason, close_reason
+from sidecar.core.contract.close_reasons import REASON_TABLE, CloseReason, close_reason
 from sidecar.core.facts import DisconnectReason, ParticipantState, reason_name
 from tests.core.played import Registry, joining, played, someone
 

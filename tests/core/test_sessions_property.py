@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sidecar.core.changes import Change, Closed, Created
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.facts import (
     PERSON_KINDS,
     Participant,
     ParticipantKind,
     ParticipantState,
 )
-from sidecar.core.resumption import Inheritance
-from sidecar.core.sessions import Poll, Sessions
+from sidecar.core.registry.changes import Change, Closed, Created
+from sidecar.core.registry.resumption import Inheritance
+from sidecar.core.registry.sessions import Poll, Sessions
 from tests.core.played import START_MS, listing, moment, someone
 from tests.core.registry_model import HOLD_S, OUTAGE_S, SNAPSHOT_HOLD_S, Model
 from tests.core.test_sessions_resume import earlier

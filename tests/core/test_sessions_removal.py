@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
 from tests.core.played import Registry, someone
 
 ALICE = someone("alice")

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.contract.wire import IsoTime
 from sidecar.core.facts import ConnectionQuality, ParticipantKind
-from sidecar.core.messages import AgentSession, ConnectionState
-from sidecar.core.resumption import Inheritance
-from sidecar.core.wire import IsoTime
+from sidecar.core.registry.resumption import Inheritance
 from tests.core.played import START_MS, Registry, joining, moment, someone
 
 ALICE = someone("alice")

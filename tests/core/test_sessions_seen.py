@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.changes import Closed, Created, Updated
+from sidecar.core.contract.messages import ConnectionState
 from sidecar.core.facts import (
     PERSON_KINDS,
     ConnectionQuality,
@@ -14,7 +14,7 @@ from sidecar.core.facts import (
     ParticipantKind,
     ParticipantState,
 )
-from sidecar.core.messages import ConnectionState
+from sidecar.core.registry.changes import Closed, Created, Updated
 from tests.core.played import Registry, joining, played, someone
 
 ALICE = someone("alice")

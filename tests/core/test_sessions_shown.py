@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.changes import Closed, believable_ms, iso_time
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
+from sidecar.core.contract.wire import to_wire
 from sidecar.core.facts import Moment, Participant
-from sidecar.core.protocol import MAX_SHOWN_BYTES
-from sidecar.core.wire import to_wire
+from sidecar.core.registry.changes import Closed, believable_ms, iso_time
 from tests.core.played import START_MS, Registry, moment, someone
 
 ALICE = someone("alice")

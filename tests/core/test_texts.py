@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.texts import KEPT_S, MAX_CLOSED, MAX_KEPT, Texts
+from sidecar.core.registry.texts import KEPT_S, MAX_CLOSED, MAX_KEPT, Texts
 
 
 def test_the_bounds_are_five_seconds_and_a_thousand_messages():

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core import messages
-from sidecar.core.errors import ErrorCode, InvalidParams
-from sidecar.core.messages import (
+from sidecar.core.contract import messages
+from sidecar.core.contract.errors import ErrorCode, InvalidParams
+from sidecar.core.contract.messages import (
     AgentStateChanged,
     Capabilities,
     ConnectParams,
     InitializeParams,
     SessionParams,
 )
-from sidecar.core.protocol import METHODS, NOTIFICATIONS
-from sidecar.core.wire import IsoTime, fields_of, member, parse, to_wire, wire_name
+from sidecar.core.contract.protocol import METHODS, NOTIFICATIONS
+from sidecar.core.contract.wire import IsoTime, fields_of, member, parse, to_wire, wire_name
 
 
 @dataclass(frozen=True, slots=True)

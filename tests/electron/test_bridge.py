@@ -144,15 +144,3 @@ def test_every_file_loads_in_the_oldest_node_it_is_meant_for(electron: Path) -> 
     program = "process.argv.slice(1).forEach((file) => require(file))"
     environment = {**os.environ, "ELECTRON_RUN_AS_NODE": "1"}
     run([str(electron), "-e", program, *map(str, files)], env=environment)
-
-
-def test_no_file_outgrows_300_lines() -> None:
-    for path in [
-        *BRIDGE.glob("*.cjs"),
-        *BRIDGE.glob("lib/*.cjs"),
-        *BRIDGE.glob("example/**/*.*js"),
-    ]:
-        if "node_modules" in path.parts:
-            continue
-        count = len(path.read_text(encoding="utf-8").splitlines())
-        assert count <= 300, f"{path.name} has {count} lines: it has a second owner in it"

@@ -13,7 +13,7 @@ import pytest_asyncio
 from sidecar.agent.agent import ClaraVoiceAgent
 from sidecar.agent.clock import AttendedClock
 from sidecar.core.config import Settings
-from sidecar.core.messages import AgentSession, Notification, SessionClosed, SessionCreated
+from sidecar.core.contract.messages import AgentSession, Notification, SessionClosed, SessionCreated
 from sidecar.core.ports import Ports
 from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sidecar import __version__
 from sidecar.core.config import NO_CAPABILITIES, Settings
-from sidecar.core.messages import (
+from sidecar.core.contract.messages import (
     AgentSession,
     AgentState,
     Check,
@@ -15,8 +15,8 @@ from sidecar.core.messages import (
     SessionList,
     Status,
 )
-from sidecar.core.resumption import Inheritance
-from sidecar.core.wire import IsoTime
+from sidecar.core.contract.wire import IsoTime
+from sidecar.core.registry.resumption import Inheritance
 from sidecar.rpc.methods import handlers
 from tests.rpc.notices import session
 from tests.rpc.peer import Peer, request

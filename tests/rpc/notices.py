@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sidecar.core.close_reasons import CloseReason
-from sidecar.core.facts import ConnectionQuality, ParticipantKind
-from sidecar.core.messages import (
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.messages import (
     AgentSession,
     AgentState,
     AgentStateChanged,
@@ -14,7 +13,8 @@ from sidecar.core.messages import (
     SessionCreated,
     SessionUpdated,
 )
-from sidecar.core.wire import IsoTime
+from sidecar.core.contract.wire import IsoTime
+from sidecar.core.facts import ConnectionQuality, ParticipantKind
 
 
 def session(name: str, *, count: int = 0, metadata: str = "") -> AgentSession:

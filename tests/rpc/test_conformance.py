@@ -12,7 +12,7 @@ import builtins
 import jsonrpcserver
 import pytest
 
-from sidecar.core.errors import ErrorCode, SidecarError
+from sidecar.core.contract.errors import ErrorCode, SidecarError
 from sidecar.rpc.jsonrpc import MAX_BATCH, MAX_IN_FLIGHT
 from tests.rpc.peer import INVALID_REQUEST, Peer, as_async, error, request, result, spec_methods
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from sidecar.core.contract.protocol import METHODS, NOTIFICATIONS
+from sidecar.core.contract.wire import to_wire
 from sidecar.core.facts import (
     ConnectionQuality,
     DisconnectReason,
@@ -21,8 +23,6 @@ from sidecar.core.facts import (
     Seen,
     TextReceived,
 )
-from sidecar.core.protocol import METHODS, NOTIFICATIONS
-from sidecar.core.wire import to_wire
 from sidecar.dev import contract
 from sidecar.dev.stdio_client import RpcError, SidecarClient
 from sidecar.rpc.jsonrpc import encode_notification

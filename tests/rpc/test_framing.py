@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.protocol import MAX_LINE_BYTES
+from sidecar.core.contract.protocol import MAX_LINE_BYTES
 from sidecar.rpc.framing import LineSplitter, LineTooLong
 
 LIMIT = 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.protocol import MAX_LINE_BYTES
+from sidecar.core.contract.protocol import MAX_LINE_BYTES
 from tests.rpc.peer import INVALID_REQUEST, PARSE_ERROR, Peer, error, request, result, strictly
 
 HUGE_NUMBERS = [2**53 + 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**30, -(10**300)]

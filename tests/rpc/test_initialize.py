@@ -7,9 +7,9 @@ import os
 import pytest
 
 from sidecar import __version__
-from sidecar.core.messages import ConnectionState
-from sidecar.core.protocol import PROTOCOL_VERSION
-from sidecar.core.resumption import Inheritance
+from sidecar.core.contract.messages import ConnectionState
+from sidecar.core.contract.protocol import PROTOCOL_VERSION
+from sidecar.core.registry.resumption import Inheritance
 from tests.rpc.asked import ANNA, INITIALIZE, Methods
 from tests.rpc.peer import result
 

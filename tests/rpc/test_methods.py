@@ -7,9 +7,9 @@ from dataclasses import asdict, fields
 import pytest
 
 from sidecar.core.config import Settings
-from sidecar.core.errors import ConnectFailure, NotConnected, OtherRoom, ShuttingDown
-from sidecar.core.protocol import METHODS
-from sidecar.core.wire import wire_name
+from sidecar.core.contract.errors import ConnectFailure, NotConnected, OtherRoom, ShuttingDown
+from sidecar.core.contract.protocol import METHODS
+from sidecar.core.contract.wire import wire_name
 from sidecar.rpc.methods import handlers
 from tests.rpc.asked import INITIALIZE, VALID, Methods
 from tests.rpc.peer import result

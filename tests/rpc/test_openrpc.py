@@ -9,9 +9,9 @@ import typing
 import pytest
 from jsonschema import Draft202012Validator
 
-from sidecar.core.errors import ErrorCode, InvalidParams
-from sidecar.core.protocol import ERRORS, METHODS, NOTIFICATIONS, PROTOCOL_VERSION
-from sidecar.core.wire import fields_of, parse, to_wire
+from sidecar.core.contract.errors import ErrorCode, InvalidParams
+from sidecar.core.contract.protocol import ERRORS, METHODS, NOTIFICATIONS, PROTOCOL_VERSION
+from sidecar.core.contract.wire import fields_of, parse, to_wire
 from sidecar.rpc.openrpc import document
 from tests.rpc import notices
 from tests.rpc.asked import VALID
@@ -134,7 +134,7 @@ def test_there_is_a_notification_for_each_row_of_the_contract():
 @pytest.mark.parametrize("shape", shapes(), ids=lambda shape: shape.__name__)
 def test_every_field_of_every_shape_has_its_sentence(shape):
     assert (shape.__doc__ or "").strip()
-    if shape.__module__ == "sidecar.core.messages":
+    if shape.__module__ == "sidecar.core.contract.messages":
         for each in fields_of(shape):
             assert each.doc.endswith((".", "?")), f"{shape.__name__}.{each.name}"
 

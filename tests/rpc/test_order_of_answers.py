@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.core.errors import ErrorCode, SidecarError
+from sidecar.core.contract.errors import ErrorCode, SidecarError
 from tests.rpc.peer import Peer, request, result, spec_methods
 
 

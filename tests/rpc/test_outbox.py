@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sidecar.core.messages import SessionCreated, SessionUpdated
+from sidecar.core.contract.messages import SessionCreated, SessionUpdated
 from sidecar.rpc.outbox import MAX_BYTES, MERGE_BYTES, Outbox
 from tests.rpc.notices import closed, created, session, state_changed, updated
 

@@ -15,7 +15,7 @@ import sys
 
 import pytest
 
-from sidecar.core.protocol import MAX_LINE_BYTES
+from sidecar.core.contract.protocol import MAX_LINE_BYTES
 from sidecar.dev.stdio_client import RpcError, SidecarClient
 from tests.rpc.peer import INVALID_REQUEST, PARSE_ERROR, encoded, request, result, strictly
 from tests.rpc.raw_sidecar import ANSWERS_WITHIN_S, ENDS_WITHIN_S

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.failures import Category
+from sidecar.core.contract.failures import Category
 from sidecar.rtc.connect_errors import category_of
 
 SIGNAL = "engine: signal failure: "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.dev.stdio_client import JsonObject, Notification
 
 AGENT_STATES = frozenset(

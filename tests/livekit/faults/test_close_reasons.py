@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
 from tests.livekit.faults import test_people_faults as people
 from tests.livekit.faults import test_people_reconnect as people_reconnect
 from tests.livekit.faults import test_restarts as restarts

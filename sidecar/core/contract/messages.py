@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.failures import Failure
+from sidecar.core.contract.wire import IsoTime, member
 from sidecar.core.facts import ConnectionQuality, ParticipantKind
-from sidecar.core.failures import Failure
-from sidecar.core.wire import IsoTime, member
 
 
 class ConnectionState(StrEnum):

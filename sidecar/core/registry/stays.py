@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from sidecar.core.changes import (
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.facts import Moment, Participant
+from sidecar.core.registry.changes import (
     Change,
     Closed,
     Created,
@@ -18,12 +21,9 @@ from sidecar.core.changes import (
     iso_time,
     shown_session,
 )
-from sidecar.core.close_reasons import CloseReason
-from sidecar.core.facts import Moment, Participant
-from sidecar.core.link import Due, Link, LinkClock
-from sidecar.core.messages import AgentSession, ConnectionState
-from sidecar.core.session_ids import SessionIds, Tombstones
-from sidecar.core.texts import Texts
+from sidecar.core.registry.link import Due, Link, LinkClock
+from sidecar.core.registry.session_ids import SessionIds, Tombstones
+from sidecar.core.registry.texts import Texts
 
 
 @dataclass(slots=True)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
+from sidecar.core.contract.wire import IsoTime, wire_name
 from sidecar.core.facts import Participant
-from sidecar.core.messages import AgentSession, ConnectionState
-from sidecar.core.protocol import MAX_SHOWN_BYTES
-from sidecar.core.wire import IsoTime, wire_name
 
 
 @dataclass(frozen=True, slots=True)

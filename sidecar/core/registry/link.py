@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from sidecar.core.deadlines import Deadlines
+from sidecar.core.registry.deadlines import Deadlines
 
 
 class Link(Enum):

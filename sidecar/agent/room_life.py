@@ -11,8 +11,8 @@ import logging
 from collections.abc import Callable
 
 from sidecar.core.config import Target
+from sidecar.core.contract.failures import Category
 from sidecar.core.facts import ConnectFailed, Fact
-from sidecar.core.failures import Category
 from sidecar.core.ports import LiveKitApi, Room, RoomFactory
 
 _log = logging.getLogger("sidecar.agent")

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sidecar.core.changes import Change
-from sidecar.core.close_reasons import CloseReason, close_reason, outage_ending
-from sidecar.core.comparison import Comparison, Poll
+from sidecar.core.contract.close_reasons import CloseReason, close_reason, outage_ending
+from sidecar.core.contract.messages import AgentSession
 from sidecar.core.facts import (
     PERSON_KINDS,
     DisconnectReason,
@@ -20,11 +19,12 @@ from sidecar.core.facts import (
     ParticipantState,
     reason_name,
 )
-from sidecar.core.link import SNAPSHOT_HOLD_S, Due, Link, LinkClock
-from sidecar.core.messages import AgentSession
-from sidecar.core.resumption import Inheritance
-from sidecar.core.stays import OpenStays
-from sidecar.core.texts import Texts
+from sidecar.core.registry.changes import Change
+from sidecar.core.registry.comparison import Comparison, Poll
+from sidecar.core.registry.link import SNAPSHOT_HOLD_S, Due, Link, LinkClock
+from sidecar.core.registry.resumption import Inheritance
+from sidecar.core.registry.stays import OpenStays
+from sidecar.core.registry.texts import Texts
 
 
 class Sessions:

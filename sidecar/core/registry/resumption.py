@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sidecar.core.changes import iso_time, shown_session, wall_ms
-from sidecar.core.errors import InvalidParams
-from sidecar.core.facts import Participant
-from sidecar.core.messages import (
+from sidecar.core.contract.errors import InvalidParams
+from sidecar.core.contract.messages import (
     AgentSession,
     ConnectionState,
     InitializeParams,
     ResumedSession,
 )
+from sidecar.core.facts import Participant
+from sidecar.core.registry.changes import iso_time, shown_session, wall_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, NewType, TypeVar, Union, get_args, get_origin
 
-from sidecar.core.errors import InvalidParams
+from sidecar.core.contract.errors import InvalidParams
 
 T = TypeVar("T")
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sidecar.core.changes import Change
-from sidecar.core.close_reasons import CloseReason
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.messages import AgentSession
 from sidecar.core.facts import Listed, Moment, ParticipantState
-from sidecar.core.link import Due, Link, LinkClock
-from sidecar.core.messages import AgentSession
-from sidecar.core.stays import OpenStays, Stay
+from sidecar.core.registry.changes import Change
+from sidecar.core.registry.link import Due, Link, LinkClock
+from sidecar.core.registry.stays import OpenStays, Stay
 
 POLL_APART_S = 5.0
 """Two misses this far apart: the server's list and its announcements lag by up to 4 s."""

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sidecar.core.config import MAX_NAME_CHARS
-from sidecar.core.errors import InvalidParams
-from sidecar.core.messages import ConnectionParams
-from sidecar.core.protocol import MAX_SHOWN_BYTES
+from sidecar.core.contract.errors import InvalidParams
+from sidecar.core.contract.messages import ConnectionParams
+from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 
 DEFAULT_TTL_S = 600
 """The token counts only at the join; the server refreshes it while the page is connected."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sidecar.core.errors import ErrorCode
-from sidecar.core.messages import (
+from sidecar.core.contract.errors import ErrorCode
+from sidecar.core.contract.messages import (
     AgentSession,
     AgentStateChanged,
     ConnectionDetails,

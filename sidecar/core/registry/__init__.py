@@ -1,0 +1,1 @@
+"""Which sessions are open, and when each one begins and ends."""
