@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from sidecar.agent.destination import Destination
+from sidecar.core.config import Target
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.errors import ApiCallFailed, NotAllowed, ShuttingDown, UnknownSession
 from sidecar.core.contract.messages import AgentSession
@@ -82,16 +83,16 @@ class Removals:
         session_id, identity = session.session_id, session.participant_id
         # The agent may be on its way to another room, with this one's sessions still open.
         target = replace(self._destination.required(), room=session.room_name)
-        self._sessions.removing(session_id)
         try:
             # By identity alone, the server would remove whoever has it by now.
             listed = await self._api.list_participants(target)
+            if self._sessions.get(session_id) is None:
+                return  # it closed meanwhile, which was the answer
             sids = [each.sid for each in listed if each.identity == identity]
             if sids and session.participant_sid not in sids:
                 self._moot(session_id, CloseReason.REPLACED)
-            elif sids and await self._api.remove_participant(target, identity):
-                self._sessions.removal_agreed(session_id, self._clock.now())
-                self._announce(())
+            elif sids and await self._is_removed(session_id, target, identity):
+                self._announce(self._sessions.removal_agreed(session_id, self._clock.now()))
             elif await self._api.is_there(target, identity):
                 raise ApiCallFailed(
                     "The LiveKit server has this person in the room, and cannot find them there.",
@@ -104,6 +105,10 @@ class Removals:
             waiting = self._waiting.pop(session_id, None)
             if waiting is not None and not waiting.done():
                 waiting.set_exception(error)
+
+    async def _is_removed(self, session_id: str, target: Target, identity: str) -> bool:
+        self._sessions.removing(session_id)
+        return await self._api.remove_participant(target, identity)
 
     def _moot(self, session_id: str, reason: CloseReason) -> None:
         self._announce(self._sessions.removal_moot(session_id, reason, self._clock.now()))

@@ -144,6 +144,9 @@ class FakeApi:
         self.token_error: Exception | None = None
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        self.may_remove = asyncio.Event()
+        """Whether a removal may be answered; set unless a test clears it."""
+        self.may_remove.set()
         self.after_token: Callable[[], None] = _nothing
 
     async def agent_token(self, target: Target) -> str:
@@ -189,6 +192,7 @@ class FakeApi:
         """Remove *identity* from the list."""
         self.rooms_asked.append(target.room)
         await self.may_answer.wait()
+        await self.may_remove.wait()
         self._raise()
         self.removed.append(identity)
         found = any(each.identity == identity for each in self.listed)

@@ -17,13 +17,12 @@ from sidecar.core.contract.errors import (
     UnknownSession,
 )
 from sidecar.core.contract.messages import AgentSession, ConnectionParams, SessionClosed
-from sidecar.core.facts import Left, RoomEnded
+from sidecar.core.facts import Left, RoomEnded, Seen
 from sidecar.core.registry.resumption import Inheritance
 from tests.agent.fakes import START_MS, FakeClock, turns
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import URL, World
-from tests.core.played import someone
-from tests.core.test_sessions_resume import earlier
+from tests.core.played import earlier, someone
 from tests.core.tokens import agent_claims, token
 
 ALICE = someone("alice")
@@ -94,6 +93,52 @@ async def test_one_who_is_back_under_another_sid_is_replaced_and_nobody_is_remov
     world.api.lists_only(someone("alice", "PA_2"))
     await closing(world)
     assert world.lines[-1] == "closed PA_alice replaced"
+    assert world.api.removed == []
+
+
+@in_virtual_time
+async def test_a_participant_back_under_a_new_sid_before_the_server_answered_was_removed():
+    world = World()
+    room = await world.joined(ALICE)
+    world.api.may_remove.clear()
+    answer = closing(world)
+    await turns()
+    room.emit(Left("PA_alice", "alice", None))
+    room.emit(Seen(someone("alice", "PA_2")))
+    assert world.lines[-3] == "closed PA_alice removed"
+    assert (await answer).participant_sid == "PA_alice"
+    world.api.may_remove.set()
+    await world.passes(6)
+    assert world.lines[-1] == "updated PA_2 connected"
+
+
+@in_virtual_time
+async def test_a_participant_who_reloads_while_they_are_looked_up_is_replaced_and_not_removed():
+    world = World()
+    room = await world.joined(ALICE)
+    world.api.may_answer.clear()
+    answer = closing(world)
+    await turns()
+    room.emit(Seen(someone("alice", "PA_2")))
+    assert world.lines[-3] == "closed PA_alice replaced"
+    world.api.may_answer.set()  # with the list from before
+    assert (await answer).participant_sid == "PA_alice"
+    await turns()
+    assert world.api.removed == []
+
+
+@in_virtual_time
+async def test_a_leave_without_a_reason_while_a_participant_is_looked_up_is_no_removal():
+    world = World()
+    room = await world.joined(ALICE)
+    world.api.may_answer.clear()
+    answer = closing(world)
+    await turns()
+    room.emit(Left("PA_alice", "alice", None))
+    await answer
+    assert world.lines[-1] == "closed PA_alice left"
+    world.api.may_answer.set()
+    await turns()
     assert world.api.removed == []
 
 

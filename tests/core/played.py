@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sidecar.core.contract.messages import AgentSession
-from sidecar.core.contract.wire import to_wire
+from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.contract.wire import IsoTime, to_wire
 from sidecar.core.facts import (
+    ConnectionQuality,
     Listed,
     Moment,
     Participant,
@@ -51,6 +52,24 @@ def someone(
         name=name,
         metadata=metadata,
         attributes=attributes or {},
+    )
+
+
+def earlier(identity: str = "alice", sid: str = "", room_name: str = "den") -> AgentSession:
+    """A session that an earlier process had open."""
+    return AgentSession(
+        session_id=f"session_{START_MS - 1_000}_{identity}",
+        participant_id=identity,
+        participant_sid=sid or f"PA_{identity}",
+        room_name=room_name,
+        start_time=IsoTime("2025-12-31T23:59:59.000Z"),
+        message_count=7,
+        connection_state=ConnectionState.CONNECTED,
+        name="",
+        kind=ParticipantKind.STANDARD,
+        metadata="",
+        attributes={},
+        connection_quality=ConnectionQuality.UNKNOWN,
     )
 
 

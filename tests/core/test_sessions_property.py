@@ -17,9 +17,8 @@ from sidecar.core.facts import (
 from sidecar.core.registry.changes import Change, Closed, Created
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.sessions import Poll, Sessions
-from tests.core.played import START_MS, listing, moment, someone
+from tests.core.played import START_MS, earlier, listing, moment, someone
 from tests.core.registry_model import HOLD_S, OUTAGE_S, SNAPSHOT_HOLD_S, Model
-from tests.core.test_sessions_resume import earlier
 
 IDENTITIES = ("alice", "bob", "cid")
 SIDS = [f"PA_{identity}{number}" for identity in IDENTITIES for number in range(3)]

@@ -46,8 +46,16 @@ def test_one_who_was_removed_and_is_back_at_once_was_removed():
     ]
 
 
-def test_one_who_comes_back_before_the_server_agreed_to_a_removal_was_replaced():
-    registry, _ = removing()
+def test_a_participant_back_under_a_new_sid_before_the_server_answered_was_removed():
+    registry, session_id = removing()
+    assert registry.at(11, "seen", someone("alice", "PA_2"))[0] == "11 closed PA_alice removed"
+    assert registry.at(11.1, "removal_agreed", session_id) == []
+    assert registry.at(60) == []
+
+
+def test_a_participant_back_under_a_new_sid_after_a_removal_that_failed_was_replaced():
+    registry, session_id = removing()
+    registry.at(10.5, "removal_failed", session_id)
     assert registry.at(11, "seen", someone("alice", "PA_2"))[0] == "11 closed PA_alice replaced"
 
 

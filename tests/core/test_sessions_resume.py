@@ -8,30 +8,10 @@ import pytest
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
-from sidecar.core.contract.wire import IsoTime
-from sidecar.core.facts import ConnectionQuality, ParticipantKind
 from sidecar.core.registry.resumption import Inheritance
-from tests.core.played import START_MS, Registry, joining, moment, someone
+from tests.core.played import START_MS, Registry, earlier, joining, moment, someone
 
 ALICE = someone("alice")
-
-
-def earlier(identity: str = "alice", sid: str = "", room_name: str = "den") -> AgentSession:
-    """A session that an earlier process had open."""
-    return AgentSession(
-        session_id=f"session_{START_MS - 1_000}_{identity}",
-        participant_id=identity,
-        participant_sid=sid or f"PA_{identity}",
-        room_name=room_name,
-        start_time=IsoTime("2025-12-31T23:59:59.000Z"),
-        message_count=7,
-        connection_state=ConnectionState.CONNECTED,
-        name="",
-        kind=ParticipantKind.STANDARD,
-        metadata="",
-        attributes={},
-        connection_quality=ConnectionQuality.UNKNOWN,
-    )
 
 
 def resumed(*sessions: AgentSession) -> Registry:

@@ -133,8 +133,7 @@ class Sessions:
         if stay is None:
             earlier = self._stays.of_identity(person.identity)
             if earlier is not None:
-                is_removed = self._clock.has(Due.REMOVAL, earlier.sid)
-                why = CloseReason.REMOVED if is_removed else CloseReason.REPLACED
+                why = earlier.why_absent(CloseReason.REPLACED)
                 changes += self._stays.close(earlier, why, None, at, by_server=True)
             stay, created = self._stays.create(person, at)
             changes.append(created)
@@ -208,16 +207,21 @@ class Sessions:
         return self._comparison.asked(poll, session_id, is_there, at)
 
     def removing(self, session_id: str) -> None:
-        """The server is asked to remove this person: an absence now means `removed`."""
+        """The server is being asked to remove this participant.
+
+        From now on `removed` is the reason of a leave without one, of an absence, and of another
+        sid of the identity.
+        """
         stay = self._stays.of_session(session_id)
         if stay is not None:
             stay.is_being_removed = True
 
-    def removal_agreed(self, session_id: str, at: Moment) -> None:
-        """The server removed this person: close `removed` if no leave follows."""
+    def removal_agreed(self, session_id: str, at: Moment) -> list[Change]:
+        """The server removed this participant: close `removed` if no leave follows in 5 s."""
         stay = self._stays.of_session(session_id)
         if stay is not None:
             self._clock.set(Due.REMOVAL, stay.sid, at.attended_s)
+        return []
 
     def removal_moot(self, session_id: str, reason: CloseReason, at: Moment) -> list[Change]:
         """There was nobody to remove: `left`, or `replaced` by another sid."""

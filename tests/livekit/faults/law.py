@@ -1,7 +1,8 @@
 """The law that every row is judged by: what a consumer of the notifications may rely on.
 
 Owns the fold of one sidecar's notifications. Knows no server, no clock and no process; a broken
-law is a LawBroken that says which; `story()` is all that was told until then.
+law is a LawBroken that says which; `story()` is all that was told until then. A law once broken
+stays broken: each later call raises the first breach again, so that no second one hides it.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Law:
         self._may_reopen: set[str] = set()
         self._told: list[str] = []
         self._began_s: float | None = None
+        self._broken: LawBroken | None = None
         for session in resumed:
             session_id = str(session["sessionId"])
             self.open[session_id] = session
@@ -79,6 +81,7 @@ class Law:
     def take(self, told: Notification) -> None:
         """Fold one notification. Raises LawBroken."""
         self._keep(told)
+        self._holds_so_far()
         params = told.params
         seq = params.get("seq")
         self._holds(seq == self.seq + 1, f"seq {seq} follows {self.seq}")
@@ -89,16 +92,17 @@ class Law:
         if told.method == "agent-state-changed":
             self._agent(params)
         elif told.method == "session-created":
-            self._created(_session(params))
+            self._created(self._session(params))
         elif told.method == "session-updated":
-            self._updated(_session(params), params.get("changed"))
+            self._updated(self._session(params), params.get("changed"))
         elif told.method == "session-closed":
-            self._closed(_session(params), params)
+            self._closed(self._session(params), params)
         else:
             self._holds(False, f"the notification {told.method} is not of this protocol")
 
     def check_list(self, answer: JsonObject) -> None:
         """Hold a `listSessions` answer against the fold of all up to its seq. Raises LawBroken."""
+        self._holds_so_far()
         self._holds(answer["seq"] == self.seq, f"a list of seq {answer['seq']} at {self.seq}")
         if self._epoch is not None:
             self._holds(answer["epoch"] == self._epoch, "a list of another epoch")
@@ -107,6 +111,7 @@ class Law:
 
     def check_end(self) -> None:
         """After the process's orderly end: each created was closed. Raises LawBroken."""
+        self._holds_so_far()
         self._holds(not self.open, f"never closed: {sorted(self.open)}")
 
     def identities(self) -> list[str]:
@@ -180,7 +185,7 @@ class Law:
     def _known(self, session: JsonObject, what: str) -> JsonObject:
         before = self.open.get(str(session["sessionId"]))
         if before is None:
-            raise LawBroken(f"{session['sessionId']} {what} while not open")
+            raise self._breach(f"{session['sessionId']} {what} while not open")
         for name in FIXED:
             self._holds(before[name] == session[name], f"{name} changed to {session[name]}")
         return before
@@ -195,13 +200,20 @@ class Law:
             params |= {name: session[name] for name in names if name in session}
         self._told.append(f"{told.at_s - self._began_s:8.3f} s  {told.method}  {params}")
 
+    def _session(self, params: JsonObject) -> JsonObject:
+        session = params.get("session")
+        if not isinstance(session, dict):
+            raise self._breach(f"no session in {params}")
+        return session
+
     def _holds(self, held: bool, otherwise: str) -> None:
         if not held:
-            raise LawBroken(otherwise)
+            raise self._breach(otherwise)
 
+    def _holds_so_far(self) -> None:
+        if self._broken is not None:
+            raise self._broken
 
-def _session(params: JsonObject) -> JsonObject:
-    session = params.get("session")
-    if not isinstance(session, dict):
-        raise LawBroken(f"no session in {params}")
-    return session
+    def _breach(self, what: str) -> LawBroken:
+        self._broken = LawBroken(what)
+        return self._broken

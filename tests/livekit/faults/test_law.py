@@ -117,6 +117,18 @@ def test_a_breach_is_noticed(breach: str) -> None:
         BREACHES[breach](law)
 
 
+def test_the_first_breach_is_the_one_that_is_told() -> None:
+    law = _law()
+    with pytest.raises(LawBroken, match="closed removed"):
+        _told(law, "session-closed", 2, session=_closed_session(), reason="removed")
+    with pytest.raises(LawBroken, match="closed removed"):
+        _told(law, "session-created", 3, session=_session(2))
+    with pytest.raises(LawBroken, match="closed removed"):
+        law.check_list({"sessions": [], "seq": 1, "epoch": "e"})
+    with pytest.raises(LawBroken, match="closed removed"):
+        law.check_end()
+
+
 def test_a_sid_that_closed_reopens_only_where_that_is_accepted() -> None:
     law = _law()
     _told(law, "session-closed", 2, session=_closed_session(), reason="left")

@@ -93,8 +93,8 @@ class Agent:
         """The law, up to the last notification."""
         told = self.client.notifications
         while self._folded < len(told):
+            self.law.take(told[self._folded])
             self._folded += 1
-            self.law.take(told[self._folded - 1])
         return self.law
 
     async def until(self, what: str, held: Callable[[Law], bool], within_s: float) -> None:
@@ -172,8 +172,8 @@ class Agent:
             if self._folded <= seq:  # else a wait has folded more meanwhile: nothing to compare
                 told = self.client.notifications
                 while self._folded < seq:
+                    self.law.take(told[self._folded])
                     self._folded += 1
-                    self.law.take(told[self._folded - 1])
                 self.law.check_list(answer)
             await asyncio.sleep(LOOK_S)
 
