@@ -6,7 +6,7 @@
  */
 
 const { RpcError, SidecarError } = require('./lib/errors.cjs');
-const { installPreload, preloadPath } = require('./lib/preload-path.cjs');
+const { installPreload, preloadPath } = require('./lib/electron/preload-path.cjs');
 const { Sidecar } = require('./lib/sidecar.cjs');
 
 /** @param {import('./index').SidecarOptions} options */

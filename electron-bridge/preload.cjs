@@ -4,12 +4,12 @@
  * Owns window.clara: what a page sees of the voice sessions. `preload.d.ts` describes it.
  *
  * One file that requires `electron` alone, since a sandboxed preload can require nothing else. It
- * decides nothing: the main process checks every call (lib/renderer-ipc.cjs).
+ * decides nothing: the main process checks every call (lib/pages/ipc.cjs).
  */
 
 const { contextBridge, ipcRenderer } = require('electron');
 
-// As in lib/channels.cjs; a test compares them.
+// As in lib/pages/subscriptions.cjs; a test compares them.
 const CHANNELS = Object.freeze({
   listSessions: 'clara-voice:list-sessions',
   getStatus: 'clara-voice:get-status',

@@ -71,4 +71,4 @@ for (const type of [SidecarError, RpcError]) {
   Object.defineProperty(type.prototype, 'name', { value: type.name });
 }
 
-module.exports = { SIDECAR_ERROR_CODES, SidecarError, RpcError };
+module.exports = { RpcError, SIDECAR_ERROR_CODES, SidecarError };

@@ -5,9 +5,9 @@
  * option; none shows a string's value, since it may be a secret.
  */
 
-const { isOrigin } = require('./allowed-pages.cjs');
-const { URL_OPTION } = require('./proxy.cjs');
-const { DEFAULT_POLICY } = require('./restarts.cjs');
+const { URL_OPTION } = require('./electron/proxy.cjs');
+const { isOrigin } = require('./pages/sender.cjs');
+const { DEFAULT_POLICY } = require('./process/restarts.cjs');
 
 /** Milliseconds from the spawn to the answer to `initialize`: a first run under an antivirus
  * program or Gatekeeper takes 10 to 60 times as long as later ones. */

@@ -7,22 +7,22 @@
 
 const crypto = require('crypto');
 
-const { AgentAccess } = require('./agent-access.cjs');
-const { Announcer } = require('./announcer.cjs');
-const { ConnectionTokens } = require('./connection-tokens.cjs');
-const { Deadlines } = require('./deadlines.cjs');
+const { wake, watchPower } = require('./electron/power.cjs');
+const { installPreload, preloadPath } = require('./electron/preload-path.cjs');
+const { watchSessionEnd } = require('./electron/quit.cjs');
 const { SidecarError } = require('./errors.cjs');
-const { LogLines } = require('./log-lines.cjs');
-const { Mirror } = require('./mirror.cjs');
+const { LogLines } = require('./logs.cjs');
 const { checkRequest, checkedOptions } = require('./options.cjs');
-const { Outage } = require('./outage.cjs');
-const { wake, watchPower } = require('./power.cjs');
-const { installPreload, preloadPath } = require('./preload-path.cjs');
+const { RendererIpc } = require('./pages/ipc.cjs');
+const { Supervisor } = require('./process/supervisor.cjs');
 const { METHODS } = require('./protocol.cjs');
-const { watchSessionEnd } = require('./quit.cjs');
-const { RendererIpc } = require('./renderer-ipc.cjs');
-const { Supervisor } = require('./supervisor.cjs');
-const { TokenSource } = require('./token-source.cjs');
+const { Outage } = require('./sessions/agent.cjs');
+const { Announcer } = require('./sessions/events.cjs');
+const { Mirror } = require('./sessions/mirror.cjs');
+const { Deadlines } = require('./time.cjs');
+const { AgentAccess } = require('./tokens/agent-access.cjs');
+const { ConnectionTokens } = require('./tokens/connection-tokens.cjs');
+const { TokenSource } = require('./tokens/token-source.cjs');
 
 /** @typedef {import('../index').Sidecar} SidecarApi */
 

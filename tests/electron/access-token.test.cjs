@@ -3,7 +3,10 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { tokenClaims, withoutSecrets } = require('../../electron-bridge/lib/access-token.cjs');
+const {
+  tokenClaims,
+  withoutSecrets,
+} = require('../../electron-bridge/lib/tokens/access-token.cjs');
 const { tokenFor } = require('./fixtures/tokens.cjs');
 
 const encoded = (text) => Buffer.from(text).toString('base64url');

@@ -3,8 +3,11 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { AgentAccess } = require('../../electron-bridge/lib/agent-access.cjs');
-const { ANSWER_WITHIN_MS, TokenSource } = require('../../electron-bridge/lib/token-source.cjs');
+const { AgentAccess } = require('../../electron-bridge/lib/tokens/agent-access.cjs');
+const {
+  ANSWER_WITHIN_MS,
+  TokenSource,
+} = require('../../electron-bridge/lib/tokens/token-source.cjs');
 const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 const { scriptedGetToken, tokenFor } = require('./fixtures/tokens.cjs');
 

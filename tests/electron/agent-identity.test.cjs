@@ -6,7 +6,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { agentIdentity } = require('../../electron-bridge/lib/agent-identity.cjs');
+const { agentIdentity } = require('../../electron-bridge/lib/tokens/agent-identity.cjs');
 
 function emptyFolder(t) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'identity-'));

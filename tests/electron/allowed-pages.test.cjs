@@ -7,7 +7,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 const { pathToFileURL } = require('node:url');
 
-const { allowedPages, isOrigin } = require('../../electron-bridge/lib/allowed-pages.cjs');
+const { allowedPages, isOrigin } = require('../../electron-bridge/lib/pages/sender.cjs');
 
 test("unless told otherwise, the files under the app's path are allowed and nothing else is", () => {
   const isAllowed = allowedPages('/opt/app.asar');

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { Announcer } = require('../../electron-bridge/lib/announcer.cjs');
+const { Announcer } = require('../../electron-bridge/lib/sessions/events.cjs');
 const { session } = require('./fixtures/scripted.cjs');
 
 const created = (identity, seq) => ({

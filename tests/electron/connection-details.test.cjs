@@ -8,7 +8,7 @@ const {
   connectionDetails,
   connectionFailure,
   connectionRequest,
-} = require('../../electron-bridge/lib/connection-details.cjs');
+} = require('../../electron-bridge/lib/tokens/connection-details.cjs');
 const { tokenFor } = require('./fixtures/tokens.cjs');
 
 const AGENT = Object.freeze({ room: 'r', agentIdentities: ['agent-1'] });

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { RpcError, SidecarError } = require('../../electron-bridge/index.cjs');
-const { MAX_WAITING_BYTES } = require('../../electron-bridge/lib/rpc-client.cjs');
+const { MAX_WAITING_BYTES } = require('../../electron-bridge/lib/rpc/client.cjs');
 const {
   RecordingLogger,
   crash,

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { Deadlines } = require('../../electron-bridge/lib/deadlines.cjs');
+const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 

@@ -8,7 +8,7 @@ const {
   initializeParams,
   mismatch,
   startFailure,
-} = require('../../electron-bridge/lib/handshake.cjs');
+} = require('../../electron-bridge/lib/process/run.cjs');
 
 const ANSWER = Object.freeze({ protocolVersion: 1, server: { name: 's', version: '0.1.0' } });
 

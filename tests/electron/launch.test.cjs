@@ -7,7 +7,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const { SidecarError } = require('../../electron-bridge/lib/errors.cjs');
-const { childEnvironment, resolveLaunch } = require('../../electron-bridge/lib/launch.cjs');
+const { childEnvironment, resolveLaunch } = require('../../electron-bridge/lib/process/launch.cjs');
 
 const OURS = ['--wait', '--log-format', 'json'];
 const SCRIPT = '#!/bin/sh\n';

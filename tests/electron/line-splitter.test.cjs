@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { LineSplitter } = require('../../electron-bridge/lib/line-splitter.cjs');
+const { LineSplitter } = require('../../electron-bridge/lib/rpc/line-splitter.cjs');
 
 /** Cuts a stream, given in chunks, and tells what came out. */
 function cut(chunks, maxBytes = 64) {

@@ -5,7 +5,7 @@ const childProcess = require('node:child_process');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { LogLines } = require('../../electron-bridge/lib/log-lines.cjs');
+const { LogLines } = require('../../electron-bridge/lib/logs.cjs');
 const { RecordingLogger } = require('./fixtures/scripted.cjs');
 
 function recorded() {

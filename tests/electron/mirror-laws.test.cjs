@@ -3,8 +3,8 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { Mirror } = require('../../electron-bridge/lib/mirror.cjs');
-const { Outage } = require('../../electron-bridge/lib/outage.cjs');
+const { Mirror } = require('../../electron-bridge/lib/sessions/mirror.cjs');
+const { Outage } = require('../../electron-bridge/lib/sessions/agent.cjs');
 const { Listener, Room, SidecarModel, seeded } = require('./fixtures/mirror-model.cjs');
 
 const ROUNDS = Number(process.env.MIRROR_ROUNDS || 300);

@@ -3,9 +3,9 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { Deadlines } = require('../../electron-bridge/lib/deadlines.cjs');
-const { Mirror } = require('../../electron-bridge/lib/mirror.cjs');
-const { Outage } = require('../../electron-bridge/lib/outage.cjs');
+const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
+const { Mirror } = require('../../electron-bridge/lib/sessions/mirror.cjs');
+const { Outage } = require('../../electron-bridge/lib/sessions/agent.cjs');
 
 /** An outage, and the passing of attended time. */
 function measured(t) {

@@ -5,12 +5,12 @@ const fs = require('node:fs');
 const { test } = require('node:test');
 
 const { installPreload, preloadPath } = require('../../electron-bridge/index.cjs');
-const channels = require('../../electron-bridge/lib/channels.cjs');
+const { CHANNELS, EVENTS, TOPICS } = require('../../electron-bridge/lib/pages/subscriptions.cjs');
 const { PRELOAD, ScriptedContents, ScriptedIpcMain } = require('./fixtures/scripted-electron.cjs');
 
 test('the names of the channels are the same in the preload and in main', () => {
   const text = fs.readFileSync(PRELOAD, 'utf8');
-  for (const [table, names] of Object.entries(channels)) {
+  for (const [table, names] of Object.entries({ CHANNELS, EVENTS, TOPICS })) {
     const [, literal] = new RegExp(
       `^const ${table} = Object\\.freeze\\((\\{.*?\\})\\);`,
       'ms',

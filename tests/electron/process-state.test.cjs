@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { TRANSITIONS, nextState } = require('../../electron-bridge/lib/process-state.cjs');
+const { TRANSITIONS, nextState } = require('../../electron-bridge/lib/process/restarts.cjs');
 
 const EVENTS = ['start', 'ready', 'crashed', 'stop', 'ended', 'failed'];
 const KNOWN = {

@@ -9,7 +9,7 @@ const {
   chosenProxy,
   proxyOf,
   withProxy,
-} = require('../../electron-bridge/lib/proxy.cjs');
+} = require('../../electron-bridge/lib/electron/proxy.cjs');
 const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 
 const SERVER = 'wss://example.livekit.cloud';

@@ -4,8 +4,8 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { RpcError, SidecarError } = require('../../electron-bridge/index.cjs');
-const { CHANNELS } = require('../../electron-bridge/lib/channels.cjs');
-const { RendererIpc } = require('../../electron-bridge/lib/renderer-ipc.cjs');
+const { CHANNELS } = require('../../electron-bridge/lib/pages/subscriptions.cjs');
+const { RendererIpc } = require('../../electron-bridge/lib/pages/ipc.cjs');
 const { ScriptedIpcMain } = require('./fixtures/scripted-electron.cjs');
 const { ScriptedVoice } = require('./fixtures/scripted-voice.cjs');
 const { FOREIGN, app, failure, heard, served, settled } = require('./fixtures/served.cjs');

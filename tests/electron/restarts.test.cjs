@@ -4,7 +4,11 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { SidecarError } = require('../../electron-bridge/index.cjs');
-const { DEFAULT_POLICY, Restarts, crashLoop } = require('../../electron-bridge/lib/restarts.cjs');
+const {
+  DEFAULT_POLICY,
+  Restarts,
+  crashLoop,
+} = require('../../electron-bridge/lib/process/restarts.cjs');
 
 const MINUTE_MS = 60_000;
 

@@ -5,7 +5,7 @@ const { test } = require('node:test');
 
 const { RpcError, SidecarError } = require('../../electron-bridge/lib/errors.cjs');
 const { MAX_LINE_BYTES } = require('../../electron-bridge/lib/protocol.cjs');
-const { MAX_WAITING_BYTES, RpcClient } = require('../../electron-bridge/lib/rpc-client.cjs');
+const { MAX_WAITING_BYTES, RpcClient } = require('../../electron-bridge/lib/rpc/client.cjs');
 
 /** The other end: keeps what is written until told that the system took it. */
 class Wire {

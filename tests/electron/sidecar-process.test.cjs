@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { SidecarProcess } = require('../../electron-bridge/lib/sidecar-process.cjs');
+const { SidecarProcess } = require('../../electron-bridge/lib/process/sidecar-process.cjs');
 const { liveness } = require('./fixtures/liveness.cjs');
 const { SCRIPTED_SIDECAR } = require('./fixtures/scripted.cjs');
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,39 @@ import pytest
 import sidecar
 from tests.electron import npm
 from tests.electron.npm import BRIDGE, REPOSITORY, npm_command, run
+from tests.test_house import VAGUE_WORDS
 
 HERE = Path(__file__).resolve().parent
 
 SUITE_TIMEOUT_S = 900.0
 """All of the JavaScript tests; they take a minute on two cores, and over five when all is busy."""
 
+LIB = BRIDGE / "lib"
+
 FOLDERS = (
     BRIDGE,
-    BRIDGE / "lib",
+    LIB,
+    *sorted(path for path in LIB.iterdir() if path.is_dir()),
     BRIDGE / "example",
     BRIDGE / "example" / "page",
     HERE,
     HERE / "fixtures",
 )
 """Where our JavaScript stands."""
+
+
+GROUND = {"errors", "protocol", "time", "logs", "secrets"}
+"""Files at the top of lib/ that every folder may require; the others stand above the folders."""
+
+ARROWS: dict[str, set[str]] = {
+    "process": {"electron", "rpc", "sessions", "tokens"},
+    "pages": set(),
+    "rpc": set(),
+    "sessions": set(),
+    "electron": {"tokens"},
+    "tokens": {"process"},
+}
+"""Folder of lib/: the other folders whose files it may require."""
 
 
 def manifest() -> dict[str, object]:
@@ -58,6 +77,42 @@ def test_the_javascript_tests_pass(node: Path) -> None:
     run([str(node), "--test", "--test-reporter=spec", *files], SUITE_TIMEOUT_S)
 
 
+def required(path: Path) -> Iterator[Path]:
+    """Give the bridge's own files that *path* requires when it is loaded."""
+    for wanted in re.findall(r"^const .*require\('(\.[^']*)'\)", path.read_text("utf-8"), re.M):
+        yield (path.parent / wanted).resolve()
+
+
+def folder_of(path: Path) -> str:
+    """Give the folder of a file in lib/; empty for one at its top."""
+    return path.relative_to(LIB).parent.as_posix().replace(".", "")
+
+
+@pytest.mark.parametrize("path", sorted(LIB.rglob("*.cjs")), ids=lambda path: path.stem)
+def test_the_imports_of_the_javascript_go_one_way(path: Path) -> None:
+    folder = folder_of(path)
+    for wanted in required(path):
+        if folder == "":
+            assert path.stem not in GROUND or wanted.stem in GROUND, f"{path} requires {wanted}"
+        elif folder_of(wanted) == "":
+            assert wanted.stem in GROUND, f"{path} requires {wanted}"
+        else:
+            assert folder_of(wanted) in {folder, *ARROWS[folder]}, f"{path} requires {wanted}"
+
+
+def test_the_folders_of_the_javascript_are_the_ones_with_arrows() -> None:
+    assert {path.name for path in LIB.iterdir() if path.is_dir()} == set(ARROWS)
+
+
+@pytest.mark.parametrize("path", sorted(LIB.rglob("*.cjs")), ids=lambda path: path.stem)
+def test_every_file_of_the_javascript_says_what_it_owns(path: Path) -> None:
+    if path.stem == "protocol":
+        return  # generated
+    first = re.match(r"'use strict';\n\n/\*\*\s+(?:\* )?Owns ", path.read_text("utf-8"))
+    assert first, f"{path} does not begin with what it owns"
+    assert not set(path.stem.split("-")) & VAGUE_WORDS, path
+
+
 def typescript(workshop: Path, node: Path, project: str) -> None:
     """Compile a project; a failure shows the compiler's words."""
     compiler = workshop / "node_modules" / "typescript" / "lib" / "tsc.js"
@@ -72,7 +127,7 @@ def test_the_javascript_has_the_types_that_its_comments_claim(workshop: Path, no
 
 def test_the_javascript_is_formatted(workshop: Path, node: Path) -> None:
     prettier = workshop / "node_modules" / "prettier" / "bin" / "prettier.cjs"
-    generated = {BRIDGE / "lib" / "protocol.cjs", BRIDGE / "protocol.d.ts"}
+    generated = {LIB / "protocol.cjs", BRIDGE / "protocol.d.ts"}
     ours = [
         path
         for folder in FOLDERS
@@ -98,7 +153,13 @@ def test_the_package_holds_exactly_the_files_it_lists_and_all_that_it_requires(
     answer = json.loads(run([*npm_command(node), "pack", "--dry-run", "--json"], cwd=copy))
     packed = {each["path"] for each in answer[0]["files"]}
     always = {"package.json", "README.md"}
-    assert packed == {*map(str, manifest()["files"]), *always}  # type: ignore[call-overload]
+    listed = {
+        path.relative_to(BRIDGE).as_posix()
+        for each in manifest()["files"]  # type: ignore[attr-defined]
+        for path in ([BRIDGE / each] if (BRIDGE / each).is_file() else (BRIDGE / each).rglob("*"))
+        if path.is_file()
+    }
+    assert packed == {*listed, *always}
 
     sources = [path for path in packed if path.endswith(".cjs")]
     for source in sources:
@@ -134,13 +195,13 @@ def test_the_bridge_has_no_runtime_dependency_and_exact_development_ones() -> No
 
 
 def test_only_the_preload_and_the_example_require_electron() -> None:
-    for path in [BRIDGE / "index.cjs", *(BRIDGE / "lib").glob("*.cjs")]:
+    for path in [BRIDGE / "index.cjs", *LIB.rglob("*.cjs")]:
         assert "require('electron')" not in path.read_text(encoding="utf-8"), path
 
 
 def test_every_file_loads_in_the_oldest_node_it_is_meant_for(electron: Path) -> None:
     """Electron 9.4.1 has Node 12.14.1: a newer syntax or module is an error there."""
-    files = [BRIDGE / "index.cjs", *sorted((BRIDGE / "lib").glob("*.cjs"))]
+    files = [BRIDGE / "index.cjs", *sorted(LIB.rglob("*.cjs"))]
     program = "process.argv.slice(1).forEach((file) => require(file))"
     environment = {**os.environ, "ELECTRON_RUN_AS_NODE": "1"}
     run([str(electron), "-e", program, *map(str, files)], env=environment)

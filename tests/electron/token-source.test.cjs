@@ -3,7 +3,10 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { ANSWER_WITHIN_MS, TokenSource } = require('../../electron-bridge/lib/token-source.cjs');
+const {
+  ANSWER_WITHIN_MS,
+  TokenSource,
+} = require('../../electron-bridge/lib/tokens/token-source.cjs');
 const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 const { tokenFor } = require('./fixtures/tokens.cjs');
 

@@ -9,7 +9,7 @@
  */
 
 const { createSidecar } = require('../../electron-bridge/index.cjs');
-const { LineSplitter } = require('../../electron-bridge/lib/line-splitter.cjs');
+const { LineSplitter } = require('../../electron-bridge/lib/rpc/line-splitter.cjs');
 
 const EVENTS = [
   'session-created',

@@ -1,0 +1,293 @@
+'use strict';
+
+/**
+ * Owns the life of the sidecar's processes: their states, the run under way, its restart after an
+ * end that nobody asked for, and the stop. Knows neither pipes nor frames, and leaves to the mirror
+ * what an end means for the sessions.
+ */
+
+const { performance } = require('perf_hooks');
+
+const { holdQuit } = require('../electron/quit.cjs');
+const { SidecarError } = require('../errors.cjs');
+const { swallowBrokenPipes } = require('../logs.cjs');
+const { METHODS, NOTIFICATIONS } = require('../protocol.cjs');
+const { Intake } = require('../sessions/events.cjs');
+const { deferred } = require('../time.cjs');
+const { connectParams } = require('../tokens/agent-identity.cjs');
+const { Restarts, crashLoop, nextState } = require('./restarts.cjs');
+const { startRun } = require('./run.cjs');
+
+/** Ends that another process may not share. All others would only be repeated. */
+const RESTARTABLE = Object.freeze(['EXITED', 'START_TIMEOUT']);
+
+/**
+ * @typedef {import('./run.cjs').Run} Run
+ * @typedef {import('../../index').ProcessState} ProcessState
+ * @typedef {import('../sessions/events.cjs').Announcement} Announcement
+ */
+
+class Supervisor {
+  #options;
+  #logs;
+  #mirror;
+  #announcer;
+  #deadlines;
+  #access;
+  #restarts;
+  #intake;
+  /** @type {ProcessState} */
+  #state = 'idle';
+  /** @type {SidecarError | undefined} why it is in `failed` */
+  #failure;
+  /** @type {Run | undefined} in the states starting, ready and stopping */
+  #run;
+  /** @type {import('../time.cjs').Deadline | undefined} in the state backoff */
+  #restart;
+  #wasReady = false;
+  #isDisposed = false;
+  #started = deferred();
+  #stopped = deferred();
+  #releaseQuit = () => {};
+
+  /**
+   * @param {ReturnType<import('../options.cjs').checkedOptions>} options
+   * @param {object} parts
+   * @param {import('../logs.cjs').LogLines} parts.logs
+   * @param {import('../sessions/mirror.cjs').Mirror} parts.mirror
+   * @param {import('../sessions/events.cjs').Announcer} parts.announcer
+   * @param {import('../time.cjs').Deadlines} parts.deadlines
+   * @param {import('../tokens/agent-access.cjs').AgentAccess} parts.access
+   */
+  constructor(options, { logs, mirror, announcer, deadlines, access }) {
+    this.#options = options;
+    this.#logs = logs;
+    this.#mirror = mirror;
+    this.#announcer = announcer;
+    this.#deadlines = deadlines;
+    this.#access = access;
+    this.#restarts = new Restarts(options.restart);
+    this.#intake = new Intake({ mirror, announcer, warn: (text) => logs.report('warning', text) });
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /**
+   * @returns {Promise<void>} resolves when the sidecar is ready; rejects when its first process
+   *   ends before, or when none is started again
+   */
+  async start() {
+    this.#refuseIfDisposed('start()');
+    if (this.#state === 'ready') return;
+    if (this.#state === 'stopping') {
+      throw new SidecarError(
+        'STOPPED',
+        'The sidecar is being stopped. Start it after stop() is done.',
+      );
+    }
+    if (this.#state === 'backoff') {
+      this.#startRun(); // now: somebody waits
+    } else if (this.#state !== 'starting') {
+      this.#restarts.forget();
+      this.#wasReady = false;
+      this.#started = deferred();
+      this.#startRun();
+    }
+    return this.#started.promise;
+  }
+
+  /**
+   * Ends whatever there is, in order; a second call while that is under way kills.
+   * @returns {Promise<void>} resolves when there is no process any more
+   */
+  async stop() {
+    this.#deadlines.resume(); // whoever stops it is awake, whatever was told last
+    if (this.#state === 'idle') return;
+    if (this.#state === 'stopping') {
+      /** @type {Run} */ (this.#run).kill();
+    } else if (this.#run === undefined) {
+      this.#deadlines.clear(this.#restart);
+      this.#started.reject(new SidecarError('STOPPED', 'The sidecar was stopped by stop().'));
+      this.#announcer.tell([...this.#mirror.ended('sidecar-stopped'), this.#moved('stop')]);
+      return;
+    } else {
+      this.#stopped = deferred();
+      this.#access.end();
+      this.#run.stop();
+      this.#announcer.tell([...this.#mirror.stopAsked(), this.#moved('stop')]);
+    }
+    return this.#stopped.promise;
+  }
+
+  /** As stop(), but never by force: somebody else may be stopping the sidecar already. */
+  stopOnce() {
+    return this.#state === 'stopping' ? this.#stopped.promise : this.stop();
+  }
+
+  /** As stopOnce(), and by force after a second: neither a system nor an installer waits. */
+  stopFast() {
+    this.#deadlines.resume();
+    if (this.#run !== undefined) this.#run.hurry();
+    return this.stopOnce();
+  }
+
+  /** As stopOnce(), for good. */
+  dispose() {
+    this.#isDisposed = true;
+    return this.stopOnce();
+  }
+
+  /** The system is about to sleep; a stop under way goes on after it, told of the wake-up or not. */
+  suspend() {
+    if (this.#state !== 'stopping') this.#deadlines.suspend();
+  }
+
+  /** The system woke up: a sidecar that was given up gets one more process. */
+  systemResumed() {
+    this.#deadlines.resume();
+    if (this.#isDisposed || this.#state !== 'failed') return;
+    if (this.#failure === undefined || this.#failure.code !== 'CRASH_LOOP') return;
+    this.#started = deferred();
+    this.#startRun();
+  }
+
+  /**
+   * @param {string} method
+   * @param {object | undefined} params
+   * @param {import('../rpc/client.cjs').RequestOptions} options
+   * @returns {Promise<any>} as Run.request()
+   */
+  async request(method, params, options) {
+    this.#refuseIfDisposed(`"${method}"`);
+    if (this.#state === 'stopping') {
+      throw new SidecarError('STOPPED', `"${method}" was not sent: the sidecar is being stopped.`);
+    }
+    if (this.#run === undefined) {
+      const cure = this.#state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
+      throw new SidecarError(
+        'NOT_READY',
+        `"${method}" was not sent: the sidecar does not run (${this.#state}). ${cure}`,
+      );
+    }
+    return this.#run.request(method, params, options);
+  }
+
+  /**
+   * Asks for the sessions, and takes the answer into the mirror as soon as it is read.
+   * @param {import('../rpc/client.cjs').RequestOptions} options
+   */
+  async refresh(options) {
+    const onResult = (/** @type {unknown} */ listing) => this.#intake.takeListing(listing);
+    await this.request(METHODS.listSessions, undefined, { ...options, onResult });
+  }
+
+  #startRun = () => {
+    this.#deadlines.clear(this.#restart);
+    this.#logs.forget();
+    swallowBrokenPipes([process.stdout, process.stderr]);
+    /** @type {Run} */
+    let run;
+    try {
+      run = startRun(this.#options, {
+        inherit: () => this.#mirror.begin(),
+        logs: this.#logs,
+        deadlines: this.#deadlines,
+        handlers: {
+          onResumeRefused: () => {
+            this.#announcer.tell(this.#mirror.resumeRefused());
+            return this.#mirror.begin();
+          },
+          onReady: () => this.#onReady(run),
+          onNotification: (method, params) => {
+            this.#intake.takeNotification(method, params, run);
+            if (method === NOTIFICATIONS.AgentStateChanged) this.#access.take(Object(params));
+          },
+          onEnded: (end) => this.#onEnded(end),
+        },
+      });
+    } catch (error) {
+      this.#fail(/** @type {SidecarError} */ (error), []);
+      return;
+    }
+    this.#run = run;
+    this.#releaseQuit = holdQuit(this.#options.electron || {}, {
+      stop: () => this.stopOnce(),
+      stopFast: () => this.stopFast(),
+      killNow: () => run.killNow(),
+    });
+    this.#announcer.tell([this.#moved('start')]);
+  };
+
+  /** @param {Run} run */
+  #onReady = (run) => {
+    this.#wasReady = true;
+    this.#announcer.tell([this.#moved('ready')]);
+    this.#started.resolve();
+    const params = connectParams(this.#options, (text) => this.#logs.report('warning', text));
+    this.#access.begin(params, (complete) => run.connect(complete));
+  };
+
+  /** @param {import('./run.cjs').RunEnd} end */
+  #onEnded = ({ error, exit }) => {
+    this.#run = undefined;
+    this.#access.end();
+    this.#releaseQuit();
+    const tail = this.#logs.tail();
+    /** @type {(willRestart: boolean) => Announcement[]} */
+    const told = (willRestart) =>
+      exit === null ? [] : [{ name: 'exit', event: { ...exit, stderrTail: tail, willRestart } }];
+    if (this.#state === 'stopping') {
+      const stopped = this.#stopped; // a listener may start and stop it again
+      const ended = [...this.#mirror.ended('sidecar-stopped'), this.#moved('ended')];
+      this.#started.reject(error);
+      this.#announcer.tell([...ended, ...told(false)]);
+      stopped.resolve();
+      return;
+    }
+    const mayRestart = this.#wasReady && RESTARTABLE.includes(error.code);
+    const decision = mayRestart ? this.#restarts.decide(performance.now()) : { reason: 'off' };
+    if ('reason' in decision) {
+      this.#fail(decision.reason === 'loop' ? crashLoop(error) : error, told(false));
+      return;
+    }
+    if (this.#state === 'ready') this.#started = deferred();
+    this.#restart = this.#deadlines.set(decision.delayMs, () => this.#startRun());
+    this.#announcer.tell([...this.#mirror.crashed(), this.#moved('crashed'), ...told(true)]);
+  };
+
+  /**
+   * @param {SidecarError} error
+   * @param {readonly Announcement[]} told
+   */
+  #fail = (error, told) => {
+    this.#failure = error;
+    const failed = [...this.#mirror.ended('sidecar-exited'), this.#moved('failed', error)];
+    this.#started.reject(error);
+    this.#announcer.tell([...failed, ...told]);
+  };
+
+  /**
+   * @param {import('./restarts.cjs').ProcessEvent} happened
+   * @param {SidecarError} [error]
+   * @returns {Announcement}
+   */
+  #moved = (happened, error) => {
+    const previousState = this.#state;
+    this.#state = nextState(previousState, happened);
+    const event = { state: this.#state, previousState, ...(error && { error }) };
+    return { name: 'process-state', event };
+  };
+
+  /** @param {string} what */
+  #refuseIfDisposed = (what) => {
+    if (!this.#isDisposed) return;
+    throw new SidecarError(
+      'STOPPED',
+      `${what} is refused: dispose() was called. Make a new one with createSidecar().`,
+    );
+  };
+}
+
+module.exports = { Supervisor };

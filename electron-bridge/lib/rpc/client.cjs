@@ -1,0 +1,248 @@
+'use strict';
+
+/**
+ * Owns the JSON-RPC 2.0 conversation of one run: ids, pending requests, deadlines, aborts.
+ * Knows how to write a frame and gets lines; knows no process, no stream and no method.
+ */
+
+const { RpcError, SidecarError } = require('../errors.cjs');
+const { MAX_LINE_BYTES } = require('../protocol.cjs');
+const { Deadlines } = require('../time.cjs');
+
+/** Requests that the sidecar has not read yet; beyond it the app outruns a stuck process. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+/** How much of a line that is no JSON-RPC goes into the log. */
+const SHOWN_CHARACTERS = 200;
+
+/**
+ * @typedef {object} Pending
+ * @property {Buffer | null} held the frame, while it waits for release()
+ * @property {(result: any) => void} resolve
+ * @property {(error: Error) => void} reject
+ * @property {import('../time.cjs').Deadline} deadline
+ * @property {((result: any) => void) | undefined} onResult
+ * @property {() => void} forgetSignal
+ *
+ * @typedef {object} RequestOptions
+ * @property {number} timeoutMs
+ * @property {import('../../index').AbortSignalLike} [signal]
+ * @property {boolean} [ahead] write it at once, past the requests that are held and that wait: the
+ *   bridge's own, few and small
+ * @property {(result: any) => void} [onResult] gets the result as soon as it is read, before the
+ *   line behind it, which the promise does not promise; must not throw
+ */
+
+class RpcClient {
+  #write;
+  #onNotification;
+  #onOddLine;
+  #deadlines;
+  /** @type {Map<number, Pending>} */
+  #pending = new Map();
+  #lastId = 0;
+  #waitingBytes = 0;
+  #isHolding = true;
+
+  /**
+   * Holds every request until release(), except those sent `ahead`.
+   *
+   * @param {object} ports
+   * @param {(frame: Buffer, done: () => void) => void} ports.write calls `done` once the
+   *   frame was handed to the system, or never will be. Which of both does not matter here: who
+   *   owns the process ends one that does not read, and calls rejectAll().
+   * @param {(method: string, params: any) => void} ports.onNotification must not throw
+   * @param {(problem: string) => void} ports.onOddLine gets a sentence for the log
+   * @param {Deadlines} [ports.deadlines]
+   */
+  constructor({ write, onNotification, onOddLine, deadlines = new Deadlines() }) {
+    this.#write = write;
+    this.#onNotification = onNotification;
+    this.#onOddLine = onOddLine;
+    this.#deadlines = deadlines;
+  }
+
+  /**
+   * Asks the sidecar. The deadline runs from this call, also while the request is held.
+   *
+   * @param {string} method
+   * @param {object | undefined} params by name
+   * @param {RequestOptions} options
+   * @returns {Promise<any>} the result; rejects with RpcError, or SidecarError TIMEOUT, ABORTED,
+   *   BUSY and whatever rejectAll() gives; with TypeError when params are no JSON
+   */
+  request(method, params, { timeoutMs, signal, ahead = false, onResult }) {
+    const callSite = stackOf(this.request);
+    return new Promise((resolve, reject) => {
+      if (signal && signal.aborted) throw aborted(method, signal);
+      const id = this.#lastId + 1;
+      const frame = Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`);
+      this.#refuseWhatDoesNotFit(method, frame.length, ahead);
+      this.#lastId = id;
+
+      const fail = (/** @type {Error} */ error) => this.#settle(id, (each) => each.reject(error));
+      const onAbort = () => fail(aborted(method, signal));
+      if (signal) signal.addEventListener('abort', onAbort);
+      this.#pending.set(id, {
+        held: frame,
+        resolve,
+        reject,
+        deadline: this.#deadlines.set(timeoutMs, () => fail(late(method, timeoutMs))),
+        onResult,
+        forgetSignal: () => signal && signal.removeEventListener('abort', onAbort),
+      });
+      this.#waitingBytes += frame.length;
+      if (ahead || !this.#isHolding) this.#send(id);
+    }).catch((error) => {
+      error.stack = `${error.name}: ${error.message}\n${callSite}`;
+      throw error;
+    });
+  }
+
+  /** Writes the requests held so far, in their order, and holds no more. */
+  release() {
+    this.#isHolding = false;
+    for (const [id, { held }] of [...this.#pending]) {
+      if (held !== null) this.#send(id);
+    }
+  }
+
+  /**
+   * Takes one line of the sidecar's stdout.
+   * @param {string} line
+   */
+  handleLine(line) {
+    let message;
+    try {
+      message = JSON.parse(line);
+    } catch (error) {
+      this.#onOddLine(`The sidecar wrote a line that is not JSON: ${shown(line)}`);
+      return;
+    }
+    if (message === null || typeof message !== 'object' || message.jsonrpc !== '2.0') {
+      this.#onOddLine(`The sidecar wrote a line that is not JSON-RPC 2.0: ${shown(line)}`);
+    } else if (typeof message.method === 'string' && message.id === undefined) {
+      this.#onNotification(message.method, message.params);
+    } else if (message.error !== undefined || message.result !== undefined) {
+      this.#handleResponse(message, line);
+    } else {
+      this.#onOddLine(`The sidecar wrote neither response nor notification: ${shown(line)}`);
+    }
+  }
+
+  /**
+   * Fails every request that has no answer yet; each gets an error of its own.
+   * @param {() => Error} makeError
+   */
+  rejectAll(makeError) {
+    for (const id of [...this.#pending.keys()]) {
+      this.#settle(id, (each) => each.reject(makeError()));
+    }
+  }
+
+  /** @param {number} id */
+  #send = (id) => {
+    const entry = /** @type {Pending} */ (this.#pending.get(id));
+    const frame = /** @type {Buffer} */ (entry.held);
+    entry.held = null;
+    this.#write(frame, () => {
+      this.#waitingBytes -= frame.length;
+    });
+  };
+
+  /**
+   * @param {{id?: unknown, result?: unknown, error?: any}} message
+   * @param {string} line
+   */
+  #handleResponse = ({ id, result, error }, line) => {
+    const isOurs = typeof id === 'number' && Number.isInteger(id) && id > 0 && id <= this.#lastId;
+    if (!isOurs) {
+      this.#onOddLine(`The sidecar answered what was not asked: ${shown(line)}`);
+    } else if (error === undefined) {
+      this.#settle(id, ({ onResult, resolve }) => {
+        if (onResult) onResult(result);
+        resolve(result);
+      });
+    } else {
+      const { code, message, data } = Object(error);
+      this.#settle(id, (each) => each.reject(new RpcError(code, String(message), data)));
+    }
+  };
+
+  /**
+   * The one way out of the pending map. An answer that comes after a deadline or an abort finds
+   * nothing here, and that is all.
+   *
+   * @param {number} id
+   * @param {(entry: Pending) => void} act
+   */
+  #settle = (id, act) => {
+    const entry = this.#pending.get(id);
+    if (entry === undefined) return;
+    this.#pending.delete(id);
+    this.#deadlines.clear(entry.deadline);
+    entry.forgetSignal();
+    if (entry.held !== null) this.#waitingBytes -= entry.held.length;
+    act(entry);
+  };
+
+  /**
+   * @param {string} method
+   * @param {number} bytes
+   * @param {boolean} ahead
+   */
+  #refuseWhatDoesNotFit = (method, bytes, ahead) => {
+    if (bytes > MAX_LINE_BYTES) {
+      throw new RpcError(-32600, `The request "${method}" has ${bytes} bytes.`, {
+        fix: `Send less at once: a request may have ${MAX_LINE_BYTES} bytes.`,
+      });
+    }
+    // A single large request may pass when nothing else waits; else it never could.
+    if (!ahead && this.#waitingBytes > 0 && this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+      throw new SidecarError(
+        'BUSY',
+        `"${method}" was not sent: ${this.#waitingBytes} bytes of requests wait to be read by ` +
+          'the sidecar. Wait for the answers of earlier requests before sending more.',
+      );
+    }
+  };
+}
+
+/**
+ * @param {string} method
+ * @param {import('../../index').AbortSignalLike} [signal]
+ */
+function aborted(method, signal) {
+  const cause = signal && signal.reason;
+  return new SidecarError('ABORTED', `"${method}" was aborted by its signal.`, { cause });
+}
+
+/**
+ * @param {string} method
+ * @param {number} timeoutMs
+ */
+function late(method, timeoutMs) {
+  return new SidecarError(
+    'TIMEOUT',
+    `"${method}" was not answered within ${timeoutMs} ms. It may still be carried out; a later ` +
+      'answer is dropped. Give a longer timeoutMs, or look into the log for what the sidecar does.',
+  );
+}
+
+/** @param {string} line */
+function shown(line) {
+  return line.length <= SHOWN_CHARACTERS ? line : `${line.slice(0, SHOWN_CHARACTERS)}…`;
+}
+
+/**
+ * The stack of whoever called `callee`: the error itself is made in a timer or a reader, whose
+ * stack tells nothing.
+ *
+ * @param {Function} callee
+ */
+function stackOf(callee) {
+  const holder = { stack: '' };
+  Error.captureStackTrace(holder, callee);
+  return holder.stack.slice(holder.stack.indexOf('\n') + 1);
+}
+
+module.exports = { MAX_WAITING_BYTES, RpcClient };

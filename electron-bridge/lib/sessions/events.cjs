@@ -1,0 +1,181 @@
+'use strict';
+
+/**
+ * Owns what the app hears, in which order, and what it was told last: the events one after the
+ * other to every listener, also those that a listener's own call brings about; and the sessions,
+ * seq and agent state that these events add up to.
+ */
+
+const EventEmitter = require('events');
+
+const { METHODS, NOTIFICATIONS } = require('../protocol.cjs');
+
+/** @type {readonly string[]} */
+const EVENTS = Object.freeze([...Object.values(NOTIFICATIONS), 'process-state', 'log', 'exit']);
+
+/** @typedef {{name: string, event: any}} Announcement */
+
+class Announcer {
+  #emitter = new EventEmitter();
+  #onListenerError;
+  /** @type {Announcement[]} */
+  #queue = [];
+  #isTelling = false;
+  /** @type {Map<string, import('../../index').AgentSession>} */
+  #sessions = new Map();
+  #seq = 0;
+  /** @type {import('../../index').AgentState} */
+  #agentState = 'idle';
+
+  /** @param {(problem: string) => void} onListenerError must not tell anything */
+  constructor(onListenerError) {
+    this.#onListenerError = onListenerError;
+    this.#emitter.setMaxListeners(0); // a page each, and the app's own
+  }
+
+  /** The open sessions as told so far, oldest first. */
+  get sessions() {
+    return [...this.#sessions.values()];
+  }
+
+  /** The seq of the last event told that has one; 0 before the first. */
+  get seq() {
+    return this.#seq;
+  }
+
+  get agentState() {
+    return this.#agentState;
+  }
+
+  /**
+   * @param {string} name
+   * @param {(event: any) => void} listener
+   */
+  on(name, listener) {
+    if (!EVENTS.includes(name)) {
+      throw new TypeError(`There is no event "${name}". The events are ${EVENTS.join(', ')}.`);
+    }
+    this.#emitter.on(name, listener);
+  }
+
+  /**
+   * @param {string} name
+   * @param {(event: any) => void} listener
+   */
+  off(name, listener) {
+    this.#emitter.removeListener(name, listener);
+  }
+
+  /**
+   * Tells all of them, in order. What belongs together comes in one call: a listener may act on the
+   * first of them, and what that brings about is told behind the last.
+   *
+   * @param {readonly Announcement[]} announcements
+   */
+  tell(announcements) {
+    for (const each of announcements) this.#queue.push(each);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    // By index: shifting an array of 10,000 costs its length each time.
+    for (let next = 0; next < this.#queue.length; next += 1) this.#emit(this.#queue[next]);
+    this.#queue = [];
+    this.#isTelling = false;
+  }
+
+  /**
+   * A listener's bug is the app's, and must not stop the events behind this one.
+   * @param {Announcement} announcement
+   */
+  #emit = ({ name, event }) => {
+    this.#remember(name, event);
+    for (const listener of this.#emitter.listeners(name)) {
+      try {
+        listener.call(undefined, event);
+      } catch (error) {
+        this.#onListenerError(`A listener of "${name}" threw: ${stackOf(error)}`);
+      }
+    }
+  };
+
+  /**
+   * @param {string} name
+   * @param {any} event
+   */
+  #remember = (name, event) => {
+    if (event.seq !== undefined) this.#seq = event.seq;
+    if (name === NOTIFICATIONS.AgentStateChanged) this.#agentState = event.state;
+    else if (name === NOTIFICATIONS.SessionClosed) this.#sessions.delete(event.session.sessionId);
+    else if (event.session) this.#sessions.set(event.session.sessionId, event.session);
+  };
+}
+
+/** @param {unknown} error */
+function stackOf(error) {
+  return error instanceof Error ? error.stack : String(error);
+}
+
+/** Milliseconds; after it, the next notification asks again: the answer itself may be lost. */
+const LISTING_TIMEOUT_MS = 30 * 1000;
+
+class Intake {
+  #mirror;
+  #announcer;
+  #warn;
+  #isHealing = false;
+
+  /**
+   * @param {object} parts
+   * @param {import('./mirror.cjs').Mirror} parts.mirror
+   * @param {Announcer} parts.announcer
+   * @param {(warning: string) => void} parts.warn
+   */
+  constructor({ mirror, announcer, warn }) {
+    this.#mirror = mirror;
+    this.#announcer = announcer;
+    this.#warn = warn;
+  }
+
+  /**
+   * Takes a notification; where earlier ones are missing, one listing is asked for.
+   *
+   * @param {string} method
+   * @param {any} params
+   * @param {Pick<import('../process/run.cjs').Run, 'request'>} run that it came from
+   */
+  takeNotification(method, params, run) {
+    this.#take(`a "${method}"`, () => this.#mirror.take(method, params));
+    if (!this.#mirror.isBehind || this.#isHealing) return;
+    this.#isHealing = true;
+    const onResult = (/** @type {unknown} */ listing) => {
+      this.#isHealing = false;
+      this.takeListing(listing);
+    };
+    const options = { timeoutMs: LISTING_TIMEOUT_MS, ahead: true, onResult };
+    run.request(METHODS.listSessions, undefined, options).catch(() => {
+      this.#isHealing = false;
+    });
+  }
+
+  /** @param {unknown} listing result of `listSessions`, as soon as it is read */
+  takeListing(listing) {
+    this.#take('a list of sessions', () => this.#mirror.takeListing(listing));
+  }
+
+  /**
+   * @param {string} what
+   * @param {() => readonly Announcement[]} take
+   */
+  #take = (what, take) => {
+    let announcements;
+    try {
+      announcements = take();
+    } catch (error) {
+      const { message } = /** @type {Error} */ (error);
+      this.#warn(`The sidecar sent ${what} that is none: ${message}.`);
+      return;
+    }
+    this.#announcer.tell(announcements);
+  };
+}
+
+module.exports = { Announcer, Intake };

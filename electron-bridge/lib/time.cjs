@@ -1,0 +1,145 @@
+'use strict';
+
+/**
+ * Owns the time that the bridge waits in. Deadlines run on attended time: it stands still between a
+ * suspend and a resume of the system, and a step in which the app itself was stopped (a debugger,
+ * sleep without notice, a blocked main process) counts as one step, not as the minutes it took.
+ */
+
+/** Milliseconds of one step. The sidecar's own clock believes no longer one either. */
+const STEP_MS = 1000;
+
+/**
+ * @typedef {object} Deadline
+ * @property {number} leftMs
+ * @property {() => void} act
+ * @property {number} stepMs of the step under way
+ * @property {NodeJS.Timeout | undefined} timer undefined while time stands still, or it is due
+ */
+
+class Deadlines {
+  /** @type {Set<Deadline>} */
+  #pending = new Set();
+  #isSuspended = false;
+
+  /** How many are to come. */
+  get size() {
+    return this.#pending.size;
+  }
+
+  /**
+   * @param {number} ms attended milliseconds from now
+   * @param {() => void} act
+   * @returns {Deadline} for clear()
+   */
+  set(ms, act) {
+    /** @type {Deadline} */
+    const deadline = { leftMs: ms, act, stepMs: 0, timer: undefined };
+    this.#pending.add(deadline);
+    if (!this.#isSuspended) this.#step(deadline);
+    return deadline;
+  }
+
+  /** @param {Deadline | undefined} deadline without effect on one that was met or cleared */
+  clear(deadline) {
+    if (deadline === undefined || !this.#pending.delete(deadline)) return;
+    clearTimeout(/** @type {NodeJS.Timeout} */ (deadline.timer));
+  }
+
+  /** The system is about to sleep: time stands still. */
+  suspend() {
+    this.#isSuspended = true;
+    for (const deadline of this.#pending) {
+      clearTimeout(/** @type {NodeJS.Timeout} */ (deadline.timer));
+      deadline.timer = undefined;
+    }
+  }
+
+  /** The system is awake: time goes on. */
+  resume() {
+    if (!this.#isSuspended) return;
+    this.#isSuspended = false;
+    for (const deadline of this.#pending) this.#step(deadline);
+  }
+
+  /** @param {Deadline} deadline */
+  #step = (deadline) => {
+    deadline.stepMs = Math.min(deadline.leftMs, STEP_MS);
+    deadline.timer = setTimeout(() => {
+      deadline.leftMs -= deadline.stepMs;
+      if (deadline.leftMs > 0) this.#step(deadline);
+      // After a stop of the app timers run first: what came in meanwhile is read before.
+      else setImmediate(() => this.#meet(deadline));
+    }, deadline.stepMs);
+  };
+
+  /** @param {Deadline} deadline */
+  #meet = (deadline) => {
+    if (this.#pending.delete(deadline)) deadline.act();
+  };
+}
+
+/**
+ * @template T
+ * @typedef {object} Question
+ * @property {Promise<T>} answer
+ * @property {(error: Error) => void} abandon rejects the answer, unless there is one
+ */
+
+/**
+ * Asks somebody who may never answer: the app, the system. The question ends with their answer, with
+ * its deadline, or when it is abandoned; a later answer is dropped.
+ *
+ * @template T
+ * @param {() => T | Promise<T>} ask may do anything
+ * @param {object} limit
+ * @param {Deadlines} limit.deadlines
+ * @param {number} limit.withinMs
+ * @param {() => Error} limit.late
+ * @returns {Question<T>}
+ */
+function question(ask, { deadlines, withinMs, late }) {
+  /** @type {(error: Error) => void} */
+  let abandon = () => {};
+  const answer = new Promise((resolve, reject) => {
+    const deadline = deadlines.set(withinMs, () => reject(late()));
+    abandon = (error) => {
+      deadlines.clear(deadline);
+      reject(error);
+    };
+    // Within a promise, so that whatever is thrown, here or by a thenable, is a rejection.
+    new Promise((given) => given(ask())).then(
+      (given) => {
+        deadlines.clear(deadline);
+        resolve(/** @type {T} */ (given));
+      },
+      (error) => abandon(error),
+    );
+  });
+  answer.catch(() => {}); // an abandoned one may have nobody who waits
+  return { answer, abandon };
+}
+
+/**
+ * Makes a promise that is settled from outside. It never raises unhandledRejection: who waits for it
+ * holds the promise itself.
+ *
+ * @typedef {object} Deferred
+ * @property {Promise<void>} promise
+ * @property {() => void} resolve
+ * @property {(error: Error) => void} reject
+ *
+ * @returns {Deferred}
+ */
+function deferred() {
+  /** @type {any} */
+  const made = {};
+  made.promise = new Promise((resolve, reject) => {
+    made.resolve = resolve;
+    made.reject = reject;
+  });
+  made.promise.catch(() => {});
+  return made;
+}
+
+module.exports = { Deadlines, deferred, question };
