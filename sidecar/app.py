@@ -157,7 +157,7 @@ class _App:
     def _ports(self) -> Ports:
         clock = AttendedClock()
         return Ports(
-            room_factory=functools.partial(LiveKitRoom, now_s=lambda: clock.now().attended_s),
+            room_factory=functools.partial(LiveKitRoom, now_s=lambda: clock.tick().attended_s),
             api=LiveKitServerApi(),
             notify=self._writer.put,
             clock=clock,

@@ -9,13 +9,20 @@ from collections.abc import Iterable
 
 from sidecar.agent.announcer import Announcer
 from sidecar.agent.arrivals import Arrivals
-from sidecar.agent.causes import Cause, closing_of, connect_failure, ending_of, refusal_of
 from sidecar.agent.destination import Destination
 from sidecar.agent.reconciler import Reconciler
 from sidecar.agent.removals import Removals
-from sidecar.agent.room_life import Connection
-from sidecar.agent.waiters import Waiters
-from sidecar.core.agent_state import AgentMachine, Do, Event
+from sidecar.agent.room_life import RoomLife, Waiters
+from sidecar.core.agent_state import (
+    AgentMachine,
+    Cause,
+    Do,
+    Event,
+    closing_of,
+    connect_failure,
+    ending_of,
+    refusal_of,
+)
 from sidecar.core.config import Settings, shown_url
 from sidecar.core.contract.errors import InvalidRequest, ShuttingDown
 from sidecar.core.contract.failures import Category, Failure
@@ -29,9 +36,9 @@ from sidecar.core.contract.messages import (
     Status,
 )
 from sidecar.core.facts import (
-    ConnectFailed,
     Fact,
     Joined,
+    JoinFailed,
     Left,
     Participant,
     Reconnected,
@@ -73,7 +80,7 @@ class ClaraVoiceAgent:
             lambda: self._happen(Cause(Event.DEAF)),
         )
         self._arrivals = Arrivals(self._destination, ports.api, self._sessions.of_identity)
-        self._connection = Connection(ports.room_factory, ports.api, self.take)
+        self._room = RoomLife(ports.room_factory, ports.api, self.take)
         self._waiters = Waiters()
         self._last_error: Failure | None = None
         self._reconnects = 0
@@ -104,7 +111,7 @@ class ClaraVoiceAgent:
         Raises:
             InvalidParams: the settings do not come to a target; nothing changed.
             OtherRoom: the agent is elsewhere, or on its way there.
-            ConnectFailure: the first attempt failed, or is not decided after 15 s.
+            ConnectFailed: the first attempt failed, or is not decided after 15 s.
             NotConnected: a `disconnect` came first.
             ShuttingDown: the process ends.
         """
@@ -155,7 +162,7 @@ class ClaraVoiceAgent:
         Raises:
             InvalidRequest: sessions were created already.
         """
-        if not self._sessions.resume(inherited, self._clock.now()):
+        if not self._sessions.resume(inherited, self._clock.tick()):
             raise InvalidRequest(
                 "Sessions can be resumed only before the first one is created.",
                 "Send `initialize` with `resume` first, and start the sidecar with --wait.",
@@ -165,7 +172,7 @@ class ClaraVoiceAgent:
     async def stop(self) -> None:
         """Close all sessions and leave the room for good; returns when the Room is gone."""
         self._happen(Cause(Event.SHUTDOWN))
-        await self._connection.gone()
+        await self._room.gone()
 
     def status(self) -> Status:
         """The state and figures as they are now."""
@@ -197,7 +204,7 @@ class ClaraVoiceAgent:
         match fact:
             case Joined():
                 self._happen(Cause(Event.JOINED, people=fact.people, joined=fact))
-            case ConnectFailed(category):
+            case JoinFailed(category):
                 event, found = self._destination.failed(Category(category))
                 self._happen(Cause(event, failure=found))
             case Reconnecting():
@@ -211,15 +218,15 @@ class ClaraVoiceAgent:
             case Left():
                 self.on_participant_left(fact)
             case TextReceived(identity, opened_s):
-                self._announce(self._sessions.text(identity, opened_s, self._clock.now()))
+                self._announce(self._sessions.text(identity, opened_s, self._clock.tick()))
 
     def on_participant_joined(self, participant: Participant) -> None:
         """A participant joined, became active or changed."""
-        self._announce(self._sessions.seen(participant, self._clock.now()))
+        self._announce(self._sessions.seen(participant, self._clock.tick()))
 
     def on_participant_left(self, left: Left) -> None:
         """A participant left, as the SDK sees it."""
-        self._announce(self._sessions.left(left.sid, left.reason, self._clock.now()))
+        self._announce(self._sessions.left(left.sid, left.reason, self._clock.tick()))
         self._reconciler.look()
 
     def cleanup_session(self, closed: Closed) -> None:
@@ -230,7 +237,7 @@ class ClaraVoiceAgent:
     # Decisions
 
     def _happen(self, cause: Cause) -> None:
-        now_s = self._clock.now().attended_s
+        now_s = self._clock.tick().attended_s
         decision = self._machine.on(cause.event, now_s, self._ports.chance())
         if cause.failure is not None:
             self._last_error = cause.failure
@@ -247,12 +254,12 @@ class ClaraVoiceAgent:
         self._arm()
 
     def _carry_out(self, what: Do, room_number: int, cause: Cause) -> None:
-        at = self._clock.now()
+        at = self._clock.tick()
         match what:
             case Do.OPEN:
-                self._connection.open(room_number, self._destination.required)
+                self._room.open(room_number, self._destination.required)
             case Do.DROP:
-                self._connection.drop()
+                self._room.drop()
             case Do.SNAPSHOT:
                 self._take_snapshot(cause)
             case Do.LINK_LOST:
@@ -274,7 +281,7 @@ class ClaraVoiceAgent:
         else:
             self._last_error = None
             names = {"room_name": joined.room_name, "own_identity": joined.own_identity}
-        self._announce(self._sessions.snapshot(cause.people, self._clock.now(), **names))
+        self._announce(self._sessions.snapshot(cause.people, self._clock.tick(), **names))
 
     def _answer(self, cause: Cause) -> None:
         if (refusal := refusal_of(cause)) is None:
@@ -291,10 +298,10 @@ class ClaraVoiceAgent:
     def _arm(self) -> None:
         both = (self._machine.deadline(), self._sessions.deadline())
         due_s = min((each for each in both if each is not None), default=None)
-        self._clock.wake_at(due_s, self._wake)
+        self._clock.call_at(due_s, self._wake)
 
     def _wake(self) -> None:
-        at = self._clock.now()
+        at = self._clock.tick()
         if (event := self._machine.due(at.attended_s)) is not None:
             self._happen(Cause(event))
         self._announce(self._sessions.expire(at))

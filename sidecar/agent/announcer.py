@@ -9,8 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sidecar.agent.causes import Cause
-from sidecar.core.agent_state import Decision
+from sidecar.core.agent_state import Cause, Decision
 from sidecar.core.contract.failures import Failure
 from sidecar.core.contract.messages import (
     AgentSession,

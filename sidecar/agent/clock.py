@@ -39,7 +39,7 @@ class AttendedClock:
         self._handle: asyncio.Handle | None = None
         self._is_settling = False
 
-    def now(self) -> Moment:
+    def tick(self) -> Moment:
         """Attended seconds and wall milliseconds."""
         real_s = self._monotonic()
         step_s = real_s - self._last_s
@@ -52,7 +52,7 @@ class AttendedClock:
             self._attended_s += step_s
         return Moment(self._attended_s, int(self._wall() * 1000))
 
-    def wake_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
+    def call_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
         """Call *wake* once at *due_s*, attended seconds, instead of what was set before."""
         is_due_still = due_s is not None and due_s <= self._attended_s and self._is_settling
         is_same = due_s == self._due_s and self._handle is not None
@@ -69,12 +69,12 @@ class AttendedClock:
 
     def _schedule(self, due_s: float) -> None:
         wait_s = min(TICK_S, max(0.0, max(due_s, self._not_before_s) - self._attended_s))
-        self._handle = asyncio.get_running_loop().call_later(wait_s, self._tick)
+        self._handle = asyncio.get_running_loop().call_later(wait_s, self._look)
 
-    def _tick(self) -> None:
+    def _look(self) -> None:
         if self._due_s is None:
             return
-        if self.now().attended_s < max(self._due_s, self._not_before_s):
+        if self.tick().attended_s < max(self._due_s, self._not_before_s):
             self._schedule(self._due_s)
         else:
             self._is_settling = True

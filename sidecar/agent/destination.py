@@ -26,10 +26,10 @@ from sidecar.core.contract.messages import (
     ConnectionParams,
     Diagnosis,
 )
+from sidecar.core.contract.wire import iso_time
 from sidecar.core.diagnosis import diagnosis
 from sidecar.core.page_access import wanted_connection
 from sidecar.core.ports import Ports
-from sidecar.core.registry.changes import iso_time
 
 _log = logging.getLogger("sidecar.agent")
 
@@ -116,7 +116,7 @@ class Destination:
             params, agent_identity=target.identity, generated_identity=generated_identity
         )
         # Taken before the token is made, so that it never claims to last longer than it does.
-        expires_at = iso_time(self._clock.now().wall_ms + wanted.ttl_s * 1000)
+        expires_at = iso_time(self._clock.tick().wall_ms + wanted.ttl_s * 1000)
         token = await self._api.connection_token(target, wanted)
         return ConnectionDetails(target.url, target.room, wanted.identity, token, expires_at)
 
@@ -124,7 +124,7 @@ class Destination:
         """What a look at the target's server finds, within 10 s; *state* is the agent's."""
         target = self.target
         probe = None if target is None else await self._api.probe(target)
-        return diagnosis(target, probe, self._clock.now().wall_ms, state, last_error)
+        return diagnosis(target, probe, self._clock.tick().wall_ms, state, last_error)
 
     def evicted(self) -> None:
         """Somebody else took our identity, or put us out."""
@@ -140,4 +140,4 @@ class Destination:
             _log.warning("%s", warning)
 
     def _now_s(self) -> float:
-        return self._clock.now().wall_ms / 1000
+        return self._clock.tick().wall_ms / 1000

@@ -96,7 +96,7 @@ class Reconciler:
         except ApiCallFailed as error:
             _log.debug("No list to compare with: %s", error.message)
             return False
-        self._announce(self._sessions.polled(poll, listed, self._clock.now()))
+        self._announce(self._sessions.polled(poll, listed, self._clock.tick()))
         self._ask(poll)
         if is_early:  # an announcement may be on its way still
             return self._sessions.has_misses or bool(self._unheard)
@@ -119,7 +119,7 @@ class Reconciler:
     async def _ask_about(self, poll: Poll, suspect: AgentSession) -> None:
         target = self._destination.required()
         is_there = await self._api.is_there(target, suspect.participant_id)
-        now = self._clock.now()
+        now = self._clock.tick()
         self._announce(self._sessions.asked(poll, suspect.session_id, is_there, now))
 
     def _asked(self, session_id: str, done: asyncio.Task[None]) -> None:
@@ -132,8 +132,8 @@ class Reconciler:
 
         Less, and True, where somebody's leave is in doubt.
         """
-        until_s = self._clock.now().attended_s + seconds
-        while self._clock.now().attended_s < until_s:
+        until_s = self._clock.tick().attended_s + seconds
+        while self._clock.tick().attended_s < until_s:
             is_news = self._news.is_set()
             self._news.clear()
             await asyncio.sleep(LOOK_S)

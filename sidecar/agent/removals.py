@@ -92,7 +92,7 @@ class Removals:
             if sids and session.participant_sid not in sids:
                 self._moot(session_id, CloseReason.REPLACED)
             elif sids and await self._is_removed(session_id, target, identity):
-                self._announce(self._sessions.removal_agreed(session_id, self._clock.now()))
+                self._announce(self._sessions.removal_agreed(session_id, self._clock.tick()))
             elif await self._api.is_there(target, identity):
                 raise ApiCallFailed(
                     "The LiveKit server has this person in the room, and cannot find them there.",
@@ -111,4 +111,4 @@ class Removals:
         return await self._api.remove_participant(target, identity)
 
     def _moot(self, session_id: str, reason: CloseReason) -> None:
-        self._announce(self._sessions.removal_moot(session_id, reason, self._clock.now()))
+        self._announce(self._sessions.removal_moot(session_id, reason, self._clock.tick()))

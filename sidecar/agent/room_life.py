@@ -11,14 +11,19 @@ import logging
 from collections.abc import Callable
 
 from sidecar.core.config import Target
+from sidecar.core.contract.errors import SidecarError
 from sidecar.core.contract.failures import Category
-from sidecar.core.facts import ConnectFailed, Fact
-from sidecar.core.ports import LiveKitApi, Room, RoomFactory
+from sidecar.core.contract.messages import Status
+from sidecar.core.facts import Fact, JoinFailed
+from sidecar.core.ports import Clock, LiveKitApi, Room, RoomFactory
+
+LOOK_S = 0.25
+"""The clock counts only time in which it is looked at."""
 
 _log = logging.getLogger("sidecar.agent")
 
 
-class Connection:
+class RoomLife:
     """At most one Room exists; its facts go out with its number."""
 
     def __init__(
@@ -65,7 +70,7 @@ class Connection:
             token = await self._api.agent_token(at)
         except Exception:
             _log.exception("The agent's access token could not be made.")
-            self._emit(number, ConnectFailed(Category.MALFORMED))
+            self._emit(number, JoinFailed(Category.MALFORMED))
             return None
         if number != self._number:
             return None
@@ -74,7 +79,7 @@ class Connection:
             await room.join()
         except Exception:
             _log.exception("The room could not be joined, by a bug.")
-            self._emit(number, ConnectFailed(Category.FULL))
+            self._emit(number, JoinFailed(Category.FULL))
         return room
 
 
@@ -82,3 +87,40 @@ async def _leave(joining: asyncio.Task[Room | None]) -> None:
     room = await joining
     if room is not None:
         await room.leave()
+
+
+class Waiters:
+    """Any number of connects, answered together."""
+
+    def __init__(self) -> None:
+        """Nobody waits."""
+        self._waiting: set[asyncio.Future[Status]] = set()
+
+    def add(self) -> asyncio.Future[Status]:
+        """One more waits; its future is what it awaits."""
+        waiter: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiter)
+        return waiter
+
+    async def decided(self, waiter: asyncio.Future[Status], within_s: float, clock: Clock) -> bool:
+        """Whether *waiter* is answered *within_s* attended seconds; else it waits no more."""
+        until_s = clock.tick().attended_s + within_s
+        while not waiter.done() and (rest_s := until_s - clock.tick().attended_s) > 0:
+            await asyncio.wait({waiter}, timeout=min(LOOK_S, rest_s))
+        if not waiter.done():
+            self._waiting.discard(waiter)
+        return waiter.done()
+
+    def answer(self, status: Status) -> None:
+        """Everyone who waits is answered *status*."""
+        for waiter in self._taken():
+            waiter.set_result(status)
+
+    def refuse(self, error: SidecarError) -> None:
+        """Everyone who waits is answered *error*."""
+        for waiter in self._taken():
+            waiter.set_exception(error)
+
+    def _taken(self) -> list[asyncio.Future[Status]]:
+        taken, self._waiting = list(self._waiting), set()
+        return [waiter for waiter in taken if not waiter.done()]

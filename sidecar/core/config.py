@@ -1,16 +1,20 @@
 """Owns the configuration: its layers, their order, and the one target that comes of them.
 
-Does not know where a layer was read: `cli` hands in the environment and the text of the files.
+Reads what an access token says of itself, unchecked: checking it is the server's part. Does not
+know where a layer was read: `cli` hands in the environment and the text of the files.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from urllib.parse import urlsplit
 
-from sidecar.core.access_token import TokenClaims, token_claims
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import Capabilities
 
@@ -33,6 +37,41 @@ _COMMENT = re.compile(r"(?:^|\s+)#.*$")
 _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 """The schemes of a server's url, and the websocket's that each of them comes to."""
 _PORTS = {"ws": 80, "wss": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenClaims:
+    """The claims of a LiveKit access token that matter here (docs.livekit.io, Tokens & grants)."""
+
+    identity: str
+    room: str
+    kind: str
+    expires_at_s: float | None
+    """Seconds since 1970."""
+    is_room_admin: bool
+
+
+def token_claims(token: str) -> TokenClaims | None:
+    """The claims of *token*, or None when it is no JSON web token at all."""
+    parts = token.split(".")
+    if len(parts) != 3 or not all(parts):
+        return None
+    padded = parts[1] + "=" * (-len(parts[1]) % 4)
+    try:
+        claims = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    if not isinstance(claims, dict):
+        return None
+    video = claims.get("video")
+    grants = video if isinstance(video, dict) else {}
+    return TokenClaims(
+        identity=_claimed_text(claims.get("sub")),
+        room=_claimed_text(grants.get("room")),
+        kind=_claimed_text(claims.get("kind")),
+        expires_at_s=_claimed_seconds(claims.get("exp")),
+        is_room_admin=grants.get("roomAdmin") is True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,3 +282,19 @@ def _refusal(name: str, problem: str) -> InvalidParams:
     wire = words[0] + "".join(each.capitalize() for each in words[1:])
     shown = wire if variable is None else f"{wire} ({variable})"
     return InvalidParams(f"The {shown} {problem}.", f"Correct the {shown}.")
+
+
+def _claimed_text(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    # JSON can say half a surrogate pair, which UTF-8 cannot.
+    return value if value.encode("utf-8", "ignore").decode() == value else ""
+
+
+def _claimed_seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None

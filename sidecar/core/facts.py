@@ -113,7 +113,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectFailed:
+class JoinFailed:
     """Our `connect()` failed. `category` is one of `failures.Category`."""
 
     category: str
@@ -163,7 +163,7 @@ class TextReceived:
     """Attended seconds."""
 
 
-Fact = Joined | ConnectFailed | Seen | Left | Reconnecting | Reconnected | RoomEnded | TextReceived
+Fact = Joined | JoinFailed | Seen | Left | Reconnecting | Reconnected | RoomEnded | TextReceived
 """What a Room tells the agent."""
 
 

@@ -20,7 +20,7 @@ class Room(Protocol):
     """One attempt to be in a room. Never reused, its `join` never cancelled."""
 
     async def join(self) -> None:
-        """Join; comes back when that is decided, having emitted `Joined` or `ConnectFailed`.
+        """Join; comes back when that is decided, having emitted `Joined` or `JoinFailed`.
 
         Never raises. Emits `Seen`, `Left` and the like from then on, `RoomEnded` at most once.
         """
@@ -89,10 +89,10 @@ class Notify(Protocol):
 class Clock(Protocol):
     """Tells the time, and wakes the shell."""
 
-    def now(self) -> Moment:
+    def tick(self) -> Moment:
         """Attended seconds and wall milliseconds."""
 
-    def wake_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
+    def call_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
         """Call *wake* once at *due_s*, attended seconds, instead of what was set before.
 
         Room events that are queued by then are run first.

@@ -15,7 +15,7 @@ from sidecar.core.contract.failures import Category, failure
 from sidecar.core.contract.messages import AgentSession, Status
 from sidecar.core.contract.protocol import ERRORS, METHODS, NOTIFICATIONS
 from sidecar.core.contract.wire import fields_of
-from sidecar.core.registry.link import RUNS_S, SNAPSHOT_HOLD_S, WHILE_UP
+from sidecar.core.registry.deadlines import RUNS_S, SNAPSHOT_HOLD_S, WHILE_UP
 from sidecar.core.registry.sessions import Sessions
 from sidecar.dev.contract_js import ts_type
 from sidecar.rpc.openrpc import document

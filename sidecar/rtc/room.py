@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from sidecar.core.config import Target, url_problem
 from sidecar.core.contract.failures import Category
 from sidecar.core.facts import (
-    ConnectFailed,
     ConnectionQuality,
     DisconnectReason,
     Fact,
     Joined,
+    JoinFailed,
     Left,
     Participant,
     ParticipantKind,
@@ -67,16 +67,16 @@ class LiveKitRoom:
         self._ending: asyncio.TimerHandle | None = None
 
     async def join(self) -> None:
-        """Join; emits `Joined` or `ConnectFailed`. Must not be cancelled."""
+        """Join; emits `Joined` or `JoinFailed`. Must not be cancelled."""
         if url_problem(self._target.url) is not None or not self._is_token_sendable():
-            self._emit(ConnectFailed(Category.MALFORMED))
+            self._emit(JoinFailed(Category.MALFORMED))
             return
         try:
             await asyncio.to_thread(native.load)
             from livekit import rtc
         except ImportError:
             _log.exception("LiveKit's native library cannot be loaded.")
-            self._emit(ConnectFailed(Category.MEDIA_BLOCKED))
+            self._emit(JoinFailed(Category.MEDIA_BLOCKED))
             return
         proxies.set_for(self._target.url, os.environ, _environ)
         room = rtc.Room()
@@ -89,11 +89,11 @@ class LiveKitRoom:
             await room.connect(self._target.url, self._token, options)
         except rtc.ConnectError as error:
             category = category_of(error.message, through_proxy=self._has_proxy())
-            self._emit(ConnectFailed(category))
+            self._emit(JoinFailed(category))
             return
         except Exception:
             _log.exception("The SDK failed in a way it does not document.")
-            self._emit(ConnectFailed(Category.FULL))
+            self._emit(JoinFailed(Category.FULL))
             return
         # No await from here to the snapshot: the SDK holds events back until its next turn.
         self._room = room

@@ -11,9 +11,9 @@ from sidecar.core.contract.failures import Category
 from sidecar.core.contract.messages import AgentSession, Notification
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import (
-    ConnectFailed,
     Fact,
     Joined,
+    JoinFailed,
     Listed,
     Moment,
     Participant,
@@ -85,7 +85,7 @@ class FakeRoom:
 
     async def fails(self, category: Category = Category.UNREACHABLE) -> None:
         """The join fails."""
-        await self._decides(ConnectFailed(category))
+        await self._decides(JoinFailed(category))
 
     async def _decides(self, fact: Fact) -> None:
         self._decided.set_result(fact)
@@ -231,11 +231,11 @@ class FakeClock:
         self.due_s: float | None = None
         self._wake: Callable[[], None] = _nothing
 
-    def now(self) -> Moment:
+    def tick(self) -> Moment:
         """The second to which it was advanced, on both clocks."""
         return Moment(self.now_s, START_MS + round(self.now_s * 1000))
 
-    def wake_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
+    def call_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
         """Keep *wake* for when the clock is advanced so far."""
         self.due_s, self._wake = due_s, wake
 

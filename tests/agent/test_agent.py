@@ -170,7 +170,7 @@ async def test_one_whose_set_up_failed_has_a_session_when_they_come_again():
 async def test_seq_starts_at_one_and_grows_by_one_over_all_notifications():
     world = World()
     room = await world.joined(ALICE, joining("bob"))
-    room.emit(TextReceived("alice", world.clock.now().attended_s))
+    room.emit(TextReceived("alice", world.clock.tick().attended_s))
     room.emit(Seen(BOB))
     room.emit(Reconnecting())
     room.emit(Reconnected((ALICE, BOB)))
@@ -203,7 +203,7 @@ async def test_the_list_is_the_fold_of_the_notifications_up_to_its_seq():
 async def test_chat_of_a_person_counts():
     world = World()
     room = await world.joined(ALICE)
-    room.emit(TextReceived("alice", world.clock.now().attended_s))
+    room.emit(TextReceived("alice", world.clock.tick().attended_s))
     assert world.heard(SessionUpdated)[-1].changed == ("messageCount",)
     assert world.agent.session_list().sessions[0].message_count == 1
 
@@ -258,7 +258,7 @@ async def test_the_status_counts_what_was_announced():
 async def test_a_message_before_the_announcement_counts():
     world = World()
     room = await world.joined()
-    room.emit(TextReceived("alice", world.clock.now().attended_s))
+    room.emit(TextReceived("alice", world.clock.tick().attended_s))
     await world.passes(2)
     room.emit(Seen(ALICE))
     assert world.agent.session_list().sessions[0].message_count == 1

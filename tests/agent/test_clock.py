@@ -21,7 +21,7 @@ class Wakes:
 
     def __call__(self) -> None:
         """The timer calls."""
-        self.at_s.append(self._clock.now().attended_s)
+        self.at_s.append(self._clock.tick().attended_s)
 
 
 class Watch:
@@ -45,8 +45,8 @@ def made() -> tuple[AttendedClock, Wakes]:
 def test_attended_time_starts_at_nought_and_wall_time_is_the_system_s():
     watch = Watch()
     clock = AttendedClock(watch, lambda: 1_767_225_600.1234)
-    assert clock.now().attended_s == 0.0
-    assert clock.now().wall_ms == 1_767_225_600_123
+    assert clock.tick().attended_s == 0.0
+    assert clock.tick().wall_ms == 1_767_225_600_123
 
 
 def test_attended_time_follows_a_clock_that_is_looked_at_often():
@@ -54,8 +54,8 @@ def test_attended_time_follows_a_clock_that_is_looked_at_often():
     clock = AttendedClock(watch)
     for _ in range(40):
         watch.now_s += 0.25
-        clock.now()
-    assert clock.now().attended_s == pytest.approx(10.0)
+        clock.tick()
+    assert clock.tick().attended_s == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize("gap_s", [1.001, 15.0, 3_600.0, 1e9])
@@ -63,7 +63,7 @@ def test_a_gap_between_two_looks_counts_for_one_second_at_most(gap_s: float):
     watch = Watch()
     clock = AttendedClock(watch)
     watch.now_s += gap_s
-    assert clock.now().attended_s <= LONGEST_STEP_S == 1.0
+    assert clock.tick().attended_s <= LONGEST_STEP_S == 1.0
 
 
 def test_attended_time_never_goes_back():
@@ -72,7 +72,7 @@ def test_attended_time_never_goes_back():
     seen_s = 0.0
     for step_s in (0.0, 0.3, 5.0, 0.0, 1.0, 1.5, 86_400.0):
         watch.now_s += step_s
-        now_s = clock.now().attended_s
+        now_s = clock.tick().attended_s
         assert now_s >= seen_s
         seen_s = now_s
 
@@ -80,7 +80,7 @@ def test_attended_time_never_goes_back():
 @in_virtual_time
 async def test_the_timer_calls_once_at_its_time_and_not_before():
     clock, wakes = made()
-    clock.wake_at(10.0, wakes)
+    clock.call_at(10.0, wakes)
     await asyncio.sleep(9.9)
     assert wakes.at_s == []
     await asyncio.sleep(0.4)
@@ -93,8 +93,8 @@ async def test_the_timer_calls_once_at_its_time_and_not_before():
 @in_virtual_time
 async def test_a_timer_set_again_takes_the_place_of_the_earlier():
     clock, wakes = made()
-    clock.wake_at(1.0, wakes)
-    clock.wake_at(3.0, wakes)
+    clock.call_at(1.0, wakes)
+    clock.call_at(3.0, wakes)
     await asyncio.sleep(2)
     assert wakes.at_s == []
     await asyncio.sleep(2)
@@ -104,8 +104,8 @@ async def test_a_timer_set_again_takes_the_place_of_the_earlier():
 @in_virtual_time
 async def test_a_timer_set_to_nothing_never_calls():
     clock, wakes = made()
-    clock.wake_at(1.0, wakes)
-    clock.wake_at(None, wakes)
+    clock.call_at(1.0, wakes)
+    clock.call_at(None, wakes)
     await asyncio.sleep(60)
     assert wakes.at_s == []
 
@@ -114,8 +114,8 @@ async def test_a_timer_set_to_nothing_never_calls():
 async def test_a_timer_that_is_late_already_calls_soon():
     clock, wakes = made()
     await asyncio.sleep(0.9)
-    clock.now()
-    clock.wake_at(0.1, wakes)
+    clock.tick()
+    clock.call_at(0.1, wakes)
     await asyncio.sleep(0.25)
     assert len(wakes.at_s) == 1
 
@@ -126,11 +126,11 @@ async def test_a_timer_that_its_own_call_sets_again_calls_again():
     came: list[float] = []
 
     def again() -> None:
-        came.append(clock.now().attended_s)
+        came.append(clock.tick().attended_s)
         if len(came) < 3:
-            clock.wake_at(came[-1] + 1.0, again)
+            clock.call_at(came[-1] + 1.0, again)
 
-    clock.wake_at(1.0, again)
+    clock.call_at(1.0, again)
     await asyncio.sleep(10)
     assert len(came) == 3
 
@@ -140,11 +140,11 @@ async def test_a_stop_of_the_process_for_an_hour_expires_nothing():
     watch = Watch()
     clock = AttendedClock(watch)
     wakes = Wakes(clock)
-    clock.wake_at(2.0, wakes)
+    clock.call_at(2.0, wakes)
     watch.now_s += 3_600.0
     await asyncio.sleep(TICK_S)
     assert wakes.at_s == []
-    assert clock.now().attended_s <= 1.0
+    assert clock.tick().attended_s <= 1.0
 
 
 @pytest.mark.parametrize("left_s", [0.01, 0.1, 0.25, 0.5])
@@ -155,7 +155,7 @@ async def test_a_stop_of_the_process_does_not_expire_what_was_almost_due(left_s:
     watch = Watch()
     clock = AttendedClock(watch)
     wakes = Wakes(clock)
-    clock.wake_at(left_s, wakes)
+    clock.call_at(left_s, wakes)
     watch.now_s += 3_600.0
     await turns(100)
     for _ in range(20):  # no time passes on the process's clock after the stop
@@ -168,7 +168,7 @@ async def test_after_a_stop_the_timer_calls_when_the_rest_of_its_time_has_passed
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop)
     clock, wakes = made()
-    clock.wake_at(3.0, wakes)
+    clock.call_at(3.0, wakes)
     await asyncio.sleep(1.0)
     loop.now_s += 3_600.0
     await asyncio.sleep(0.5)
@@ -189,7 +189,7 @@ async def test_what_the_room_said_before_a_deadline_is_heard_before_it():
         order.append(await queue.get())
 
     listening = asyncio.create_task(listen())
-    clock.wake_at(1.0, lambda: order.append("deadline"))
+    clock.call_at(1.0, lambda: order.append("deadline"))
     loop.call_at(loop.time() + 1.0, lambda: loop.call_soon_threadsafe(queue.put_nowait, "fact"))
     await asyncio.sleep(2.0)
     await listening
@@ -203,7 +203,7 @@ async def test_what_was_queued_while_the_loop_was_blocked_is_heard_before_a_dead
     assert isinstance(loop, VirtualTimeLoop)
     clock, _ = made()
     order: list[str] = []
-    clock.wake_at(0.5, lambda: order.append("deadline"))
+    clock.call_at(0.5, lambda: order.append("deadline"))
     await asyncio.sleep(0.4)
     loop.now_s += 0.9  # a handler that took its time
     for number in range(100):
@@ -217,8 +217,8 @@ async def test_what_was_queued_while_the_loop_was_blocked_is_heard_before_a_dead
 async def test_a_fact_that_sets_the_timer_anew_while_it_settles_is_obeyed():
     loop = asyncio.get_running_loop()
     clock, wakes = made()
-    clock.wake_at(1.0, wakes)
-    loop.call_at(loop.time() + 1.0, lambda: loop.call_soon(clock.wake_at, 5.0, wakes))
+    clock.call_at(1.0, wakes)
+    loop.call_at(loop.time() + 1.0, lambda: loop.call_soon(clock.call_at, 5.0, wakes))
     await asyncio.sleep(3.0)
     assert wakes.at_s == []
     await asyncio.sleep(3.0)
@@ -230,9 +230,9 @@ async def test_a_flood_of_facts_does_not_hold_up_a_deadline_that_is_due():
     # Each fact sets the timer again, to the same time as before.
     clock, wakes = made()
     await asyncio.sleep(0.9)
-    clock.now()
+    clock.tick()
     for _ in range(1_000):
-        clock.wake_at(0.5, wakes)
+        clock.call_at(0.5, wakes)
         await asyncio.sleep(0)
         if wakes.at_s:
             break

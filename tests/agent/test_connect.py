@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.core.config import Settings
 from sidecar.core.contract.errors import (
-    ConnectFailure,
+    ConnectFailed,
     ErrorCode,
     InvalidParams,
     OtherRoom,
@@ -132,7 +132,7 @@ async def test_a_retryable_failure_is_1002_and_the_agent_goes_on_by_itself(categ
     world = World()
     connecting = world.connecting()
     await (await world.rooms.opened()).fails(category)
-    with pytest.raises(ConnectFailure) as failure:
+    with pytest.raises(ConnectFailed) as failure:
         await connecting
     assert failure.value.code is ErrorCode.CONNECT_FAILED
     assert failure.value.data["category"] == category.value
@@ -156,7 +156,7 @@ async def test_a_failure_that_waiting_does_not_cure_is_failed_until_the_next_con
     world = World()
     connecting = world.connecting()
     await (await world.rooms.opened()).fails(category)
-    with pytest.raises(ConnectFailure) as failure:
+    with pytest.raises(ConnectFailed) as failure:
         await connecting
     assert failure.value.data["retryable"] is False
     await world.passes(600)
@@ -176,7 +176,7 @@ async def test_a_connect_undecided_after_15_s_is_1002_timeout_and_may_still_join
     await world.passes(14.5)
     assert not connecting.done()
     await world.passes(1)
-    with pytest.raises(ConnectFailure) as failure:
+    with pytest.raises(ConnectFailed) as failure:
         await connecting
     assert failure.value.data["category"] == "timeout"
     assert failure.value.data["retryable"] is True
@@ -210,7 +210,7 @@ async def test_one_who_connects_late_in_a_long_attempt_waits_15_s_of_their_own()
     await world.passes(10)
     second = world.connecting()
     await world.passes(6)
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await first
     assert not second.done()
     await room.joins()
@@ -223,7 +223,7 @@ async def test_a_connect_in_a_backoff_tries_at_once_and_with_what_it_brings(wait
     world = World()
     connecting = world.connecting()
     await (await world.rooms.opened()).fails()
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     await world.passes(wait_s)
     connecting = world.connecting(Settings(room="attic"))
@@ -240,7 +240,7 @@ async def test_a_wake_up_call_ends_a_backoff_at_once():
     world = World()
     connecting = world.connecting()
     await (await world.rooms.opened()).fails()
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     assert world.agent.status().state is AgentState.BACKOFF
     world.agent.wake()
@@ -255,7 +255,7 @@ async def test_a_backoff_says_when_it_tries_again():
     connecting = world.connecting()
     for number in (1, 2, 3):
         await (await world.rooms.opened(number)).fails()
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     waits = [each for each in world.heard(AgentStateChanged) if each.state == "backoff"]
     # Half of 1, 2, 4 s: `chance` says 0.5.

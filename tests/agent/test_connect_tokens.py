@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from sidecar.core.config import Settings
-from sidecar.core.contract.errors import ConnectFailure, InvalidParams
+from sidecar.core.contract.errors import ConnectFailed, InvalidParams
 from sidecar.core.contract.failures import Category
 from sidecar.core.contract.messages import AgentState
 from sidecar.core.facts import RoomEnded
@@ -33,7 +33,7 @@ async def test_every_attempt_has_a_token_of_its_own():
         room = await world.rooms.opened(number)
         tokens.append(room.token)
         await room.fails()
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     assert tokens == ["token-1", "token-2", "token-3"]
 
@@ -88,7 +88,7 @@ async def test_the_agent_waits_for_a_token_only_when_its_own_has_expired(
     world = World(by_token(expires_in_s))
     connecting = world.connecting()
     await (await world.rooms.opened()).fails(Category.UNAUTHORIZED)
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     assert world.agent.status().state is expected
 
@@ -98,7 +98,7 @@ async def test_with_a_secret_a_refused_token_is_failed_and_never_waiting():
     world = World()
     connecting = world.connecting()
     await (await world.rooms.opened()).fails(Category.UNAUTHORIZED)
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     assert world.agent.status().state is AgentState.FAILED
 
@@ -108,7 +108,7 @@ async def test_a_token_brought_to_an_agent_that_waits_for_one_is_tried_at_once()
     world = World(by_token(-1))
     connecting = world.connecting()
     await (await world.rooms.opened()).fails(Category.UNAUTHORIZED)
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     newer = by_token(600)
     connecting = world.connecting(newer)

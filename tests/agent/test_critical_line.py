@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from sidecar.core.contract.errors import ConnectFailure
+from sidecar.core.contract.errors import ConnectFailed
 from sidecar.core.contract.failures import Category
 from sidecar.core.contract.messages import AgentState
 from sidecar.core.facts import RoomEnded
@@ -46,7 +46,7 @@ async def test_the_critical_line_stands_alone_with_the_cause_on_the_next(
     world = World()
     connecting = world.connecting()
     await (await world.rooms.opened()).fails(category)
-    with pytest.raises(ConnectFailure) as failure:
+    with pytest.raises(ConnectFailed) as failure:
         await connecting
     first, second = worse(caplog)[:2]
     assert first == CRITICAL
@@ -63,7 +63,7 @@ async def test_the_critical_line_comes_once_a_series_and_again_in_the_next(
     connecting = world.connecting()
     for number in (1, 2, 3):
         await (await world.rooms.opened(number)).fails()
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     assert criticals(caplog).count(CRITICAL) == 1
     room = await world.rooms.opened(4)
@@ -89,7 +89,7 @@ async def test_no_line_says_that_the_agent_tries_again_when_it_does_not(
     world = World()
     connecting = world.connecting()
     await (await world.rooms.opened()).fails(Category.UNREACHABLE)
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     caplog.clear()
     await (await world.rooms.opened(2)).fails(Category.UNAUTHORIZED)

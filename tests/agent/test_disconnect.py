@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sidecar.core.config import Settings
-from sidecar.core.contract.errors import ConnectFailure, NotConnected, ShuttingDown
+from sidecar.core.contract.errors import ConnectFailed, NotConnected, ShuttingDown
 from sidecar.core.contract.failures import Category
 from sidecar.core.contract.messages import AgentState
 from tests.agent.fakes import turns
@@ -47,7 +47,7 @@ async def test_a_disconnect_ends_all_trying(stage: str):
     connecting = world.connecting()
     category = Category.UNREACHABLE if stage == "backoff" else Category.UNAUTHORIZED
     await (await world.rooms.opened()).fails(category)
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     assert (await world.agent.disconnect()).state is AgentState.IDLE
     await world.passes(120)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.access_token import TokenClaims, token_claims
+from sidecar.core.config import TokenClaims, token_claims
 from tests.core.tokens import agent_claims, token
 
 NOTHING_SAID = TokenClaims(identity="", room="", kind="", expires_at_s=None, is_room_admin=False)

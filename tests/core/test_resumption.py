@@ -8,8 +8,7 @@ import pytest
 
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import ConnectionState, ResumedSession
-from sidecar.core.contract.wire import IsoTime
-from sidecar.core.registry.changes import iso_time, wall_ms
+from sidecar.core.contract.wire import IsoTime, iso_time, wall_ms
 from sidecar.core.registry.resumption import resumed_sessions
 
 ALICE = ResumedSession(

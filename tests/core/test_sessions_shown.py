@@ -9,9 +9,9 @@ import pytest
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
-from sidecar.core.contract.wire import to_wire
+from sidecar.core.contract.wire import iso_time, to_wire
 from sidecar.core.facts import Moment, Participant
-from sidecar.core.registry.changes import Closed, believable_ms, iso_time
+from sidecar.core.registry.changes import Closed, believable_ms
 from tests.core.played import START_MS, Registry, moment, someone
 
 ALICE = someone("alice")

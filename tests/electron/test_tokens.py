@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest_asyncio
 
-from sidecar.core.access_token import token_claims
+from sidecar.core.config import token_claims
 from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
 from sidecar.dev.tokens import mint_token

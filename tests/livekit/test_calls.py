@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sidecar.core.access_token import token_claims
+from sidecar.core.config import token_claims
 from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient

@@ -140,7 +140,7 @@ async def test_every_result_and_notification_of_a_life_with_people_is_as_documen
     for fact in (
         Seen(active),
         Seen(replace(active, quality=ConnectionQuality.GOOD)),
-        TextReceived("anna", world.clock.now().attended_s),
+        TextReceived("anna", world.clock.tick().attended_s),
         Reconnecting(),
         Reconnected((active, hostile)),
         Left("PA_1", "anna", DisconnectReason.CLIENT_INITIATED),

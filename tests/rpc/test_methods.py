@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 import pytest
 
 from sidecar.core.config import Settings
-from sidecar.core.contract.errors import ConnectFailure, NotConnected, OtherRoom, ShuttingDown
+from sidecar.core.contract.errors import ConnectFailed, NotConnected, OtherRoom, ShuttingDown
 from sidecar.core.contract.protocol import METHODS
 from sidecar.core.contract.wire import wire_name
 from sidecar.rpc.methods import handlers
@@ -130,7 +130,7 @@ async def test_connect_hands_on_exactly_what_was_given(methods):
     ("failure", "code"),
     [
         (NotConnected("A `disconnect` came first.", "Send `connect`."), 1001),
-        (ConnectFailure("Could not join.", "Start it.", category="unreachable"), 1002),
+        (ConnectFailed("Could not join.", "Start it.", category="unreachable"), 1002),
         (ShuttingDown(), 1005),
         (OtherRoom("Elsewhere.", "Send `disconnect` first."), 1007),
     ],

@@ -5,7 +5,7 @@
  * room, both over the ends of sidecar processes.
  */
 
-/** Milliseconds; a longer one ends no more than this does (sidecar/core/registry/link.py, OUTAGE: 45 s). */
+/** Milliseconds; a longer one ends no more than this does (sidecar/core/registry/deadlines.py, OUTAGE: 45 s). */
 const LONGEST_MS = 60 * 1000;
 
 class Outage {

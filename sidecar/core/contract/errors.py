@@ -4,7 +4,7 @@
     ├── InvalidRequest     -32600
     ├── InvalidParams      -32602
     ├── NotConnected         1001
-    ├── ConnectFailure       1002
+    ├── ConnectFailed       1002
     ├── UnknownSession       1003
     ├── ApiCallFailed        1004
     ├── ShuttingDown         1005
@@ -66,7 +66,7 @@ class NotConnected(SidecarError):
     code = ErrorCode.NOT_CONNECTED
 
 
-class ConnectFailure(SidecarError):
+class ConnectFailed(SidecarError):
     """The first attempt to join the room failed, or was not decided in time."""
 
     code = ErrorCode.CONNECT_FAILED

@@ -1,4 +1,4 @@
-"""Owns the way between a dataclass and its JSON: names, shapes, and checks of what came in.
+"""Owns the way between a dataclass and its JSON: names, shapes, times, and checks of what came in.
 
 `snake_case` here, `camelCase` there. Does not know any one message, nor bytes.
 """
@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Literal, NewType, TypeVar, Union, get_args, get_origin
 
@@ -19,6 +20,21 @@ T = TypeVar("T")
 
 IsoTime = NewType("IsoTime", str)
 """ISO-8601, UTC, milliseconds, `Z`: `2026-01-31T12:00:00.000Z`."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso_time(wall_ms: int) -> IsoTime:
+    """Milliseconds since 1970 as `2026-01-31T12:00:00.000Z`."""
+    moment = _EPOCH + timedelta(milliseconds=wall_ms)
+    return IsoTime(moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+def wall_ms(time: str) -> int:
+    """Milliseconds since 1970 of an ISO-8601 time; ValueError when *time* is none with a zone."""
+    moment = datetime.fromisoformat(time)
+    if moment.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
@@ -42,22 +41,7 @@ class Closed:
 
 Change = Created | Updated | Closed
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_10000_MS = 253_402_300_800_000
-
-
-def iso_time(wall_ms: int) -> IsoTime:
-    """Milliseconds since 1970 as `2026-01-31T12:00:00.000Z`."""
-    moment = _EPOCH + timedelta(milliseconds=wall_ms)
-    return IsoTime(moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
-
-
-def wall_ms(time: str) -> int:
-    """Milliseconds since 1970 of an ISO-8601 time; ValueError when *time* is none with a zone."""
-    moment = datetime.fromisoformat(time)
-    if moment.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def believable_ms(joined_at_ms: int | None, now_ms: int) -> int:

@@ -12,7 +12,7 @@ from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession
 from sidecar.core.facts import Listed, Moment, ParticipantState
 from sidecar.core.registry.changes import Change
-from sidecar.core.registry.link import Due, Link, LinkClock
+from sidecar.core.registry.deadlines import Due, LinkClock
 from sidecar.core.registry.stays import OpenStays, Stay
 
 POLL_APART_S = 5.0
@@ -109,7 +109,7 @@ class Comparison:
         return self._close(stay, at)
 
     def _is_still_good(self, poll: Poll) -> bool:
-        return self._clock.link is Link.UP and self._clock.link_number == poll.link_number
+        return self._clock.is_up and self._clock.link_number == poll.link_number
 
     def _close(self, stay: Stay, at: Moment) -> list[Change]:
         return self._stays.close(stay, stay.why_absent(CloseReason.LEFT), "reconcile", at)

@@ -15,8 +15,9 @@ from sidecar.core.contract.messages import (
     InitializeParams,
     ResumedSession,
 )
+from sidecar.core.contract.wire import iso_time, wall_ms
 from sidecar.core.facts import Participant
-from sidecar.core.registry.changes import iso_time, shown_session, wall_ms
+from sidecar.core.registry.changes import shown_session
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from sidecar.core.facts import (
 )
 from sidecar.core.registry.changes import Change
 from sidecar.core.registry.comparison import Comparison, Poll
-from sidecar.core.registry.link import SNAPSHOT_HOLD_S, Due, Link, LinkClock
+from sidecar.core.registry.deadlines import SNAPSHOT_HOLD_S, Due, LinkClock
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.stays import OpenStays
 from sidecar.core.registry.texts import Texts
@@ -83,7 +83,7 @@ class Sessions:
 
         Its sessions are `reconnecting` until the next snapshot, 45 s of outage in all at most.
         """
-        if self._stays.ever_created or self._stays or self._clock.link is Link.UP:
+        if self._stays.ever_created or self._stays or self._clock.is_up:
             return False
         self._stays.take_ids(inherited.used_ids)
         for session in inherited.sessions:
@@ -170,18 +170,18 @@ class Sessions:
         return self._stays.close(stay, why, reason_name(reason), at, by_server=True)
 
     def link_lost(self, at: Moment) -> list[Change]:
-        """Link shaky: the outage begins, holds and active deadlines stand still."""
-        return self._down(Link.SHAKY, DisconnectReason.UNKNOWN_REASON, at)
+        """The link is down: the outage begins, holds and active deadlines stand still."""
+        return self._down(DisconnectReason.UNKNOWN_REASON, at)
 
     def room_lost(self, reason: int, at: Moment) -> list[Change]:
-        """Link down, likewise; an outage begun with SERVER_SHUTDOWN ends `server-shutdown`."""
-        return self._down(Link.DOWN, reason, at)
+        """As `link_lost`; an outage begun with SERVER_SHUTDOWN ends `server-shutdown`."""
+        return self._down(reason, at)
 
     def text(self, identity: str, opened_s: float, at: Moment) -> list[Change]:
         """+1 for the session open at *opened_s*, attended seconds; kept 5 s where none is yet."""
         stay = self._stays.of_identity(identity)
         session_opened_s = None if stay is None else stay.opened_s
-        if not self._texts.belongs(identity, opened_s, at.attended_s, session_opened_s):
+        if not self._texts.take(identity, opened_s, at.attended_s, session_opened_s):
             return []
         return [] if stay is None else list(self._stays.show(stay, new_messages=1))
 
@@ -244,7 +244,7 @@ class Sessions:
             for stay in self._stays
             for change in self._stays.close(stay, reason, detail, at, by_server=by_server)
         ]
-        self._clock.down(Link.DOWN, at.attended_s)
+        self._clock.down(at.attended_s)
         self._clock.end_outage()
         return changes
 
@@ -280,10 +280,10 @@ class Sessions:
             stay.is_overdue = True
             yield from self._stays.show(stay)
 
-    def _down(self, link: Link, outage_reason: int, at: Moment) -> list[Change]:
+    def _down(self, outage_reason: int, at: Moment) -> list[Change]:
         if self._clock.start_outage(at.attended_s):
             self._outage_reason = outage_reason
-        self._clock.down(link, at.attended_s)
+        self._clock.down(at.attended_s)
         for stay in self._stays:
             stay.missed_s = None
         return list(self._stays.show_all())

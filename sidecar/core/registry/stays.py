@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.contract.wire import iso_time
 from sidecar.core.facts import Moment, Participant
 from sidecar.core.registry.changes import (
     Change,
@@ -18,10 +19,9 @@ from sidecar.core.registry.changes import (
     Updated,
     believable_ms,
     changed_members,
-    iso_time,
     shown_session,
 )
-from sidecar.core.registry.link import Due, Link, LinkClock
+from sidecar.core.registry.deadlines import Due, LinkClock
 from sidecar.core.registry.session_ids import SessionIds, Tombstones
 from sidecar.core.registry.texts import Texts
 
@@ -148,7 +148,7 @@ class OpenStays:
 
     def state_of(self, stay: Stay) -> ConnectionState:
         """The state of an open stay, derived."""
-        if self._clock.link is not Link.UP:
+        if not self._clock.is_up:
             return ConnectionState.RECONNECTING
         if stay.was_active:
             return ConnectionState.CONNECTED
@@ -181,7 +181,7 @@ class OpenStays:
         self._clock.forget(stay.sid)
 
     def _add(self, stay: Stay, at: Moment) -> None:
-        if self._clock.link is not Link.UP:
+        if not self._clock.is_up:
             if not self and self._clock.is_outage_over(at.attended_s):
                 self._clock.end_outage()  # with nobody there to close
             self._clock.start_outage(at.attended_s)

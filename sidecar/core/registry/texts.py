@@ -21,10 +21,10 @@ class Texts:
         self._kept: deque[tuple[str, float]] = deque(maxlen=MAX_KEPT)
         self._closed_s: dict[str, float] = {}
 
-    def belongs(
+    def take(
         self, identity: str, opened_s: float, now_s: float, session_opened_s: float | None
     ) -> bool:
-        """Whether a message that began at *opened_s* counts for the session open now.
+        """Take a message that began at *opened_s*; True when it counts for the session open now.
 
         *session_opened_s* is None while the identity has no open session: the message is then
         kept for its next one, unless it belongs to one that is closed.

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sidecar.core.config import Settings
-from sidecar.core.contract.errors import ConnectFailure, NotConnected
+from sidecar.core.contract.errors import ConnectFailed, NotConnected
 from sidecar.core.contract.failures import Category
 from sidecar.core.contract.messages import AgentState
 from sidecar.core.facts import Reconnecting, RoomEnded
@@ -62,7 +62,7 @@ async def test_a_new_room_waits_until_a_failed_connect_has_come_back(by: str):
     first = await world.rooms.opened()
     first.may_return.clear()
     await first.fails()
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     if by == "wake":
         world.agent.wake()
@@ -149,7 +149,7 @@ async def test_a_token_that_cannot_be_made_is_a_failed_attempt_and_not_the_end()
     world.api.token_error = ValueError("no token today")
     connecting = world.connecting()
     await world.passes(20)
-    with pytest.raises(ConnectFailure):
+    with pytest.raises(ConnectFailed):
         await connecting
     world.api.token_error = None
     again = world.connecting()
