@@ -1,4 +1,4 @@
-"""Owns stderr: log records as whole lines of UTF-8, in text or JSON, without secrets.
+"""Owns stderr: log records as whole lines of UTF-8, in text or JSON, redacted.
 
 A thread of its own writes them, so that a parent that does not read never stops the loop. Does not
 know what is logged, nor by whom.
@@ -11,59 +11,28 @@ import logging
 import os
 import re
 import threading
+import warnings
 from collections import deque
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
+
+from sidecar.redaction import Redactor
 
 Format = Literal["text", "json"]
 
 MAX_WAITING_BYTES = 4 * 1024 * 1024
 MAX_MESSAGE_CHARS = 8_192
-MAX_SECRETS = 64
-"""Each is looked for in every line. A process has two or three, and a newer token now and then."""
+CAUSE = "cause"
+"""`log.critical(SENTENCE, extra={CAUSE: text})`: one record of two lines, written at once. SENTENCE
+is a constant and goes out word for word, without redaction; the cause is redacted. As JSON it is
+one line, with `cause` as a member."""
 
 _OWN_LOGGER = "sidecar"
-_TOKEN = re.compile(r"eyJ[\w-]{4,}(?:\.[\w-]*){0,2}")
-"""A JSON web token, or what is left of one that was cut: all begin with `{"` in base64."""
-_CREDENTIAL = re.compile(r"(?i)((?:access_token|token|secret)=|bearer )[^\s&\"',]+")
-_USERINFO = re.compile(r"(?<=://)[^\s/@]+(?=@)")
-"""The SDK's native layer logs the proxy it uses, password and all."""
-_KEPT_CHARS = 12
-"""The SDK cuts long texts, so a secret is known by its beginning."""
+_FOR_DEVELOPERS = ("livekit", "py.warnings")
+"""Logged at debug alone: the SDK reports each of its own retries as an error, and the agent says
+why a join failed. CRITICAL passes: that is a panic of the native library."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Line ends of any kind, terminal escapes, and what turns the reading direction."""
-
-
-class Redactor:
-    """Takes secrets out of texts: those it was told, and whatever looks like a token."""
-
-    def __init__(self) -> None:
-        """Start with the looks alone."""
-        self._known: tuple[re.Pattern[str], ...] = ()
-        self._secrets: dict[str, re.Pattern[str]] = {}
-
-    def protect(self, secrets: Iterable[str]) -> None:
-        """Keep *secrets*, and what begins like them, out of every text from now on.
-
-        Of all that were ever given, the newest MAX_SECRETS are known.
-        """
-        for secret in secrets:
-            if secret:
-                known = self._secrets.pop(secret) if secret in self._secrets else _pattern(secret)
-                self._secrets[secret] = known
-        for oldest in list(self._secrets)[:-MAX_SECRETS]:
-            del self._secrets[oldest]
-        longest_first = sorted(self._secrets, key=len, reverse=True)
-        self._known = tuple(self._secrets[each] for each in longest_first)
-
-    def __call__(self, text: str) -> str:
-        """*text* with `[secret]` or `[token]` in the place of each."""
-        for pattern in self._known:
-            text = pattern.sub("[secret]", text)
-        text = _TOKEN.sub("[token]", text)
-        text = _USERINFO.sub("[secret]", text)
-        return _CREDENTIAL.sub(r"\1[secret]", text)
 
 
 class LineHandler(logging.Handler):
@@ -89,14 +58,14 @@ class LineHandler(logging.Handler):
             lines = self._lines(record)
         except Exception:
             # logging's own way out would print the message and its arguments, secrets and all.
-            lines = [self._line(_remark(f"A log record of {record.name} could not be formatted."))]
+            lines = self._lines(_remark(f"A log record of {record.name} could not be formatted."))
         with self._changed:
-            for line in lines:
-                self._waiting.append(line)
-                self._waiting_bytes += len(line)
+            self._waiting.append(lines)
+            self._waiting_bytes += len(lines)
             while self._waiting_bytes > MAX_WAITING_BYTES:
-                self._waiting_bytes -= len(self._waiting.popleft())
-                self._dropped += 1
+                oldest = self._waiting.popleft()
+                self._waiting_bytes -= len(oldest)
+                self._dropped += oldest.count(b"\n")
             self._changed.notify()
 
     def finish(self, timeout_s: float) -> None:
@@ -106,35 +75,40 @@ class LineHandler(logging.Handler):
             self._changed.notify()
         self._thread.join(timeout_s)
 
-    def _lines(self, record: logging.LogRecord) -> list[bytes]:
+    def _lines(self, record: logging.LogRecord) -> bytes:
         message = record.getMessage()
+        cause = getattr(record, CAUSE, None)
         if not record.name.startswith(_OWN_LOGGER):
             message = f"[{record.name.partition('.')[0]}] {message}"
-        texts = [message]
+        if cause is None:
+            message = self._redactor(message)
+        else:
+            cause = self._clean(self._redactor(cause))
+        lines = [self._line(record, self._clean(message), cause)]
         if record.exc_info:
-            texts += (
-                (self.formatter or logging.Formatter())
-                .formatException(record.exc_info)
-                .splitlines()
-            )
-        return [self._line(record, text) for text in texts]
+            formatter = self.formatter or logging.Formatter()
+            for text in formatter.formatException(record.exc_info).splitlines():
+                lines.append(self._line(record, self._clean(self._redactor(text)), None))
+        return b"".join(lines)
 
-    def _line(self, record: logging.LogRecord, text: str | None = None) -> bytes:
-        text = record.getMessage() if text is None else text
-        clean = _CONTROL.sub(_escaped, self._redactor(text))
-        if len(clean) > MAX_MESSAGE_CHARS:
-            clean = clean[:MAX_MESSAGE_CHARS] + "…"
+    def _clean(self, text: str) -> str:
+        clean = _CONTROL.sub(_escaped, text)
+        return clean if len(clean) <= MAX_MESSAGE_CHARS else clean[:MAX_MESSAGE_CHARS] + "…"
+
+    def _line(self, record: logging.LogRecord, message: str, cause: str | None) -> bytes:
         if self._form == "json":
-            clean = json.dumps(
-                {
-                    "time": _iso(record.created),
-                    "level": record.levelname.lower(),
-                    "logger": record.name,
-                    "message": clean,
-                },
-                ensure_ascii=False,
-            )
-        return clean.encode("utf-8", "backslashreplace") + b"\n"
+            members = {
+                "time": _iso(record.created),
+                "level": record.levelname.lower(),
+                "logger": record.name,
+                "message": message,
+            }
+            if cause is not None:
+                members["cause"] = cause
+            line = json.dumps(members, ensure_ascii=False)
+        else:
+            line = message if cause is None else f"{message}\n{cause}"
+        return line.encode("utf-8", "backslashreplace") + b"\n"
 
     def _run(self) -> None:
         while True:
@@ -147,10 +121,8 @@ class LineHandler(logging.Handler):
                 self._waiting_bytes -= len(line)
                 dropped, self._dropped = self._dropped, 0
             if dropped:
-                line = (
-                    self._line(_remark(f"{dropped} log lines were dropped: nobody read them."))
-                    + line
-                )
+                remark = f"{dropped} log lines were dropped: the parent did not read them."
+                line = self._lines(_remark(remark)) + line
             if not _write(self._fd, line):
                 return
 
@@ -162,11 +134,24 @@ def set_up(level: str, form: Format, redactor: Redactor) -> LineHandler:
     root.handlers[:] = [handler]
     own = logging.getLogger(_OWN_LOGGER)
     own.setLevel(level.upper())
-    # Others talk to developers: the SDK reports its own retries as errors, and the root logger
-    # each topic that a participant made up.
-    root.setLevel(own.level if own.level == logging.DEBUG else max(own.level, logging.WARNING))
+    is_debug = own.level == logging.DEBUG
+    # The root logger has a line for each topic that a participant made up.
+    root.setLevel(logging.DEBUG if is_debug else max(own.level, logging.WARNING))
+    for name in _FOR_DEVELOPERS:
+        logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.CRITICAL)
+    warnings.formatwarning = _warning
     logging.captureWarnings(True)
     return handler
+
+
+def _warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    return f"{category.__name__}: {message} ({filename}:{lineno})"
 
 
 def _remark(text: str) -> logging.LogRecord:
