@@ -1,0 +1,117 @@
+"""Owns what no log line may show: secrets and tokens. Edits values, never the words of a sentence.
+
+Pure: text in, text out. Does not know who logs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Protocol
+
+MAX_SECRETS = 64
+"""Each is looked for in every line. A process has two or three, and a newer token now and then."""
+
+_SECRET = "[secret]"  # noqa: S105 - what stands in its place
+_KEPT_CHARS = 12
+"""The SDK cuts long texts, so a long secret is known by its beginning."""
+_SHORTEST_CODE_CHARS = 8
+"""A shorter secret may be a word, whatever characters it has."""
+_LONGEST_WORD_CHARS = 20
+"""Letters alone, up to this length, may be a word."""
+
+_TOKEN = re.compile(r"eyJ[\w-]{4,}(?:\.[\w-]*){0,2}")
+"""A JSON web token, or the rest of a token that was cut: all begin with `{"` in base64."""
+_AUTHORIZATION = re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic)\s+)[^\s\"',]+")
+_URL = re.compile(r"\w+://[^\s\"'<>]+")
+_USERINFO = re.compile(r"(?<=://)[^\s/@]+(?=@)")
+"""The SDK's native layer logs the proxy it uses, password and all."""
+_QUERY = re.compile(r"(?i)([?&](?:access_token|token|api_?secret|secret)=)[^&#]+")
+
+_ENDS = r"(?![\w+/~-]|\.\w)"
+"""What follows a value that stands without quotes: no further part of it."""
+
+
+class _Pattern(Protocol):
+    def __call__(self, text: str) -> str: ...
+
+
+class Redactor:
+    """Takes secrets out of texts: the ones given to `protect`, and whatever looks like a token.
+
+    A secret that cannot be a word is taken out wherever it stands. A short secret (`secret`,
+    `server`, `b`) may be a word of a sentence. It is taken out only where it stands as a value:
+    between quotes, behind `=`, behind `:` without a space, behind the name of a credential and a
+    colon, and in a url behind the host.
+    """
+
+    def __init__(self) -> None:
+        """Redact only what looks like a token until `protect` names secrets."""
+        self._secrets: dict[str, _Pattern] = {}
+        self._known: tuple[_Pattern, ...] = ()
+
+    def protect(self, secrets: Iterable[str]) -> None:
+        """Keep *secrets* out of every text from now on, and what begins like a long one of them.
+
+        Of all secrets ever given, the newest MAX_SECRETS are known.
+        """
+        for secret in secrets:
+            if secret:
+                known = self._secrets.pop(secret, None) or _pattern(secret)
+                self._secrets[secret] = known
+        for oldest in list(self._secrets)[:-MAX_SECRETS]:
+            del self._secrets[oldest]
+        longest_first = sorted(self._secrets, key=len, reverse=True)
+        self._known = tuple(self._secrets[each] for each in longest_first)
+
+    def __call__(self, text: str) -> str:
+        """*text* with `[secret]` or `[token]` in the place of each."""
+        for known in self._known:
+            text = known(text)
+        text = _TOKEN.sub("[token]", text)
+        text = _AUTHORIZATION.sub(r"\1" + _SECRET, text)
+        return _URL.sub(lambda url: _QUERY.sub(r"\1" + _SECRET, _without_user(url[0])), text)
+
+
+def _without_user(url: str) -> str:
+    return _USERINFO.sub(_SECRET, url)
+
+
+def _pattern(secret: str) -> _Pattern:
+    return _as_value(secret) if _may_be_a_word(secret) else _anywhere(secret)
+
+
+def _may_be_a_word(text: str) -> bool:
+    if len(text) < _SHORTEST_CODE_CHARS:
+        return True
+    letters = re.sub(r"[\s'-]", "", text)
+    longest = _LONGEST_WORD_CHARS if letters == text else _KEPT_CHARS
+    return letters.isalpha() and len(text) <= longest
+
+
+def _anywhere(secret: str) -> _Pattern:
+    kept = _KEPT_CHARS
+    while kept < len(secret) and _may_be_a_word(secret[:kept]):
+        kept += 1
+    cut = re.compile(re.escape(secret) + "|" + re.escape(secret[:kept]) + r"[^\s\"',&]*")
+    return lambda text: cut.sub(_SECRET, text)
+
+
+def _as_value(secret: str) -> _Pattern:
+    value = re.escape(secret)
+    is_no_name = r"(?!\\?[\"']\s*:)"
+    quoted = re.compile(rf"(?<=([\"'`])){value}(?=\\?\1){is_no_name}")
+    given = re.compile(
+        r"((?<=[=:])|(?<== )|"
+        r"(?i:(?:secret|token|key|password|credentials?)[\"']?:\s))"
+        rf"{value}{_ENDS}"
+    )
+    in_path = re.compile(rf"(?<=[/?&#=]){value}(?=[/?&#=]|$)")
+    after_host = re.compile(r"(\w+://[^/?#\s\"'<>]*)([^\s\"'<>]*)")
+
+    def redact(text: str) -> str:
+        text = quoted.sub(_SECRET, text)
+        text = after_host.sub(lambda url: url[1] + in_path.sub(_SECRET, url[2]), text)
+        return given.sub(r"\1" + _SECRET, text)
+
+    return redact
