@@ -223,6 +223,8 @@ export interface LogEntry {
   level: 'debug' | 'info' | 'warning' | 'error' | 'critical';
   /** Control characters are escaped. */
   message: string;
+  /** Why, on the line "Critical: ..."; the logger gets it as the next line. */
+  cause?: string;
   logger: string;
   /** ISO-8601, UTC. */
   time: string;

@@ -31,7 +31,8 @@ from sidecar.core.contract.messages import AgentSession, Notification
 from sidecar.core.contract.protocol import NOTIFICATIONS, PROTOCOL_VERSION
 from sidecar.core.contract.wire import to_wire
 from sidecar.core.ports import Ports
-from sidecar.logs import LineHandler, Redactor
+from sidecar.logs import LineHandler
+from sidecar.redaction import Redactor
 from sidecar.rpc.framing import LineSplitter, LineTooLong
 from sidecar.rpc.jsonrpc import Dispatcher, encode_notification
 from sidecar.rpc.methods import handlers

@@ -73,8 +73,9 @@ def _serve(options: argparse.Namespace, is_frozen: bool) -> int:
     from sidecar import logs
     from sidecar.core.config import Settings, missing, target, url_problem
     from sidecar.core.contract.errors import InvalidParams
+    from sidecar.redaction import Redactor
 
-    redactor = logs.Redactor()
+    redactor = Redactor()
     handler = logs.set_up(options.log_level, options.log_format, redactor)
     settings = Settings() if options.wait else _settings(options, is_frozen)
     redactor.protect(settings.secrets)

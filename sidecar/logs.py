@@ -29,8 +29,8 @@ one line, with `cause` as a member."""
 
 _OWN_LOGGER = "sidecar"
 _FOR_DEVELOPERS = ("livekit", "py.warnings")
-"""Logged at debug alone: the SDK reports each of its own retries as an error, and the agent says
-why a join failed. CRITICAL passes: that is a panic of the native library."""
+"""Logged at debug alone. The SDK reports each of its own retries as an error, and the agent says
+why a join failed. A panic of the native library does not pass through logging."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Line ends of any kind, terminal escapes, and what turns the reading direction."""
 
@@ -87,8 +87,8 @@ class LineHandler(logging.Handler):
         lines = [self._line(record, self._clean(message), cause)]
         if record.exc_info:
             formatter = self.formatter or logging.Formatter()
-            for text in formatter.formatException(record.exc_info).splitlines():
-                lines.append(self._line(record, self._clean(self._redactor(text)), None))
+            traceback = formatter.formatException(record.exc_info).splitlines()
+            lines += [self._line(record, self._clean(self._redactor(t)), None) for t in traceback]
         return b"".join(lines)
 
     def _clean(self, text: str) -> str:
@@ -138,7 +138,7 @@ def set_up(level: str, form: Format, redactor: Redactor) -> LineHandler:
     # The root logger has a line for each topic that a participant made up.
     root.setLevel(logging.DEBUG if is_debug else max(own.level, logging.WARNING))
     for name in _FOR_DEVELOPERS:
-        logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.CRITICAL)
+        logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.CRITICAL + 1)
     warnings.formatwarning = _warning
     logging.captureWarnings(True)
     return handler
@@ -156,13 +156,6 @@ def _warning(
 
 def _remark(text: str) -> logging.LogRecord:
     return logging.LogRecord("sidecar.logs", logging.WARNING, "", 0, text, None, None)
-
-
-def _pattern(secret: str) -> re.Pattern[str]:
-    whole = re.escape(secret)
-    if len(secret) <= _KEPT_CHARS:
-        return re.compile(whole)
-    return re.compile(whole + "|" + re.escape(secret[:_KEPT_CHARS]) + r"[^\s\"',&]*")
 
 
 def _escaped(match: re.Match[str]) -> str:

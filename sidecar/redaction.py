@@ -22,8 +22,10 @@ _LONGEST_WORD_CHARS = 20
 
 _TOKEN = re.compile(r"eyJ[\w-]{4,}(?:\.[\w-]*){0,2}")
 """A JSON web token, or the rest of a token that was cut: all begin with `{"` in base64."""
-_AUTHORIZATION = re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic)\s+)[^\s\"',]+")
-_URL = re.compile(r"\w+://[^\s\"'<>]+")
+_AUTHORIZATION = re.compile(
+    r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic)\s+)[^\s\"',]+"
+)
+_URL = re.compile(r"\b\w+://[^\s\"'<>]+")
 _USERINFO = re.compile(r"(?<=://)[^\s/@]+(?=@)")
 """The SDK's native layer logs the proxy it uses, password and all."""
 _QUERY = re.compile(r"(?i)([?&](?:access_token|token|api_?secret|secret)=)[^&#]+")
@@ -107,7 +109,7 @@ def _as_value(secret: str) -> _Pattern:
         rf"{value}{_ENDS}"
     )
     in_path = re.compile(rf"(?<=[/?&#=]){value}(?=[/?&#=]|$)")
-    after_host = re.compile(r"(\w+://[^/?#\s\"'<>]*)([^\s\"'<>]*)")
+    after_host = re.compile(r"(\b\w+://[^/?#\s\"'<>]*)([^\s\"'<>]*)")
 
     def redact(text: str) -> str:
         text = quoted.sub(_SECRET, text)

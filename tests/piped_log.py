@@ -6,7 +6,8 @@ import logging
 import os
 import sys
 
-from sidecar.logs import Format, LineHandler, Redactor
+from sidecar.logs import Format, LineHandler
+from sidecar.redaction import Redactor
 
 
 class Log:
@@ -19,12 +20,17 @@ class Log:
         self.handler = LineHandler(self.redactor, form, self._writing)
 
     def log(
-        self, message: object, *args: object, level: int = logging.INFO, name: str = "sidecar.agent"
+        self,
+        message: object,
+        *args: object,
+        level: int = logging.INFO,
+        name: str = "sidecar.agent",
+        extra: dict[str, str] | None = None,
     ) -> None:
         """Log as code does, with the exception that is being handled."""
         logger = logging.Logger(name)
         logger.addHandler(self.handler)
-        logger.log(level, message, *args, exc_info=sys.exc_info()[0] is not None)
+        logger.log(level, message, *args, extra=extra, exc_info=sys.exc_info()[0] is not None)
 
     def lines(self) -> list[str]:
         self.handler.finish(5)

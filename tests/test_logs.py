@@ -11,7 +11,8 @@ import threading
 
 import pytest
 
-from sidecar.logs import MAX_MESSAGE_CHARS, MAX_WAITING_BYTES, LineHandler, Redactor
+from sidecar.logs import CAUSE, MAX_MESSAGE_CHARS, MAX_WAITING_BYTES, LineHandler
+from sidecar.redaction import Redactor
 from tests.piped_log import Log
 from tests.rpc.raw_sidecar import full_pipe
 
@@ -156,7 +157,8 @@ def test_logging_does_not_wait_for_a_reader_nor_does_the_end():
 
 SET_UP = """
 import logging, sys, warnings
-from sidecar.logs import Redactor, set_up
+from sidecar.logs import set_up
+from sidecar.redaction import Redactor
 level, form = sys.argv[1:]
 handler = set_up(level, form, Redactor())
 for name in ("sidecar.agent", "livekit", "livekit.rtc.room", "asyncio", "aiohttp.client", ""):
@@ -185,11 +187,37 @@ def test_the_level_is_the_least_that_is_logged_of_our_own(level):
     assert own == [each for each in (10, 20, 30, 40, 50) if each >= number]
 
 
-def test_the_sdks_loggers_talk_from_warning_on_and_from_debug_on_at_debug():
-    info = [line for line in lines_of_set_up("info") if line.startswith("[livekit]")]
-    assert [line.split()[2] for line in info] == ["30", "40", "50"] * 2
-    debug = [line for line in lines_of_set_up("debug") if line.startswith("[livekit]")]
-    assert [line.split()[2] for line in debug[:5]] == ["10", "20", "30", "40", "50"]
+def test_the_sdk_and_pythons_warnings_are_silent_but_at_debug():
+    info = [line for line in lines_of_set_up("info") if line.startswith(("[livekit]", "[py]"))]
+    assert info == []
+    debug = lines_of_set_up("debug")
+    sdk = [line for line in debug if line.startswith("[livekit]")]
+    assert [line.split()[2] for line in sdk[:5]] == ["10", "20", "30", "40", "50"]
+    (warning,) = [line for line in debug if line.startswith("[py]")]
+    assert warning.startswith("[py] UserWarning: a warning (")
+
+
+def test_a_bug_that_asyncio_reports_is_logged_at_any_level():
+    assert [line for line in lines_of_set_up("info") if line.startswith("[asyncio]")] == [
+        f"[asyncio] asyncio {number} says so" for number in (30, 40, 50)
+    ]
+
+
+FAILED = "Critical: it failed."
+
+
+def test_a_sentence_and_its_cause_are_written_at_once_as_two_lines():
+    log = Log(secrets=("failed", "because"))
+    log.log(FAILED, level=logging.CRITICAL, extra={CAUSE: "because of secret='because'\nanna"})
+    assert log.lines() == [FAILED, "because of secret='[secret]'\\x0aanna"]
+
+
+def test_a_sentence_and_its_cause_are_one_line_of_json():
+    log = Log("json")
+    log.log(FAILED, level=logging.CRITICAL, extra={CAUSE: "for this reason"})
+    (line,) = log.lines()
+    record = json.loads(line)
+    assert (record["message"], record["cause"]) == (FAILED, "for this reason")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -108,7 +108,7 @@ def test_a_secret_that_is_learned_later_is_kept_out_from_then_on():
 
 def test_a_secret_that_begins_another_does_not_uncover_it():
     log = Log(secrets=("short", "short-and-long", "short-and-long-and-longer-still"))
-    log.log("short-and-long-and-longer-still short-and-long short")
+    log.log("short-and-long-and-longer-still short-and-long key=short")
     (line,) = log.lines()
     assert "long" not in line
     assert line.count("secret") == 3

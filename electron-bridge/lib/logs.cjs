@@ -53,15 +53,17 @@ class LogLines {
   }
 
   /**
-   * Takes one line of the sidecar's stderr: `{"time", "level", "logger", "message"}`, or anything
-   * else that some library wrote there, which counts as info.
+   * Takes one line of the sidecar's stderr: `{"time", "level", "logger", "message", "cause"?}`, or
+   * anything else that some library wrote there, which counts as info.
    *
    * @param {string} line
    */
   handleLine(line) {
     const entry = parsed(line);
-    this.#tail.push(entry.message.slice(0, TAIL_CHARACTERS));
-    if (this.#tail.length > TAIL_LINES) this.#tail.shift();
+    for (const text of texts(entry)) {
+      this.#tail.push(text.slice(0, TAIL_CHARACTERS));
+      if (this.#tail.length > TAIL_LINES) this.#tail.shift();
+    }
     this.#pass(entry);
   }
 
@@ -99,9 +101,18 @@ class LogLines {
 
   /** @param {LogEntry} entry */
   #pass = (entry) => {
-    this.tellLogger(entry.level, entry.message);
+    // In one turn: no line of the app comes between a message and its cause.
+    for (const text of texts(entry)) this.tellLogger(entry.level, text);
     this.#onEntry(entry);
   };
+}
+
+/**
+ * @param {LogEntry} entry
+ * @returns {string[]} its lines
+ */
+function texts({ message, cause }) {
+  return cause === undefined ? [message] : [message, cause];
 }
 
 /**
@@ -124,6 +135,7 @@ function parsed(line) {
     level,
     logger: typeof record.logger === 'string' ? record.logger : STDERR,
     message: escaped(record.message),
+    ...(typeof record.cause === 'string' ? { cause: escaped(record.cause) } : {}),
   };
 }
 

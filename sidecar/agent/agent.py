@@ -241,7 +241,7 @@ class ClaraVoiceAgent:
         decision = self._machine.on(cause.event, now_s, self._ports.chance())
         if cause.failure is not None:
             self._last_error = cause.failure
-            self._announcer.connect_failed(cause.failure, is_first=Do.CRITICAL in decision.does)
+            self._announcer.connect_failed(cause.failure, decision)
         if decision.state is not decision.previous:
             self._reconciler.stop()
             self._arrivals.stop()
@@ -280,6 +280,8 @@ class ClaraVoiceAgent:
             self._reconnects += 1
         else:
             self._last_error = None
+            url = shown_url(self._destination.required().url)
+            self._announcer.joined(joined.room_name, url, joined.own_identity)
             names = {"room_name": joined.room_name, "own_identity": joined.own_identity}
         self._announce(self._sessions.snapshot(cause.people, self._clock.tick(), **names))
 

@@ -9,10 +9,11 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sidecar.core.agent_state import Cause, Decision
+from sidecar.core.agent_state import Cause, Decision, Do
 from sidecar.core.contract.failures import Failure
 from sidecar.core.contract.messages import (
     AgentSession,
+    AgentState,
     AgentStateChanged,
     Capabilities,
     Counters,
@@ -27,7 +28,10 @@ CRITICAL_LINE = (
     "Critical: ClaraVoiceAgent failed to connect to the LiveKit server."
     " Voice features will be unavailable."
 )
-"""The customer's words; the cause goes on the next line."""
+"""The customer's words; the cause goes on the next line, in the same log record."""
+
+_IN_ROOM = (AgentState.CONNECTED, AgentState.RECONNECTING)
+_OUT_OF_ROOM = (AgentState.BACKOFF, AgentState.FAILED)
 
 _log = logging.getLogger("sidecar.agent")
 
@@ -104,6 +108,7 @@ class Announcer:
     ) -> None:
         """The agent went from one state to another."""
         _log.debug("Agent %s -> %s (%s)", decision.previous, decision.state, cause.words)
+        self._log_link(decision, cause)
         retry_in_s = decision.retry_in_s
         self._notify(
             AgentStateChanged(
@@ -118,17 +123,39 @@ class Announcer:
             )
         )
 
-    def connect_failed(self, failure: Failure, *, is_first: bool) -> None:
-        """A join failed; *is_first* of a series, which has the critical line."""
+    def _log_link(self, decision: Decision, cause: Cause) -> None:
+        was_in_room = decision.previous in _IN_ROOM
+        if decision.state is AgentState.RECONNECTING:
+            _log.warning("The connection to the LiveKit server is interrupted; reconnecting.")
+        elif decision.state is AgentState.CONNECTED and was_in_room:
+            _log.info("The connection to the LiveKit server is back.")
+        elif decision.state in _OUT_OF_ROOM and was_in_room:
+            _log.warning("The agent lost its room (%s). %s", cause.words, _next_try(decision))
+
+    def joined(self, room_name: str, url: str, identity: str) -> None:
+        """The agent is in a room; *url* as it may be shown."""
+        _log.info("Connected to room %s at %s as %s.", room_name, url, identity)
+
+    def connect_failed(self, failure: Failure, decision: Decision) -> None:
+        """A join failed; the first of a series has the critical line."""
         self.errors += 1
-        if is_first:
-            _log.critical(CRITICAL_LINE)
-            _log.critical("%s: %s %s", failure.category, failure.detail, failure.fix)
+        what = f"{failure.category}: {failure.detail}"
+        if Do.CRITICAL in decision.does:
+            cause = f"{what} {failure.fix} {_next_try(decision)}"
+            _log.critical(CRITICAL_LINE, extra={"cause": cause})
         elif failure.retryable:
-            _log.warning("%s: %s Trying again.", failure.category, failure.detail)
+            _log.warning("%s %s", what, _next_try(decision))
         else:
-            _log.error("%s: %s %s", failure.category, failure.detail, failure.fix)
+            _log.error("%s %s %s", what, failure.fix, _next_try(decision))
 
     def _stamp(self) -> dict[str, Any]:  # Any: two members of different types, by name
         self.seq += 1
         return {"seq": self.seq, "epoch": self.epoch}
+
+
+def _next_try(decision: Decision) -> str:
+    if decision.retry_in_s is not None:
+        return f"Next try in {decision.retry_in_s:.1f} s."
+    if decision.state is AgentState.WAITING_FOR_TOKEN:
+        return "Next try with a new token."
+    return "Next try at the next `connect`."

@@ -33,11 +33,13 @@ def _all_lines(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def info_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What stands in the log at INFO and above."""
+    """What the log says of people at INFO and above."""
     return [
         each.getMessage()
         for each in caplog.records
-        if each.levelno >= logging.INFO and each.name.startswith("sidecar")
+        if each.levelno >= logging.INFO
+        and each.name.startswith("sidecar")
+        and not each.getMessage().startswith("Connected to room ")
     ]
 
 

@@ -1,15 +1,17 @@
-"""The customer's line for a failed connection: word for word, once a series, the cause after it."""
+"""What the log says of a connection: the customer's line once a series of failures, the cause in
+the same record, when the next try is, and where the agent is after a success."""
 
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 
 from sidecar.core.contract.errors import ConnectFailed
 from sidecar.core.contract.failures import Category
 from sidecar.core.contract.messages import AgentState
-from sidecar.core.facts import RoomEnded
+from sidecar.core.facts import Reconnected, Reconnecting, RoomEnded
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import World
 
@@ -40,7 +42,7 @@ def criticals(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("category", sorted(Category))
 @in_virtual_time
-async def test_the_critical_line_stands_alone_with_the_cause_on_the_next(
+async def test_the_critical_line_and_its_cause_are_one_record(
     category: Category, caplog: pytest.LogCaptureFixture
 ):
     world = World()
@@ -48,11 +50,56 @@ async def test_the_critical_line_stands_alone_with_the_cause_on_the_next(
     await (await world.rooms.opened()).fails(category)
     with pytest.raises(ConnectFailed) as failure:
         await connecting
-    first, second = worse(caplog)[:2]
-    assert first == CRITICAL
-    assert second.startswith(f"{category.value}: ")
-    assert str(failure.value.data["detail"]) in second
-    assert str(failure.value.data["fix"]) in second
+    (record,) = [each for each in caplog.records if each.levelno == logging.CRITICAL]
+    assert record.getMessage() == CRITICAL
+    cause = record.__dict__["cause"]
+    assert cause.startswith(f"{category.value}: ")
+    assert str(failure.value.data["detail"]) in cause
+    assert str(failure.value.data["fix"]) in cause
+    assert "Next try " in cause
+
+
+@in_virtual_time
+async def test_a_later_failure_of_the_series_is_one_line_with_when_the_next_try_is(
+    caplog: pytest.LogCaptureFixture,
+):
+    world = World()
+    connecting = world.connecting()
+    await (await world.rooms.opened()).fails()
+    with pytest.raises(ConnectFailed):
+        await connecting
+    caplog.clear()
+    await (await world.rooms.opened(2)).fails()
+    (line,) = worse(caplog)
+    assert re.search(r"\. Next try in \d+\.\d s\.$", line)
+
+
+@in_virtual_time
+async def test_a_join_is_one_line_that_says_which_room_url_and_identity(
+    caplog: pytest.LogCaptureFixture,
+):
+    world = World()
+    await world.joined()
+    status = world.agent.status()
+    (line,) = [each.getMessage() for each in caplog.records if each.levelno >= logging.INFO]
+    assert line == f"Connected to room {status.room} at {status.url} as {status.identity}."
+
+
+@in_virtual_time
+async def test_an_interrupted_connection_and_its_end_are_one_line_each(
+    caplog: pytest.LogCaptureFixture,
+):
+    world = World()
+    room = await world.joined()
+    caplog.clear()
+    room.emit(Reconnecting())
+    room.emit(Reconnected(()))
+    room.emit(RoomEnded(0))
+    lines = [each.getMessage() for each in caplog.records if each.levelno >= logging.INFO]
+    assert lines[0] == "The connection to the LiveKit server is interrupted; reconnecting."
+    assert lines[1] == "The connection to the LiveKit server is back."
+    assert re.fullmatch(r"The agent lost its room \(lost\)\. Next try in \d+\.\d s\.", lines[2])
+    assert len(lines) == 3
 
 
 @in_virtual_time
@@ -96,4 +143,4 @@ async def test_no_line_says_that_the_agent_tries_again_when_it_does_not(
     assert world.agent.status().state is AgentState.FAILED
     (line,) = worse(caplog)
     assert line.startswith("unauthorized: ")
-    assert "rying again" not in line
+    assert line.endswith(" Next try at the next `connect`.")

@@ -40,6 +40,18 @@ for (const [level, method] of Object.entries(METHODS)) {
   });
 }
 
+test('a message with a cause is two lines of the logger, one event, and two lines of the tail', () => {
+  const { logger, entries, lines } = recorded();
+  const record = { time: TIME, level: 'critical', logger: 'agent', message: 'No!', cause: 'why\n' };
+  lines.handleLine(JSON.stringify(record));
+  assert.deepEqual(logger.lines, [
+    ['error', 'No!'],
+    ['error', 'why\\x0a'],
+  ]);
+  assert.deepEqual(entries, [{ ...record, cause: 'why\\x0a' }]);
+  assert.deepEqual(lines.tail(), ['No!', 'why\\x0a']);
+});
+
 const NOT_LOG_RECORDS = [
   'Fatal Python error: Segmentation fault',
   '{"level":"info"}',
