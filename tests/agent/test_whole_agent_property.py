@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,12 +18,21 @@ from sidecar.core.config import Settings
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.errors import SidecarError
 from sidecar.core.contract.failures import Category
+from sidecar.core.contract.messages import (
+    AgentSession,
+    AgentState,
+    AgentStateChanged,
+    SessionClosed,
+    SessionCreated,
+)
+from sidecar.core.contract.messages import Notification as AnyNotification
 from sidecar.core.contract.protocol import NOTIFICATIONS
 from sidecar.core.contract.wire import to_wire
 from sidecar.core.facts import (
     Fact,
     Joined,
     Left,
+    Listed,
     ParticipantState,
     Reconnected,
     Reconnecting,
@@ -36,10 +45,11 @@ from tests.agent.fakes import FakeRoom, turns
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import World
 from tests.core.played import someone
+from tests.core.registry_model import REASONS
 from tests.livekit.faults.law import Law
 
 IDENTITIES = ("alice", "bob", "cid")
-REASONS = st.integers(0, 17)
+numbers = st.integers(0, 17)
 ANSWERED_WITHIN_S = 16.0
 """A `connect` is answered within 15 s; the rest is ticks."""
 
@@ -53,10 +63,10 @@ people = st.builds(
 crowds = st.lists(people, max_size=3, unique_by=lambda each: each.identity).map(tuple)
 facts = st.one_of(
     people.map(Seen),
-    st.builds(lambda who, why: Left(who.sid, who.identity, why), people, st.none() | REASONS),
+    st.builds(lambda who, why: Left(who.sid, who.identity, why), people, st.none() | numbers),
     st.just(Reconnecting()),
     crowds.map(Reconnected),
-    REASONS.map(RoomEnded),
+    numbers.map(RoomEnded),
     st.builds(TextReceived, st.sampled_from(IDENTITIES), st.floats(0, 200)),
 )
 connects = st.tuples(st.just("connect"), st.sampled_from(["den", "den", "attic"]))
@@ -78,6 +88,77 @@ plays = st.builds(
 )
 
 
+class Reasons:
+    """Which close reasons are true of each open sid, by what was done and told since it opened.
+
+    More than one can be: which of them it is depends on what comes first.
+    """
+
+    def __init__(self) -> None:
+        """No session is open."""
+        self._identities: dict[str, str] = {}
+        self._true: dict[str, set[CloseReason]] = {}
+
+    def opened(self, session: AgentSession) -> None:
+        """A session was announced."""
+        self._identities[session.participant_sid] = session.participant_id
+        self._true[session.participant_sid] = set()
+
+    def closed(self, sid: str, reason: CloseReason) -> None:
+        """A session closed: its reason is held against what happened."""
+        assert reason in self._true[sid], f"{sid} closed {reason}, and {self._true[sid]} is true"
+        del self._true[sid], self._identities[sid]
+
+    def may_be(self, *reasons: CloseReason, sid: str | None = None) -> None:
+        """From now on these are true, of one open sid or of all."""
+        for each in [sid] if sid else list(self._true):
+            self._true.get(each, set()).update(reasons)
+
+    def told(self, fact: Fact) -> None:
+        """The Room that counts says *fact*."""
+        match fact:
+            case Left(sid, _, None | 0):
+                self.may_be(CloseReason.LEFT, sid=sid)
+            case Left(sid, _, int(number)):
+                why = REASONS.get(number, ("left", "left"))
+                self.may_be(*map(CloseReason, why), sid=sid)
+            case Seen(person):
+                self._shown(person.identity, person.sid)
+            case Joined(_, _, crowd) | Reconnected(crowd):
+                here = {each.sid for each in crowd}
+                for each in crowd:
+                    self._shown(each.identity, each.sid)
+                for sid in self._true.keys() - here:
+                    self.may_be(CloseReason.LEFT_DURING_RECONNECT, sid=sid)
+                gone = [each for each in crowd if each.state is ParticipantState.DISCONNECTED]
+                for each in gone:
+                    self.may_be(CloseReason.LEFT_DURING_RECONNECT, sid=each.sid)
+            case RoomEnded(3):
+                self.may_be(CloseReason.SERVER_SHUTDOWN)
+            case RoomEnded(5 | 10):
+                self.may_be(CloseReason.ROOM_CLOSED)
+            case RoomEnded(2 | 4):
+                self.may_be(CloseReason.AGENT_DISCONNECTED)
+
+    def listed(self, listed: Iterable[Listed]) -> None:
+        """What the server's list says, from now on."""
+        there = {each.sid for each in listed if each.state is not ParticipantState.DISCONNECTED}
+        for sid in self._true.keys() - there:
+            self.may_be(CloseReason.LEFT, sid=sid)
+
+    def removal_asked(self, session: AgentSession, listed: Iterable[Listed]) -> None:
+        """`closeSession` was called."""
+        sid, identity = session.participant_sid, session.participant_id
+        self.may_be(CloseReason.REMOVED, sid=sid)
+        if any(each.identity == identity and each.sid != sid for each in listed):
+            self.may_be(CloseReason.REPLACED, sid=sid)
+
+    def _shown(self, identity: str, sid: str) -> None:
+        for other, whose in self._identities.items():
+            if whose == identity and other != sid:
+                self.may_be(CloseReason.REPLACED, sid=other)
+
+
 class Play:
     """One agent, what is done to it, and the law it is held to."""
 
@@ -87,6 +168,7 @@ class Play:
         self.law = Law()
         self.law.accept(dict.fromkeys(IDENTITIES, {each.value for each in CloseReason}))
         self.law.accept_reopening(*IDENTITIES)
+        self.reasons = Reasons()
         self.asked: set[asyncio.Task[object]] = set()
         self._may_leave = True
         self._told = 0
@@ -96,8 +178,11 @@ class Play:
         agent = self.world.agent
         match step, with_what:
             case "connect", str(room):
+                if room != agent.status().room:
+                    self.reasons.may_be(CloseReason.AGENT_DISCONNECTED)
                 self._ask(agent.connect(Settings(room=room)))
             case "disconnect", _:
+                self.reasons.may_be(CloseReason.AGENT_DISCONNECTED)
                 self._ask(agent.disconnect())
             case "wake", _:
                 agent.wake()
@@ -105,6 +190,7 @@ class Play:
                 self._may_leave = step == "let leave"
             case "join", tuple(crowd):
                 for room in self._undecided():
+                    self.reasons.told(Joined("den", "clara", crowd))
                     await room.joins(*crowd)
             case "fail", Category() as category:
                 for room in self._undecided():
@@ -117,6 +203,8 @@ class Play:
                 self.world.api.lists_only(*crowd)
             case "close session", int(number):
                 for session_id in list(agent.sessions)[number : number + 1]:
+                    listed = self.world.api.listed
+                    self.reasons.removal_asked(agent.sessions[session_id], listed)
                     self._ask(agent.close_session(session_id))
             case "pass", float(seconds):
                 await asyncio.sleep(seconds)
@@ -129,10 +217,12 @@ class Play:
         """The law, the list, and that there is one Room at most."""
         told = self.world.notify.notifications
         for each in told[self._told :]:
+            self._note(each)
             params = to_wire(each)
             assert isinstance(params, dict)
             self.law.take(Notification(NOTIFICATIONS[type(each)], params, 0.0))
         self._told = len(told)
+        self.reasons.listed(self.world.api.listed)
         listed = to_wire(self.world.agent.session_list())
         assert isinstance(listed, dict)
         self.law.check_list(listed)
@@ -147,6 +237,7 @@ class Play:
             assert each.done(), f"never answered: {each}"
             error = each.exception()
             assert error is None or isinstance(error, SidecarError), error
+        self.reasons.may_be(CloseReason.SIDECAR_SHUTDOWN)
         stopping = asyncio.create_task(self.world.agent.stop())
         await turns()
         self.check()
@@ -158,6 +249,15 @@ class Play:
     def _ask(self, asking: Coroutine[object, object, object]) -> None:
         self.asked.add(asyncio.ensure_future(asking))
 
+    def _note(self, told: AnyNotification) -> None:
+        match told:
+            case SessionCreated(session):
+                self.reasons.opened(session)
+            case SessionClosed(session, reason):
+                self.reasons.closed(session.participant_sid, reason)
+            case AgentStateChanged(state) if state is not AgentState.CONNECTED:
+                self.reasons.may_be(CloseReason.CONNECTION_LOST)
+
     def _undecided(self) -> list[FakeRoom]:
         made = self.world.rooms.made
         return [room for room in made if room.join_began.is_set() and not room.is_decided]
@@ -168,6 +268,8 @@ class Play:
             if room.has_joined and not room.leave_began.is_set():
                 assert isinstance(fact, Fact)
                 assert not isinstance(fact, Joined)
+                if room is self.world.rooms.made[-1]:
+                    self.reasons.told(fact)
                 room.emit(fact)
 
 

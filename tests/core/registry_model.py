@@ -1,19 +1,46 @@
-"""What the specification says of the registry's time and of its changes, in another way.
+"""What the specification says of the registry's time, reasons and changes, in another way.
 
-Owns an oracle: the fold of the changes, and each deadline computed anew from the facts.
+Owns an oracle: the fold of the changes, and each deadline and close reason found anew from the
+facts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.facts import Participant, reason_name
 from sidecar.core.registry.changes import Change, Closed, Created, Updated, changed_members
 
 HOLD_S, SNAPSHOT_HOLD_S, ACTIVE_S, REMOVAL_S, OUTAGE_S = 2.0, 3.0, 30.0, 5.0, 45.0
 KEPT_S = 5.0
+
+Why = tuple[CloseReason, str | None]
+"""The reason and the detail of a close."""
+NOTHING_CLOSES: Mapping[str, Collection[Why]] = {}
+
+REASONS: dict[int, tuple[str, str]] = {
+    # number: (once active, never active)
+    1: ("left", "left"),
+    2: ("replaced", "replaced"),
+    3: ("server-shutdown", "server-shutdown"),
+    4: ("removed", "removed"),
+    5: ("room-closed", "room-closed"),
+    6: ("connection-lost", "connection-lost"),
+    7: ("join-failed", "join-failed"),
+    8: ("connection-lost", "connection-lost"),
+    9: ("connection-lost", "join-failed"),
+    10: ("room-closed", "room-closed"),
+    11: ("left", "left"),
+    12: ("left", "left"),
+    13: ("join-failed", "join-failed"),
+    14: ("connection-lost", "connection-lost"),
+    15: ("connection-lost", "connection-lost"),
+    16: ("left", "left"),
+}
+"""Why a session closes, by LiveKit's own numbers; any other number means `left`."""
 
 
 @dataclass
@@ -27,7 +54,13 @@ class Open:
     is_overdue: bool = False
     hold: tuple[float, float] | None = None
     """Since when, in seconds of link, and for how long."""
+    hold_reason: CloseReason = CloseReason.LEFT
+    is_being_removed: bool = False
     removal_s: float | None = None
+
+    def why(self, otherwise: CloseReason, detail: str | None = None) -> Why:
+        """Why it closes when LiveKit gave no reason: *otherwise*, unless it is being removed."""
+        return (CloseReason.REMOVED if self.is_being_removed else otherwise), detail
 
 
 @dataclass
@@ -40,6 +73,8 @@ class Model:
     linked_base_s: float = 0.0
     up_since_s: float = 0.0
     lost_s: float | None = None
+    lost_reason: int = 0
+    """LiveKit's number for the end of our Room with which the outage began."""
     shown: dict[str, AgentSession] = field(default_factory=dict)
     """Open sessions by sid, oldest announcement first."""
     open: dict[str, Open] = field(default_factory=dict)
@@ -67,14 +102,14 @@ class Model:
             self.times_up += 1
         self.lost_s = None
 
-    def goes_down(self, *, is_outage: bool = True) -> None:
+    def goes_down(self, reason: int = 0, *, is_outage: bool = True) -> None:
         """The link is shaky or down; *is_outage* unless we closed it ourselves."""
         self.linked_base_s = self.linked_s()
         self.is_up = False
         if not is_outage:
             self.lost_s = None
-        elif self.lost_s is None:
-            self.lost_s = self.now_s
+        else:
+            self._outage_begins(reason)
 
     def deadline(self) -> float | None:
         """When something comes about, as things stand."""
@@ -118,16 +153,49 @@ class Model:
             return ConnectionState.CONNECTED
         return ConnectionState.ERROR if stay.is_overdue else ConnectionState.CONNECTING
 
+    # Reasons
+
+    def why_left(self, sid: str, number: int) -> Why:
+        """Why the session of *sid* closes on a leave with LiveKit's reason *number*."""
+        active, never_active = REASONS.get(number, ("left", "left"))
+        why = active if self.open[sid].is_active else never_active
+        return CloseReason(why), reason_name(number)
+
+    def why_outage(self) -> Why:
+        """Why sessions close that the outage lasted too long for."""
+        detail = reason_name(self.lost_reason) if self.lost_reason else None
+        is_shutdown = self.lost_reason == 3
+        return (CloseReason.SERVER_SHUTDOWN if is_shutdown else CloseReason.CONNECTION_LOST), detail
+
+    def whys_replaced(self, crowd: Iterable[Participant]) -> dict[str, list[Why]]:
+        """Why each stay closes of whose identity *crowd* shows another sid."""
+        found: dict[str, list[Why]] = {}
+        for person in crowd:
+            for sid, stay in self.open.items():
+                if stay.identity == person.identity and sid != person.sid:
+                    found[sid] = [stay.why(CloseReason.REPLACED)]
+            # A crowd that the server mixed up may hold one identity several times.
+            found.setdefault(person.sid, [(CloseReason.REPLACED, None)])
+        return found
+
     # Changes
 
-    def fold(self, changes: Iterable[Change]) -> None:
-        """Take *changes* over, and hold each against the laws."""
+    def fold(
+        self, changes: Iterable[Change], may_close: Mapping[str, Collection[Why]] = NOTHING_CLOSES
+    ) -> None:
+        """Take *changes* over; hold each against the laws, and each close against *may_close*.
+
+        *may_close* gives, by sid, every reason and detail that a close may have.
+        """
         for change in changes:
             if isinstance(change, Created):
                 self._created(change.session)
             elif isinstance(change, Updated):
                 self._updated(change)
             else:
+                why = (change.reason, change.detail)
+                allowed = may_close.get(change.session.participant_sid, ())
+                assert why in allowed, f"closed {why}, where {allowed} is true"
                 self._closed(change)
 
     def failed(self, session: AgentSession) -> None:
@@ -165,8 +233,12 @@ class Model:
         self.kept = [each for each in self.kept if each[0] != identity]
 
     def _began_without_a_link(self) -> None:
-        if not self.is_up and self.lost_s is None:
-            self.lost_s = self.now_s
+        if not self.is_up:
+            self._outage_begins(0)
+
+    def _outage_begins(self, reason: int) -> None:
+        if self.lost_s is None:
+            self.lost_s, self.lost_reason = self.now_s, reason
 
     def _opened(self, session: AgentSession) -> None:
         self.shown[session.participant_sid] = session
@@ -195,7 +267,6 @@ class Model:
         assert session.end_time is not None
         assert session.end_time >= session.start_time
         assert set(changed_members(before, session)) <= {"connectionState", "endTime"}
-        assert change.reason is not CloseReason.SIDECAR_EXITED
         self.closed_ids.add(session.session_id)
         self.closed_s[session.participant_id] = self.now_s
         del self.open[sid]

@@ -4,46 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.contract.close_reasons import REASON_TABLE, CloseReason, close_reason
+from sidecar.core.contract.close_reasons import CloseReason, close_reason
 from sidecar.core.facts import DisconnectReason, ParticipantState, reason_name
 from tests.core.played import Registry, joining, played, someone
+from tests.core.registry_model import REASONS
 
 ALICE = someone("alice")
 BOB = someone("bob")
 
-DESIGN_TABLE: dict[int, tuple[str, str]] = {
-    # number: (once active, never active)
-    1: ("left", "left"),
-    2: ("replaced", "replaced"),
-    3: ("server-shutdown", "server-shutdown"),
-    4: ("removed", "removed"),
-    5: ("room-closed", "room-closed"),
-    6: ("connection-lost", "connection-lost"),
-    7: ("join-failed", "join-failed"),
-    8: ("connection-lost", "connection-lost"),
-    9: ("connection-lost", "join-failed"),
-    10: ("room-closed", "room-closed"),
-    11: ("left", "left"),
-    12: ("left", "left"),
-    13: ("join-failed", "join-failed"),
-    14: ("connection-lost", "connection-lost"),
-    15: ("connection-lost", "connection-lost"),
-    16: ("left", "left"),
-    17: ("left", "left"),
-    4_711: ("left", "left"),
-    -1: ("left", "left"),
-}
-"""Written out from the specification, by LiveKit's own numbers."""
+OTHER_NUMBERS = (17, 4_711, -1)
+TABLE = {**REASONS, **dict.fromkeys(OTHER_NUMBERS, ("left", "left"))}
 
 
-def test_the_table_here_has_every_reason_that_livekit_knows_and_unknown_numbers():
-    known = {int(each) for each in DisconnectReason} - {0}
-    assert known < set(DESIGN_TABLE)
-    assert set(DESIGN_TABLE) - known == {17, 4_711, -1}
-
-
-def test_every_known_reason_but_unknown_is_in_the_product_s_table():
-    assert set(REASON_TABLE) == set(DisconnectReason) - {DisconnectReason.UNKNOWN_REASON}
+def test_the_specification_has_a_close_reason_for_each_that_livekit_knows():
+    assert set(REASONS) == {int(each) for each in DisconnectReason} - {0}
 
 
 def test_the_numbers_are_those_of_livekit_s_protocol():
@@ -54,7 +28,7 @@ def test_the_numbers_are_those_of_livekit_s_protocol():
     assert ours.items() <= theirs.items()
 
 
-@pytest.mark.parametrize(("number", "expected"), DESIGN_TABLE.items())
+@pytest.mark.parametrize(("number", "expected"), TABLE.items())
 def test_a_leave_with_a_reason_closes_at_once_by_the_table(number: int, expected: tuple[str, str]):
     once_active, never_active = expected
     detail = reason_name(number)
@@ -66,7 +40,7 @@ def test_a_leave_with_a_reason_closes_at_once_by_the_table(number: int, expected
     ]
 
 
-@pytest.mark.parametrize(("number", "expected"), DESIGN_TABLE.items())
+@pytest.mark.parametrize(("number", "expected"), TABLE.items())
 @pytest.mark.parametrize("was_active", [True, False])
 def test_the_reason_table_is_total(number: int, expected: tuple[str, str], was_active: bool):
     assert close_reason(number, was_active=was_active).value == expected[0 if was_active else 1]
@@ -139,6 +113,24 @@ def test_a_held_leave_begins_anew_after_the_sid_was_seen():
         (12, "left", "PA_alice", None),
         (90,),
     )[2:] == ["14 closed PA_alice left"]
+
+
+def test_each_hold_closes_for_its_own_reason_whatever_an_earlier_one_was_for():
+    registry = Registry().joined(ALICE)
+    registry.at(10, "snapshot", [])
+    registry.at(11, "seen", ALICE)
+    registry.at(20, "left", "PA_alice", None)
+    assert registry.at(21, "snapshot", []) == []
+    assert registry.at(22, "seen", ALICE) == []
+    registry.at(30, "left", "PA_alice", None)
+    assert registry.at(90) == ["32 closed PA_alice left"]
+
+
+def test_a_snapshot_that_misses_a_sid_on_hold_says_when_they_left():
+    registry = Registry().joined(ALICE)
+    registry.at(10, "left", "PA_alice", None)
+    registry.at(11, "snapshot", [])
+    assert registry.at(90) == ["14 closed PA_alice left-during-reconnect"]
 
 
 @pytest.mark.parametrize("reason", [None, 0, 1, 2, 99])

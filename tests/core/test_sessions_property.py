@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -18,11 +18,20 @@ from sidecar.core.registry.changes import Change, Closed, Created
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.sessions import Poll, Sessions
 from tests.core.played import START_MS, earlier, listing, moment, someone
-from tests.core.registry_model import HOLD_S, OUTAGE_S, SNAPSHOT_HOLD_S, Model
+from tests.core.registry_model import (
+    HOLD_S,
+    NOTHING_CLOSES,
+    OUTAGE_S,
+    SNAPSHOT_HOLD_S,
+    Model,
+    Why,
+)
 
 IDENTITIES = ("alice", "bob", "cid")
 SIDS = [f"PA_{identity}{number}" for identity in IDENTITIES for number in range(3)]
 OWN = "clara"
+ROOM = "den"
+BY_ANOTHER_SID = (CloseReason.REPLACED, CloseReason.REMOVED)
 
 sids = st.sampled_from(SIDS)
 reasons = st.sampled_from([*range(18), 99])
@@ -54,10 +63,14 @@ class RegistryLaws(RuleBasedStateMachine):
 
     # Facts
 
-    @rule(crowd=crowds, outage_s=st.sampled_from([0.0, 0.0, 3.0, 44.0, 45.0]))
-    def resume(self, crowd: list[Participant], outage_s: float) -> None:
+    @rule(
+        crowd=crowds,
+        room_name=st.sampled_from([ROOM, ROOM, "attic"]),
+        outage_s=st.sampled_from([0.0, 0.0, 3.0, 44.0, 45.0]),
+    )
+    def resume(self, crowd: list[Participant], room_name: str, outage_s: float) -> None:
         sessions = tuple(
-            earlier(each.identity, each.sid)
+            earlier(each.identity, each.sid, room_name)
             for each in {each.identity: each for each in crowd}.values()
         )
         inherited = Inheritance(sessions, outage_s=outage_s)
@@ -77,19 +90,24 @@ class RegistryLaws(RuleBasedStateMachine):
     def snapshot(self, crowd: list[Participant]) -> None:
         self.model.goes_up()
         present = {each.sid for each in crowd if each.state is not ParticipantState.DISCONNECTED}
+        may_close = self.model.whys_replaced(crowd)
         for sid, stay in self.model.open.items():
             if sid not in present:
                 stay.hold = (self.model.linked_s(), SNAPSHOT_HOLD_S)
+                stay.hold_reason = CloseReason.LEFT_DURING_RECONNECT
+            if self.model.shown[sid].room_name != ROOM:
+                may_close[sid] = [(CloseReason.AGENT_DISCONNECTED, None)]
         changes = self.registry.snapshot(
-            crowd, moment(self.model.now_s), room_name="den", own_identity=OWN
+            crowd, moment(self.model.now_s), room_name=ROOM, own_identity=OWN
         )
-        self._take(changes, crowd)
+        self._take(changes, crowd, may_close)
 
     @rule(person=people)
     def seen(self, person: Participant) -> None:
         if self._is_outage_over_with_nobody_there():
             return
-        self._take(self.registry.seen(person, moment(self.model.now_s)), [person])
+        may_close = self.model.whys_replaced([person])
+        self._take(self.registry.seen(person, moment(self.model.now_s)), [person], may_close)
 
     @rule(sid=sids, reason=st.none() | reasons)
     def left(self, sid: str, reason: int | None) -> None:
@@ -99,11 +117,23 @@ class RegistryLaws(RuleBasedStateMachine):
             assert changes == []
         elif not reason:
             assert changes == []
-            stay.hold = stay.hold or (self.model.linked_s(), HOLD_S)
+            if stay.hold is None:
+                stay.hold, stay.hold_reason = (self.model.linked_s(), HOLD_S), CloseReason.LEFT
         else:
             assert [type(each) for each in changes] == [Closed]
             self.model.gone_for_good.add(sid)
-        self._take(changes)
+            self._take(changes, may_close={sid: [self.model.why_left(sid, reason)]})
+
+    @precondition(lambda self: self.model.open)
+    @rule(data=st.data(), reason=st.none() | reasons)
+    def one_who_is_there_leaves(self, data: st.DataObject, reason: int | None) -> None:
+        self.left(data.draw(st.sampled_from(sorted(self.model.open))), reason)
+
+    @precondition(lambda self: self.model.open)
+    @rule(data=st.data())
+    def one_who_is_there_is_seen(self, data: st.DataObject) -> None:
+        sid = data.draw(st.sampled_from(sorted(self.model.open)))
+        self.seen(someone(sid[3:-1], sid))
 
     @rule()
     def link_lost(self) -> None:
@@ -112,7 +142,7 @@ class RegistryLaws(RuleBasedStateMachine):
 
     @rule(reason=reasons)
     def room_lost(self, reason: int) -> None:
-        self.model.goes_down()
+        self.model.goes_down(reason)
         self._take(self.registry.room_lost(reason, moment(self.model.now_s)))
 
     @rule(identity=st.sampled_from([*IDENTITIES, OWN, ""]), ago_s=pauses)
@@ -155,30 +185,37 @@ class RegistryLaws(RuleBasedStateMachine):
             assert is_listed
             assert change.session.participant_sid in poll.sids & set(before)
             assert change.session.participant_sid not in listed_sids
-            assert (change.detail, change.reason) in (
-                ("reconcile", CloseReason.LEFT),
-                ("reconcile", CloseReason.REMOVED),
-            )
-        self._take(changes)
+        self._take(
+            changes,
+            may_close={
+                sid: [stay.why(CloseReason.LEFT, "reconcile")]
+                for sid, stay in self.model.open.items()
+            },
+        )
 
     @rule(sid=sids)
     def removing(self, sid: str) -> None:
         self.registry.removing(self._id_of(sid))
+        if sid in self.model.open:
+            self.model.open[sid].is_being_removed = True
 
     @rule(sid=sids)
     def removal_agreed(self, sid: str) -> None:
-        self.registry.removal_agreed(self._id_of(sid), moment(self.model.now_s))
+        assert self.registry.removal_agreed(self._id_of(sid), moment(self.model.now_s)) == []
         if sid in self.model.open:
             self.model.open[sid].removal_s = self.model.now_s
 
     @rule(sid=sids)
     def removal_failed(self, sid: str) -> None:
         self.registry.removal_failed(self._id_of(sid))
+        if sid in self.model.open:
+            self.model.open[sid].is_being_removed = False
 
     @rule(sid=sids, reason=st.sampled_from([CloseReason.LEFT, CloseReason.REPLACED]))
     def removal_moot(self, sid: str, reason: CloseReason) -> None:
         now = moment(self.model.now_s)
-        self._take(self.registry.removal_moot(self._id_of(sid), reason, now))
+        changes = self.registry.removal_moot(self._id_of(sid), reason, now)
+        self._take(changes, may_close={sid: [(reason, None)]})
 
     @rule(
         reason=st.sampled_from(
@@ -190,7 +227,7 @@ class RegistryLaws(RuleBasedStateMachine):
             self.model.gone_for_good |= set(self.model.open)
         changes = self.registry.close_all(reason, None, moment(self.model.now_s))
         assert len(changes) == len(self.model.open)
-        self._take(changes)
+        self._take(changes, may_close={sid: [(reason, None)] for sid in self.model.open})
         self.model.goes_down(is_outage=False)
 
     @rule()
@@ -230,19 +267,23 @@ class RegistryLaws(RuleBasedStateMachine):
     def _expire(self) -> None:
         model, slack = self.model, 1e-5
         is_over = model.lost_s is not None and model.now_s - model.lost_s >= OUTAGE_S - slack
-        held = {sid: stay.hold for sid, stay in model.open.items()}
-        removals = {sid: stay.removal_s for sid, stay in model.open.items()}
         linked_s = model.linked_s() + slack
+        may_close: dict[str, list[Why]] = {sid: [] for sid in model.open}
+        held_out: set[str] = set()
+        for sid, stay in model.open.items():
+            if is_over and not model.is_up:
+                may_close[sid].append(model.why_outage())
+            if stay.removal_s is not None and model.now_s - stay.removal_s >= 5.0 - slack:
+                may_close[sid].append((CloseReason.REMOVED, None))
+            if model.is_up and stay.hold is not None and linked_s >= sum(stay.hold):
+                may_close[sid].append(stay.why(stay.hold_reason))
+                held_out.add(sid)
         changes = self.registry.expire(moment(model.now_s))
         model.drops_what_was_kept_for_too_long()
         for change in changes:
             sid = change.session.participant_sid
-            removal_s, hold = removals[sid], held[sid]
-            is_removed = removal_s is not None and model.now_s - removal_s >= 5.0 - slack
-            is_held_out = model.is_up and hold is not None and linked_s >= sum(hold)
             if isinstance(change, Closed):
-                assert is_removed or is_held_out or (is_over and not model.is_up), "closed early"
-                if change.reason is CloseReason.REMOVED and not is_held_out:
+                if change.reason is CloseReason.REMOVED and sid not in held_out:
                     model.gone_for_good.add(sid)
             else:
                 assert model.is_up, "overdue while the link is not up"
@@ -250,11 +291,16 @@ class RegistryLaws(RuleBasedStateMachine):
                 model.open[sid].is_overdue = True
         if is_over:
             model.lost_s = None
-        self._take(changes)
+        self._take(changes, may_close=may_close)
 
     # What comes back
 
-    def _take(self, changes: Sequence[Change], told: Sequence[Participant] = ()) -> None:
+    def _take(
+        self,
+        changes: Sequence[Change],
+        told: Sequence[Participant] = (),
+        may_close: Mapping[str, Collection[Why]] = NOTHING_CLOSES,
+    ) -> None:
         failed: set[str] = set()
         for change in changes:
             session = change.session
@@ -270,9 +316,9 @@ class RegistryLaws(RuleBasedStateMachine):
                     self.model.failed(session)
                     self.registry.creation_failed(session.session_id)
                     continue
-            if isinstance(change, Closed) and change.reason is CloseReason.REPLACED and told:
+            if isinstance(change, Closed) and change.reason in BY_ANOTHER_SID and told:
                 self.model.gone_for_good.add(session.participant_sid)
-            self.model.fold([change])
+            self.model.fold([change], may_close)
         for person in told:
             self._note_seen(person)
 
