@@ -104,12 +104,13 @@ def test_the_number_of_the_link_grows_each_time_that_the_link_comes_up():
 
 def test_an_outage_begins_once_and_ends_when_the_link_is_up():
     clock = LinkClock()
-    assert clock.start_outage(10.0)
-    assert not clock.start_outage(20.0)
-    assert clock.earliest() == 55.0
+    clock.start_outage(10.0, 3)
+    clock.start_outage(20.0, 6)
+    assert (clock.earliest(), clock.outage_reason) == (55.0, 3)
     clock.up(30.0)
     assert clock.earliest() is None
-    assert clock.start_outage(40.0)
+    clock.start_outage(40.0)
+    assert (clock.earliest(), clock.outage_reason) == (85.0, 0)
 
 
 def test_forgetting_one_leaves_the_others_and_the_outage():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.facts import DisconnectReason, ParticipantState
 from tests.core.played import Registry, joining, played, someone
 
@@ -223,6 +224,14 @@ def test_a_stay_closed_by_an_outage_that_goes_on_after_it_has_a_new_id():
     registry.at(60)
     assert registry.at(61, "snapshot", [ALICE])[0] == "61 created PA_alice connecting"
     assert registry.id_of("PA_alice") != first_id
+
+
+def test_an_outage_s_reason_is_its_own_and_not_that_of_an_earlier_one():
+    registry = Registry().joined(ALICE)
+    registry.at(10, "room_lost", int(DisconnectReason.SERVER_SHUTDOWN))
+    registry.at(11, "close_all", CloseReason.AGENT_DISCONNECTED, None)
+    registry.at(20, "seen", BOB)
+    assert registry.at(99)[-1] == "65 closed PA_bob connection-lost"
 
 
 def test_a_long_outage_of_a_held_leave_closes_it_with_the_outage():

@@ -105,6 +105,8 @@ class LinkClock:
         """Whether our Room is connected; a reconnect of the SDK's own is not up."""
         self.link_number = 0
         """Grows each time the link comes up: while it is up, an equal number means no loss."""
+        self.outage_reason = 0
+        """LiveKit's number for the end of our Room with which the outage under way began."""
         self._attended: Deadlines[tuple[Due, str]] = Deadlines()
         self._linked: Deadlines[tuple[Due, str]] = Deadlines()
         self._linked_s = 0.0
@@ -124,12 +126,14 @@ class LinkClock:
             self._linked_s += now_s - self._up_since_s
         self.is_up = False
 
-    def start_outage(self, now_s: float) -> bool:
-        """Let an outage be over some time from now; False when one runs already."""
-        if self.has(Due.OUTAGE, _NO_SID):
-            return False
-        self.set(Due.OUTAGE, _NO_SID, now_s)
-        return True
+    def start_outage(self, now_s: float, reason: int = 0) -> None:
+        """Start the outage's 45 s; nothing while one runs already.
+
+        *reason* is LiveKit's number for the end of our Room, 0 for none.
+        """
+        if not self.has(Due.OUTAGE, _NO_SID):
+            self.outage_reason = reason
+            self.set(Due.OUTAGE, _NO_SID, now_s)
 
     def outage_began(self, began_s: float) -> None:
         """The outage under way began at *began_s*, attended seconds: before our time, perhaps."""

@@ -37,7 +37,6 @@ class Sessions:
         self._stays = OpenStays(self._clock, self._texts)
         self._comparison = Comparison(self._clock, self._stays)
         self._own_identity = ""
-        self._outage_reason: int = DisconnectReason.UNKNOWN_REASON
 
     # What is open
 
@@ -104,7 +103,6 @@ class Sessions:
         self._stays.room_name = self._stays.room_name if room_name is None else room_name
         self._own_identity = self._own_identity if own_identity is None else own_identity
         self._clock.up(at.attended_s)
-        self._outage_reason = DisconnectReason.UNKNOWN_REASON
         changes: list[Change] = []
         for stay in self._stays:
             if stay.shown.room_name != self._stays.room_name:
@@ -265,7 +263,7 @@ class Sessions:
 
     def _expired(self, due: Due, sid: str, at: Moment) -> Iterator[Change]:
         if due is Due.OUTAGE:
-            why, detail = outage_ending(self._outage_reason)
+            why, detail = outage_ending(self._clock.outage_reason)
             for each in self._stays:
                 yield from self._stays.close(each, why, detail, at)
             return
@@ -281,8 +279,7 @@ class Sessions:
             yield from self._stays.show(stay)
 
     def _down(self, outage_reason: int, at: Moment) -> list[Change]:
-        if self._clock.start_outage(at.attended_s):
-            self._outage_reason = outage_reason
+        self._clock.start_outage(at.attended_s, outage_reason)
         self._clock.down(at.attended_s)
         for stay in self._stays:
             stay.missed_s = None
