@@ -22,14 +22,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from sidecar import __version__
+from sidecar import __version__, tasks
 from sidecar.agent.agent import ClaraVoiceAgent
 from sidecar.agent.clock import AttendedClock
 from sidecar.core.config import Settings
 from sidecar.core.contract.errors import SidecarError
-from sidecar.core.contract.messages import AgentSession, Notification
-from sidecar.core.contract.protocol import NOTIFICATIONS, PROTOCOL_VERSION
-from sidecar.core.contract.wire import to_wire
+from sidecar.core.contract.messages import AgentSession
+from sidecar.core.contract.protocol import PROTOCOL_VERSION
 from sidecar.core.ports import Ports
 from sidecar.logs import LineHandler
 from sidecar.redaction import Redactor
@@ -42,14 +41,14 @@ from sidecar.rtc.livekit_api import LiveKitServerApi
 from sidecar.rtc.room import LiveKitRoom
 from sidecar.watchdog import Watchdog
 
+FAILED_STATUS = 1
+"""The end failed, by a bug; the log says where."""
 LEAVE_WITHIN_S = 0.8
 FLUSH_WITHIN_S = 1.6
 LOG_FLUSH_WITHIN_S = 0.3
 DRAIN_WITHIN_S = 2.9
 """All of the drain: leave, then flush while the native client is disposed. After it the process
 ends whatever hangs."""
-OVERFLOW_STATUS = 70
-"""EX_SOFTWARE of sysexits.h: nobody read 64 MiB, or what was to be written has no JSON."""
 
 _log = logging.getLogger("sidecar.app")
 
@@ -69,13 +68,11 @@ class Start:
 
 def run(start: Start) -> NoReturn:
     """Serve until the parent is gone or asks for the end; ends the process."""
-    status = 1
     try:
         asyncio.run(_App(start).serve())
-        status = 0
-    except Exception:
+    except BaseException:
         _log.exception("The sidecar failed.")
-    end(status, start.log_handler)
+    end(FAILED_STATUS, start.log_handler)
 
 
 def end(
@@ -96,23 +93,26 @@ class _App:
         self._started_s = time.monotonic()
         self._stopping = asyncio.Event()
         self.is_stopping = False
+        self._status = 0
         self._splitter = LineSplitter()
 
     async def serve(self) -> None:
         """From the first line to the last."""
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(tasks.log_callback_bug)
         self._writer = Writer(
-            self._start.wire.write_fd, _encode, self._on_parent_gone, self._on_broken
+            self._start.wire.write_fd, encode_notification, self._on_parent_gone, self._on_broken
         )
         self._agent = ClaraVoiceAgent(self._ports(), self._start.settings)
         self._dispatcher = Dispatcher(handlers(self._agent, self), self._writer.put)
-        reader = Reader(self._start.wire.read_fd, self._loop, self._on_chunk, self._on_end)
+        reader = Reader(
+            self._start.wire.read_fd, self._loop, self._on_chunk, self._on_end, self._on_broken
+        )
         self._handle_signals()
         Watchdog(self._loop).start()
         self._writer.start()
         if self._start.connects:
-            connecting = asyncio.create_task(self._connect())
-            connecting.add_done_callback(lambda _: None)
+            tasks.start("connect at the start", self._connect())
             await asyncio.sleep(0)  # the first request is to find it begun
         reader.start()
         await self._stopping.wait()
@@ -124,7 +124,7 @@ class _App:
         """Begin the drain, after what is queued now."""
         if not self.is_stopping:
             self.is_stopping = True
-            _end_at_last()
+            tasks.start_thread("end", self._end_at_last)
             self._loop.call_soon(self._stopping.set)
 
     def watch_parent(self, pid: int) -> None:
@@ -211,17 +211,26 @@ class _App:
     def _on_broken(self, why: str) -> None:
         _log.critical("%s; the process ends.", why)
         self._start.log_handler.finish(LOG_FLUSH_WITHIN_S)
-        os._exit(OVERFLOW_STATUS)
+        os._exit(tasks.BUG_STATUS)
 
     # The end
 
     async def _drain(self) -> None:
-        leaving = asyncio.create_task(self._agent.stop())
-        answering = asyncio.create_task(self._dispatcher.answered())
-        await asyncio.wait({leaving, answering}, timeout=LEAVE_WITHIN_S)
+        ending = {
+            tasks.start("leave at the end", self._agent.stop()),
+            tasks.start("last answers", self._dispatcher.answered()),
+        }
+        done, _ = await asyncio.wait(ending, timeout=LEAVE_WITHIN_S)
+        if any(each.exception() is not None for each in done):
+            self._status = FAILED_STATUS
         disposing = native.start_disposing()
         await asyncio.to_thread(self._writer.flush, FLUSH_WITHIN_S)
-        end(0, self._start.log_handler, disposing)
+        end(self._status, self._start.log_handler, disposing)
+
+    def _end_at_last(self) -> None:
+        """End the process when the drain takes too long: a hung server is no failure of ours."""
+        threading.Event().wait(DRAIN_WITHIN_S)
+        os._exit(self._status)
 
 
 @functools.cache
@@ -234,19 +243,5 @@ def _versions() -> Mapping[str, str]:
     return found
 
 
-def _encode(notification: Notification) -> bytes:
-    return encode_notification(NOTIFICATIONS[type(notification)], to_wire(notification))
-
-
 def _set_up_session(session: AgentSession) -> None:
     """Nothing yet: the audio pipeline of a session begins here."""
-
-
-def _end_at_last() -> None:
-    """End the process when the drain hangs, status 0 all the same: it was asked to end."""
-
-    def run() -> None:
-        threading.Event().wait(DRAIN_WITHIN_S)
-        os._exit(0)
-
-    threading.Thread(target=run, name="end", daemon=True).start()

@@ -11,11 +11,11 @@ import faulthandler
 import os
 import threading
 
+from sidecar import tasks
+
 STUCK_S = 30.0
 """Of attended time: a process that was stopped is not stuck."""
 LOOK_S = 1.0
-STUCK_STATUS = 70
-"""EX_SOFTWARE of sysexits.h, as after a panic of the native library."""
 
 
 class Watchdog:
@@ -25,12 +25,11 @@ class Watchdog:
         """Not watching yet."""
         self._loop = loop
         self._beats = 0
-        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
         """Begin to watch; call it on the loop."""
         self._beat()
-        self._thread.start()
+        tasks.start_thread("watchdog", self._watch)
 
     def _beat(self) -> None:
         self._beats += 1
@@ -44,4 +43,4 @@ class Watchdog:
             seen = self._beats
         os.write(2, f"The event loop was stuck for {STUCK_S:.0f} s; the process ends.\n".encode())
         faulthandler.dump_traceback(file=2, all_threads=True)
-        os._exit(STUCK_STATUS)
+        os._exit(tasks.BUG_STATUS)

@@ -24,7 +24,7 @@ from sidecar.core.agent_state import (
     refusal_of,
 )
 from sidecar.core.config import Settings, shown_url
-from sidecar.core.contract.errors import InvalidRequest, ShuttingDown
+from sidecar.core.contract.errors import InvalidRequest, ShuttingDown, UnknownSession
 from sidecar.core.contract.failures import Category, Failure
 from sidecar.core.contract.messages import (
     AgentSession,
@@ -101,9 +101,16 @@ class ClaraVoiceAgent:
         """The open sessions, with the seq of the last notification they include."""
         return SessionList(self._sessions.listed(), self._announcer.seq, self._announcer.epoch)
 
-    def session(self, session_id: str) -> AgentSession | None:
-        """One open session."""
-        return self._sessions.get(session_id)
+    def session(self, session_id: str) -> AgentSession:
+        """One open session.
+
+        Raises:
+            UnknownSession: no open session has this id.
+        """
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise UnknownSession
+        return session
 
     async def connect(self, settings: Settings) -> Status:
         """Join the room that *settings*, over what was given before, say.

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from sidecar import tasks
 from sidecar.agent.destination import Destination
 from sidecar.core.contract.errors import ApiCallFailed
 from sidecar.core.contract.messages import AgentSession
@@ -46,7 +47,8 @@ class Arrivals:
         if earlier is not None:
             earlier.cancel()
         if len(self._waiting) < MAX_EXPECTED:
-            task = asyncio.create_task(self._wait_for(identity, self._session_of(identity)))
+            earlier_session = self._session_of(identity)
+            task = tasks.start("await an arrival", self._wait_for(identity, earlier_session))
             self._waiting[identity] = task
             task.add_done_callback(lambda done: self._forget(identity, done))
 
@@ -75,5 +77,3 @@ class Arrivals:
     def _forget(self, identity: str, done: asyncio.Task[None]) -> None:
         if self._waiting.get(identity) is done:
             del self._waiting[identity]
-        if not done.cancelled() and (error := done.exception()) is not None:
-            _log.error("An arrival could not be waited for, by a bug.", exc_info=error)

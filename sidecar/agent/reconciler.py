@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from sidecar import tasks
 from sidecar.agent.destination import Destination
 from sidecar.core.contract.errors import ApiCallFailed
 from sidecar.core.contract.messages import AgentSession
@@ -62,7 +63,7 @@ class Reconciler:
         """Compare now, and from then on at the pace that the answers ask for."""
         self.stop()
         self._unheard.clear()
-        self._polling = asyncio.create_task(self._run())
+        self._polling = tasks.start("compare with the server's list", self._run())
 
     def stop(self) -> None:
         """Compare no more; an answer under way is dropped."""
@@ -112,7 +113,7 @@ class Reconciler:
             session_id = suspect.session_id
             if session_id in self._asking or len(self._asking) >= MAX_ASKED:
                 continue
-            task = asyncio.create_task(self._ask_about(poll, suspect))
+            task = tasks.start("ask about a suspect", self._ask_about(poll, suspect))
             self._asking[session_id] = task
             task.add_done_callback(partial(self._asked, session_id))
 
@@ -122,10 +123,8 @@ class Reconciler:
         now = self._clock.tick()
         self._announce(self._sessions.asked(poll, suspect.session_id, is_there, now))
 
-    def _asked(self, session_id: str, done: asyncio.Task[None]) -> None:
+    def _asked(self, session_id: str, _: asyncio.Task[None]) -> None:
         del self._asking[session_id]
-        if not done.cancelled() and (error := done.exception()) is not None:
-            _log.error("A person could not be asked about, by a bug.", exc_info=error)
 
     async def _attend(self, seconds: float) -> bool:
         """Let so much attended time pass: the two misses of a ghost must be that far apart.

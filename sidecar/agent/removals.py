@@ -9,10 +9,17 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from sidecar import tasks
 from sidecar.agent.destination import Destination
 from sidecar.core.config import Target
 from sidecar.core.contract.close_reasons import CloseReason
-from sidecar.core.contract.errors import ApiCallFailed, NotAllowed, ShuttingDown, UnknownSession
+from sidecar.core.contract.errors import (
+    ApiCallFailed,
+    NotAllowed,
+    ShuttingDown,
+    SidecarError,
+    UnknownSession,
+)
 from sidecar.core.contract.messages import AgentSession
 from sidecar.core.ports import Clock, LiveKitApi
 from sidecar.core.registry.changes import Change, Closed
@@ -37,7 +44,6 @@ class Removals:
         self._clock = clock
         self._announce = announce
         self._waiting: dict[str, asyncio.Future[AgentSession]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self, session_id: str) -> AgentSession:
         """Remove the person of this session; the closed session, after its `session-closed`.
@@ -50,9 +56,7 @@ class Removals:
         """
         session = self._sessions.get(session_id)
         if session is None:
-            raise UnknownSession(
-                "No open session has this id.", "Ask `listSessions` for those that are open."
-            )
+            raise UnknownSession
         if not self._destination.capabilities().close_session:
             raise NotAllowed(
                 "Removing a person needs the API secret.",
@@ -64,9 +68,7 @@ class Removals:
             # Retrieved here, in case that nobody waits any more when it fails.
             waiting.add_done_callback(lambda done: done.exception())
             self._waiting[session_id] = waiting
-            task = asyncio.create_task(self._remove(session))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            tasks.start("remove a participant", self._remove(session))
         return await asyncio.shield(waiting)
 
     def closed(self, closed: Closed) -> None:
@@ -105,6 +107,8 @@ class Removals:
             waiting = self._waiting.pop(session_id, None)
             if waiting is not None and not waiting.done():
                 waiting.set_exception(error)
+            if not isinstance(error, SidecarError):
+                raise
 
     async def _is_removed(self, session_id: str, target: Target, identity: str) -> bool:
         self._sessions.removing(session_id)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from sidecar import tasks
 from sidecar.core.config import Target
 from sidecar.core.contract.errors import SidecarError
 from sidecar.core.contract.failures import Category
@@ -44,14 +45,14 @@ class RoomLife:
         """
         self.drop()
         self._number = number
-        self._joining = asyncio.create_task(self._join(number, target, self._leaving))
+        self._joining = tasks.start("join", self._join(number, target, self._leaving))
 
     def drop(self) -> None:
         """Leave the Room, once its `join` has ended; comes back at once."""
         joining, self._joining = self._joining, None
         self._number = 0
         if joining is not None:
-            self._leaving = asyncio.create_task(_leave(joining))
+            self._leaving = tasks.start("leave", _leave(joining))
 
     async def gone(self) -> None:
         """Return when there is no Room any more. Cancelling this leaves the Room as it is."""

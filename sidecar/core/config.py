@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, fields, replace
 from urllib.parse import urlsplit
 
 from sidecar.core.contract.errors import InvalidParams
-from sidecar.core.contract.messages import Capabilities
+from sidecar.core.contract.messages import Capabilities, ConnectParams
+from sidecar.core.contract.wire import wire_name
 
 DEFAULT_IDENTITY = "clara-voice-agent"
 DEFAULT_NAME = "Clara"
@@ -75,17 +76,13 @@ def token_claims(token: str) -> TokenClaims | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(ConnectParams):
     """One layer of the configuration, or several merged; None is not given."""
 
-    url: str | None = None
-    api_key: str | None = None
-    api_secret: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    room: str | None = None
-    identity: str | None = None
-    name: str | None = None
-    auto_subscribe: bool | None = None
+    @classmethod
+    def given(cls, params: ConnectParams) -> Settings:
+        """The layer of a `connect`."""
+        return cls(**{each.name: getattr(params, each.name) for each in fields(ConnectParams)})
 
     def over(self, weaker: Settings) -> Settings:
         """These settings, and *weaker*'s where these have none.
@@ -278,9 +275,7 @@ def with_newer_token(current: Target, newer: Target) -> Target:
 
 def _refusal(name: str, problem: str) -> InvalidParams:
     variable = next((each for each, setting in ENVIRONMENT.items() if setting == name), None)
-    words = name.split("_")
-    wire = words[0] + "".join(each.capitalize() for each in words[1:])
-    shown = wire if variable is None else f"{wire} ({variable})"
+    shown = wire_name(name) if variable is None else f"{wire_name(name)} ({variable})"
     return InvalidParams(f"The {shown} {problem}.", f"Correct the {shown}.")
 
 

@@ -12,17 +12,20 @@ import functools
 import inspect
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import jsonrpcserver
 import orjson
 
+from sidecar import tasks
 from sidecar.core.contract.errors import ErrorCode, SidecarError
-from sidecar.core.contract.protocol import MAX_LINE_BYTES
+from sidecar.core.contract.messages import Notification
+from sidecar.core.contract.protocol import MAX_LINE_BYTES, NOTIFICATIONS
+from sidecar.core.contract.wire import to_wire
 
 Handler = Callable[..., object]
-"""Plain: answered at once. `async def`: answered when it is done, other requests meanwhile."""
+"""Answered at once with what it returns; where that is an awaitable, once it is done."""
 
 MAX_BATCH = 1_000
 """Members of one batch; the specification sets no limit, memory does."""
@@ -41,22 +44,15 @@ class Dispatcher:
 
     def __init__(self, handlers: Mapping[str, Handler], send: Callable[[bytes], None]) -> None:
         """*handlers* by method name; *send* takes each answer, one line without its newline."""
-        self._plain = {
-            name: _plain(handler)
-            for name, handler in handlers.items()
-            if not inspect.iscoroutinefunction(handler)
-        }
-        self._async = {
-            name: _async(handler)
-            for name, handler in handlers.items()
-            if inspect.iscoroutinefunction(handler)
-        }
+        self._methods = {name: self._answerable(handler) for name, handler in handlers.items()}
         self._send = send
-        self._running: set[asyncio.Future[_Response | None]] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._awaited: Awaitable[object] | None = None
+        """What the handler that was called just now has begun, and not done."""
+        self._in_flight = 0
+        self._answering: set[asyncio.Task[None]] = set()
 
     def receive(self, line: bytes) -> None:
-        """Answer *line*: before this returns where the handler is a plain one."""
+        """Answer *line*: before this returns, unless its handler gave an awaitable."""
         try:
             decoded = orjson.loads(line)
             _restore_ids(decoded, line)
@@ -67,8 +63,8 @@ class Dispatcher:
             self._batch(decoded)
             return
         response = self._one(decoded)
-        if isinstance(response, asyncio.Future):
-            self._start(self._answer_later(response))
+        if isinstance(response, Coroutine):
+            self._answer_later(self._answer_when_done(response))
         elif response is not None:
             self._answer(response)
 
@@ -85,8 +81,8 @@ class Dispatcher:
 
     async def answered(self) -> None:
         """Return when every request received so far is answered."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        while self._answering:
+            await asyncio.wait(set(self._answering))
 
     def _batch(self, members: list[Any]) -> None:
         if not members or len(members) > MAX_BATCH:
@@ -94,47 +90,76 @@ class Dispatcher:
             self._answer(_error(None, ErrorCode.INVALID_REQUEST, "Invalid Request", data))
             return
         responses = [self._one(member) for member in members]
-        ready = [each for each in responses if isinstance(each, dict)]
-        if any(isinstance(each, asyncio.Future) for each in responses):
-            self._start(self._answer_batch_later(responses))
+        if any(isinstance(each, Coroutine) for each in responses):
+            self._answer_later(self._answer_batch_when_done(responses))
         else:
-            self._answer_batch(ready)
+            self._answer_batch([each for each in responses if isinstance(each, dict)])
 
-    def _one(self, message: Any) -> _Response | asyncio.Future[_Response | None] | None:
+    def _one(self, message: Any) -> _Response | Coroutine[Any, Any, _Response | None] | None:
         if isinstance(message, dict) and "method" not in message:
             if "result" in message or "error" in message:
                 return None  # a Response, of which we wait for none: two peers must not echo
         problem = _problem(message)
         if problem is not None:
             return problem
-        if message["method"] in self._async:
-            if len(self._running) >= MAX_IN_FLIGHT:
-                return _too_many(message)
-            running = asyncio.ensure_future(self._dispatch_async(message))
-            self._running.add(running)
-            running.add_done_callback(self._running.discard)
-            return running
         response = jsonrpcserver.dispatch_to_serializable(
-            message, self._plain, deserializer=_as_is, validator=_as_is
+            message, self._methods, deserializer=_as_is, validator=_as_is
         )
-        return _cleaned(response)
+        awaited, self._awaited = self._awaited, None
+        if awaited is None:
+            return _cleaned(response)
+        if self._in_flight >= MAX_IN_FLIGHT:
+            if isinstance(awaited, Coroutine):
+                awaited.close()
+            return _too_many(message)
+        self._in_flight += 1
+        return self._done(message, awaited)
 
-    async def _dispatch_async(self, message: _Message) -> _Response | None:
-        response = await jsonrpcserver.async_dispatch_to_serializable(
-            message, self._async, deserializer=_as_is, validator=_as_is
-        )
-        return _cleaned(response)
+    def _answerable(self, handler: Handler) -> Callable[..., Any]:
+        @functools.wraps(handler)
+        def call(*args: object, **params: object) -> Any:
+            try:
+                result = handler(*args, **params)
+            except (Exception, asyncio.CancelledError) as error:
+                code, text, data = _failed(error)
+                return jsonrpcserver.Error(int(code), text, data)
+            if not inspect.isawaitable(result):
+                return jsonrpcserver.Success(to_wire(result))
+            self._awaited = result
+            return jsonrpcserver.Success(None)  # `_done` has the answer
 
-    async def _answer_later(self, response: asyncio.Future[_Response | None]) -> None:
+        call.__signature__ = _signature(handler)  # type: ignore[attr-defined]  # inspect reads it
+        return call
+
+    async def _done(self, message: _Message, awaited: Awaitable[object]) -> _Response | None:
+        # CancelledError is no Exception: uncaught there would be no answer.
+        response: _Response
+        try:
+            response = {"jsonrpc": "2.0", "result": to_wire(await awaited), "id": message.get("id")}
+        except (Exception, asyncio.CancelledError) as error:
+            response = _error(message.get("id"), *_failed(error))
+        finally:
+            self._in_flight -= 1
+        return response if "id" in message else None
+
+    async def _answer_when_done(self, response: Awaitable[_Response | None]) -> None:
         answer = await response
         if answer is not None:
             self._answer(answer)
 
-    async def _answer_batch_later(
-        self, responses: list[_Response | asyncio.Future[_Response | None] | None]
+    async def _answer_batch_when_done(
+        self, responses: list[_Response | Coroutine[Any, Any, _Response | None] | None]
     ) -> None:
-        answers = [await each if isinstance(each, asyncio.Future) else each for each in responses]
+        done = iter(
+            await asyncio.gather(*(each for each in responses if isinstance(each, Coroutine)))
+        )
+        answers = [next(done) if isinstance(each, Coroutine) else each for each in responses]
         self._answer_batch([each for each in answers if each is not None])
+
+    def _answer_later(self, answering: Coroutine[Any, Any, None]) -> None:
+        task = tasks.start("answer", answering)
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
     def _answer(self, response: _Response) -> None:
         self._send(_encode_response(response))
@@ -148,48 +173,23 @@ class Dispatcher:
             line = b"[" + b",".join(_encode(_too_long(each)) for each in responses) + b"]"
         self._send(line)
 
-    def _start(self, answering: Any) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(answering)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+def encode_notification(notification: Notification) -> bytes:
+    """One line, without its newline.
+
+    Raises:
+        TypeError: it holds what JSON cannot say.
+    """
+    method = NOTIFICATIONS[type(notification)]
+    return _encode({"jsonrpc": "2.0", "method": method, "params": to_wire(notification)})
 
 
-def encode_notification(method: str, params: object) -> bytes:
-    """One line, without its newline; *params* as `wire.to_wire` makes them."""
-    return _encode({"jsonrpc": "2.0", "method": method, "params": params})
-
-
-def _plain(handler: Handler) -> Callable[..., Any]:
-    @functools.wraps(handler)
-    def call(*args: object, **params: object) -> Any:
-        try:
-            return jsonrpcserver.Success(handler(*args, **params))
-        except (Exception, asyncio.CancelledError) as error:
-            return _failed(error)
-
-    call.__signature__ = _signature(handler)  # type: ignore[attr-defined]  # inspect reads it
-    return call
-
-
-def _async(handler: Handler) -> Callable[..., Any]:
-    # CancelledError is no Exception: uncaught it would leave the dispatcher, and no answer.
-    @functools.wraps(handler)
-    async def call(*args: object, **params: object) -> Any:
-        try:
-            result: Any = handler(*args, **params)
-            return jsonrpcserver.Success(await result)
-        except (Exception, asyncio.CancelledError) as error:
-            return _failed(error)
-
-    call.__signature__ = _signature(handler)  # type: ignore[attr-defined]  # inspect reads it
-    return call
-
-
-def _failed(error: BaseException) -> Any:
+def _failed(error: BaseException) -> tuple[ErrorCode, str, Mapping[str, object] | None]:
+    """The code, message and data that answer *error*; a bug is logged, and told to nobody else."""
     if isinstance(error, SidecarError):
-        return jsonrpcserver.Error(int(error.code), error.message, error.data)
+        return error.code, error.message, error.data
     _log.error("A request failed by a bug.", exc_info=error)
-    return jsonrpcserver.Error(int(ErrorCode.INTERNAL_ERROR), "Internal error")
+    return ErrorCode.INTERNAL_ERROR, "Internal error", None
 
 
 def _problem(message: Any) -> _Response | None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from sidecar import tasks
 from sidecar.core.contract.messages import Notification
 from sidecar.rpc.outbox import Item, Outbox
 
@@ -70,21 +71,23 @@ class Reader:
         loop: asyncio.AbstractEventLoop,
         on_chunk: Callable[[bytes], Iterator[None]],
         on_end: Callable[[], None],
+        on_broken: Callable[[str], None],
     ) -> None:
         """*on_chunk* and *on_end* are called on *loop*; *on_end* once, at the end of input.
 
-        *on_chunk* takes a chunk step by step; the next one comes when that is done.
+        *on_chunk* takes a chunk step by step; the next one comes when that is done. *on_broken*,
+        from the thread: why no more is read, by a bug.
         """
         self._read_fd = read_fd
         self._loop = loop
         self._on_chunk = on_chunk
         self._on_end = on_end
+        self._on_broken = on_broken
         self._is_taken = threading.Semaphore()
-        self._thread = threading.Thread(target=self._run, name="stdin", daemon=True)
 
     def start(self) -> None:
         """Begin to read."""
-        self._thread.start()
+        tasks.start_thread("stdin", self._run, lambda: self._on_broken("stdin is not read"))
 
     def _run(self) -> None:
         while chunk := _read(self._read_fd):
@@ -99,10 +102,13 @@ class Reader:
 
     def _go_on(self, steps: Iterator[None]) -> None:
         until_s = time.monotonic() + TURN_S
-        for _ in steps:
-            if time.monotonic() >= until_s:
-                self._loop.call_soon(self._go_on, steps)
-                return
+        try:
+            for _ in steps:
+                if time.monotonic() >= until_s:
+                    self._loop.call_soon(self._go_on, steps)
+                    return
+        except Exception:
+            _log.exception("What came in could not be taken, by a bug; what follows can.")
         self._is_taken.release()
 
 
@@ -122,11 +128,11 @@ class Writer:
         self._on_gone = on_gone
         self._on_broken = on_broken
         self._outbox = Outbox()
-        self._thread = threading.Thread(target=self._run, name="stdout", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        self._thread = tasks.start_thread("stdout", self._run, self._break)
 
     def put(self, item: Item) -> None:
         """Queue *item*; never blocks."""
@@ -136,20 +142,18 @@ class Writer:
     def flush(self, timeout_s: float) -> None:
         """Write what is queued and take no more; gives up after *timeout_s*."""
         self._outbox.close()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while (item := self._outbox.take()) is not None:
-            try:
-                line = item if isinstance(item, bytes) else self._encode(item)
-            except Exception:
-                _log.exception("A notification has no JSON form.")
-                self._on_broken("What is to be written has no JSON form")
-                return
+            line = item if isinstance(item, bytes) else self._encode(item)
             if not _write(self._write_fd, line + b"\n"):
                 self._on_gone()
                 return
+
+    def _break(self) -> None:
+        self._on_broken("stdout is not written, or a notification has no JSON form")
 
 
 def watch_parent(pid: int, on_gone: Callable[[], None]) -> bool:
@@ -166,7 +170,7 @@ def watch_parent(pid: int, on_gone: Callable[[], None]) -> bool:
             pause.wait(PARENT_POLL_S)
         on_gone()
 
-    threading.Thread(target=run, name="parent", daemon=True).start()
+    tasks.start_thread("parent", run, on_gone)
     return True
 
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sidecar import tasks
 from sidecar.core.facts import Fact, TextReceived
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Chat:
             reader.close()
             return
         # An unread stream keeps a subscription of the SDK for as long as the process lives.
-        task = asyncio.create_task(self._read(reader, identity, self._now_s()))
+        task = tasks.start("read a text", self._read(reader, identity, self._now_s()))
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 

@@ -10,8 +10,8 @@ import sys
 import threading
 from typing import Any, NoReturn
 
-PANIC_STATUS = 70
-"""EX_SOFTWARE of sysexits.h: the process ended by a bug, with no `session-closed`."""
+from sidecar import tasks
+
 DISPOSE_WITHIN_S = 1.5
 """Dispose closes rooms synchronously: at once when healthy, about 5 s at a hung server."""
 
@@ -44,9 +44,7 @@ def start_disposing() -> threading.Thread:
     client_module = sys.modules.get("livekit.rtc._ffi_client")
     client = None if client_module is None else client_module.FfiClient._instance
     dispose = _nothing if client is None else client._dispose
-    disposing = threading.Thread(target=dispose, name="dispose", daemon=True)
-    disposing.start()
-    return disposing
+    return tasks.start_thread("dispose", dispose)
 
 
 def _nothing() -> None:
@@ -60,6 +58,5 @@ class _OsOfNativeClient:
         return getattr(os, name)
 
     def kill(self, pid: int, signal: int) -> NoReturn:
-        message = f"LiveKit's native library panicked; the process ends (status {PANIC_STATUS}).\n"
-        os.write(2, message.encode())
-        os._exit(PANIC_STATUS)
+        os.write(2, b"LiveKit's native library panicked; the process ends (status 70).\n")
+        os._exit(tasks.BUG_STATUS)

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from sidecar.core.contract.errors import UnknownSession
 from sidecar.core.contract.messages import SessionClosed, SessionCreated, SessionUpdated
 from sidecar.core.facts import (
     DisconnectReason,
@@ -198,7 +199,8 @@ async def test_the_list_is_the_fold_of_the_notifications_up_to_its_seq():
     listed = world.agent.session_list()
     assert {each.session_id: each for each in listed.sessions} == folded == world.agent.sessions
     assert world.agent.session(listed.sessions[0].session_id) == listed.sessions[0]
-    assert world.agent.session("session_0_nobody") is None
+    with pytest.raises(UnknownSession):
+        world.agent.session("session_0_nobody")
 
 
 @in_virtual_time

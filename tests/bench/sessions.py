@@ -16,13 +16,12 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sidecar.core.contract.messages import AgentSession, ResumedSession, SessionList
-from sidecar.core.contract.wire import to_wire
+from sidecar.core.contract.messages import AgentSession, ResumedSession, SessionCreated, SessionList
 from sidecar.core.facts import DisconnectReason, Moment, Participant
 from sidecar.core.registry.changes import Created
 from sidecar.core.registry.resumption import Inheritance, resumed_sessions
 from sidecar.core.registry.sessions import Sessions
-from sidecar.rpc.jsonrpc import encode_notification
+from sidecar.rpc.jsonrpc import Dispatcher, encode_notification
 from tests.bench.document import DOCUMENT, write_between
 
 FEW = 10
@@ -133,7 +132,7 @@ def floor_s() -> float:
     for _ in range(REPEATS):
         began_s = _cpu_s()
         for _ in range(ROUNDS):
-            encode_notification("session-created", to_wire(change.session))
+            encode_notification(SessionCreated(change.session, 1, "epoch"))
         times.append((_cpu_s() - began_s) / ROUNDS)
     return min(times)
 
@@ -202,8 +201,14 @@ def measured() -> Iterator[str]:
         sessions.link_lost(_at(1.0))
         sessions.snapshot(people, _at(2.0), room_name=_ROOM)
 
+    lines: list[bytes] = []
+    listing = Dispatcher(
+        {"listSessions": lambda: SessionList(sessions.listed(), 1, "epoch")}, lines.append
+    )
+
     def encode() -> bytes:
-        return encode_notification("x", to_wire(SessionList(sessions.listed(), 1, "epoch")))
+        listing.receive(b'{"jsonrpc":"2.0","id":1,"method":"listSessions"}')
+        return lines.pop()
 
     one_s = MANY * floor
     yield ""

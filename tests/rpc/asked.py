@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sidecar import __version__
 from sidecar.core.config import NO_CAPABILITIES, Settings
+from sidecar.core.contract.errors import UnknownSession
 from sidecar.core.contract.messages import (
     AgentSession,
     AgentState,
@@ -76,8 +77,10 @@ class FakeAgent:
     def session_list(self) -> SessionList:
         return SessionList((ANNA,), 3, self.epoch)
 
-    def session(self, session_id: str) -> AgentSession | None:
-        return ANNA if session_id == ANNA.session_id else None
+    def session(self, session_id: str) -> AgentSession:
+        if session_id != ANNA.session_id:
+            raise UnknownSession
+        return ANNA
 
     def status(self) -> Status:
         return Status(

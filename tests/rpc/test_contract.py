@@ -151,8 +151,8 @@ async def test_every_result_and_notification_of_a_life_with_people_is_as_documen
         await ask("listSessions")
         await ask("getStatus")
     sent = [(NOTIFICATIONS[type(each)], to_wire(each)) for each in world.notify.notifications]
-    for method, params in sent:
-        line = encode_notification(method, params)
+    for notification, (method, _) in zip(world.notify.notifications, sent, strict=True):
+        line = encode_notification(notification)
         assert len(line.splitlines()) == 1
         message = strictly(line)
         assert (message["method"], set(message)) == (method, {"jsonrpc", "method", "params"})

@@ -41,10 +41,14 @@ async def test_a_flood_is_taken_in_turns_and_everything_else_has_its_own_in_betw
             pipe.write(bytes(number % 251 for number in range(FLOOD_BYTES)))
 
     threading.Thread(target=flood, daemon=True).start()
-    reader = Reader(read_fd, loop, on_chunk, ended.set)
+    reader = Reader(read_fd, loop, on_chunk, ended.set, _never)
     next_turn()
     reader.start()
     await ended.wait()
     assert b"".join(taken) == bytes(number % 251 for number in range(FLOOD_BYTES))
     assert max(steps.values()) <= TURN_S / STEP_S + 1
     os.close(read_fd)
+
+
+def _never(why: str) -> None:
+    raise AssertionError(why)

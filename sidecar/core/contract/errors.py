@@ -77,6 +77,12 @@ class UnknownSession(SidecarError):
 
     code = ErrorCode.UNKNOWN_SESSION
 
+    def __init__(self) -> None:
+        """One message for every such answer."""
+        super().__init__(
+            "No open session has this id.", "Ask `listSessions` for those that are open."
+        )
+
 
 class ApiCallFailed(SidecarError):
     """The LiveKit server refused or did not answer a call of its room service."""

@@ -13,7 +13,7 @@ import pytest
 
 from sidecar.dev.child import ChildGone
 from sidecar.dev.stdio_client import RpcError
-from sidecar.rtc.native import PANIC_STATUS
+from sidecar.tasks import BUG_STATUS
 from tests.livekit.faults.proxy import Mode
 from tests.livekit.faults.rows import row
 from tests.livekit.faults.stage import Stage
@@ -62,7 +62,7 @@ async def _panicked(agent: Agent, connecting: asyncio.Task[None]) -> bool:
     try:
         await connecting
     except ChildGone:
-        assert await agent.client.wait() == PANIC_STATUS
+        assert await agent.client.wait() == BUG_STATUS
         return True
     return False
 
