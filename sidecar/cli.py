@@ -42,9 +42,14 @@ It ends when stdin ends. Exit codes: 0 asked to end, 1 failed, 2 wrong usage, 70
 """
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns the exit code where the process is not ended on the way."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give the exit code, where the process does not end on the way.
+
+    *arguments* without the program's name; None, as the installed `clara-voice-sidecar` calls it,
+    takes those of the process.
+    """
     multiprocessing.freeze_support()
+    arguments = sys.argv[1:] if arguments is None else arguments
     is_frozen = getattr(sys, "frozen", False)
     if arguments and arguments[0] in COMMANDS and not is_frozen:
         return _run_command(arguments[0], arguments[1:])

@@ -104,9 +104,10 @@ async def _double(room: str, show: Show, why: str | None) -> AsyncIterator[Place
         from sidecar.dev.embedded_room import EmbeddedRoom
     except ImportError as error:
         raise NotConfigured(
-            f"The test double needs {error.name}, which is not here: `uv run` installs it where it "
-            f"has wheels (not on Windows on ARM, nor on macOS before 12).\n{stands_in}"
-            "Fix: give the demo a server that runs already, with --url."
+            f"The test double needs {error.name}, which is not installed.\n{stands_in}"
+            'Fix: `pip install "clara-voice-sidecar[demo]"` (`uv run` in a checkout does it by '
+            "itself). There are no wheels of it for Windows on ARM, Macs with Intel processors and "
+            "macOS before 14; there, start a LiveKit server of your own and give it with --url."
         ) from error
     if not has_interface_beside_loopback():
         raise NotConfigured(

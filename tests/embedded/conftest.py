@@ -31,7 +31,7 @@ except ImportError as missing:
     if missing.name not in ("aiortc", "aioice"):
         raise
     collect_ignore_glob = ["test_*.py"]
-    parts.not_run["embedded room"] = "aiortc is not installed; uv sync --group embedded"
+    parts.not_run["embedded room"] = "aiortc is not installed; uv pip install '.[demo]'"
     if parts.REQUIRE_ALL:
         raise
 
