@@ -22,6 +22,16 @@ export interface Client {
   name: string
   /** Its version. */
   version: string
+  /** What the sidecar may ask it; nothing when absent. */
+  capabilities?: ClientCapabilities
+}
+
+/** What the client answers when the sidecar asks it; the sidecar asks for nothing else. */
+export interface ClientCapabilities {
+  /** It answers `getToken`. */
+  getToken?: boolean
+  /** It answers `resolveProxy`. */
+  resolveProxy?: boolean
 }
 
 /** An open session of an earlier process, which goes on under its id. */
@@ -38,7 +48,32 @@ export interface ResumedSession {
   startTime: string
   /** As it was last announced. */
   messageCount: number
+  /** Not `closed`; it is `reconnecting` until the room is joined. */
+  connectionState?: ConnectionState
+  /** As it was last announced. */
+  name?: string
+  /** As it was last announced. */
+  kind?: ParticipantKind
+  /** As it was last announced. */
+  metadata?: string
+  /** As they were last announced. */
+  attributes?: Record<string, string>
+  /** As it was last announced. */
+  connectionQuality?: ConnectionQuality
+  /** Absent: the session is open. */
+  endTime?: string
+  /** true where metadata or attributes were announced cut. */
+  truncated?: boolean
 }
+
+/** Of one session; derived, never set. */
+export type ConnectionState = "connecting" | "connected" | "reconnecting" | "error" | "closed"
+
+/** Kinds by name: the SDK and the server API number some of them differently. */
+export type ParticipantKind = "standard" | "ingress" | "egress" | "sip" | "agent" | "connector" | "bridge" | "unknown"
+
+/** What LiveKit last said of a participant's link; unknown until a track is subscribed. */
+export type ConnectionQuality = "unknown" | "poor" | "good" | "excellent" | "lost"
 
 /** The handshake's answer. */
 export interface InitializeResult {
@@ -119,7 +154,7 @@ export type AgentState = "idle" | "connecting" | "connected" | "reconnecting" | 
 
 /** What the given credentials allow; open for more. */
 export interface Capabilities {
-  /** `createConnection` works: there is an API secret. */
+  /** `createConnection` works: there is an API secret, or the client gives tokens. */
   createConnection: boolean
   /** `closeSession` works: there is an API secret. */
   closeSession: boolean
@@ -200,15 +235,6 @@ export interface AgentSession {
   truncated?: boolean
 }
 
-/** Of one session; derived, never set. */
-export type ConnectionState = "connecting" | "connected" | "reconnecting" | "error" | "closed"
-
-/** Kinds by name: the SDK and the server API number some of them differently. */
-export type ParticipantKind = "standard" | "ingress" | "egress" | "sip" | "agent" | "connector" | "bridge" | "unknown"
-
-/** What LiveKit last said of a participant's link; unknown until a track is subscribed. */
-export type ConnectionQuality = "unknown" | "poor" | "good" | "excellent" | "lost"
-
 /** Of the methods about one session. */
 export interface SessionParams {
   /** The session's id. */
@@ -217,7 +243,7 @@ export interface SessionParams {
 
 /** Of `createConnection`; grants are true unless given as false. */
 export interface ConnectionParams {
-  /** Generated when absent; never the agent's own. */
+  /** When absent: generated, or the one of the token that the client gives. Never the agent's own. */
   identity?: string | null
   /** The display name. */
   name?: string | null
@@ -247,6 +273,8 @@ export interface ConnectionDetails {
   token: string
   /** Until when it can be used to join. */
   expiresAt: string
+  /** The display name in the token. */
+  name?: string
 }
 
 /** Of `wake`. */
@@ -273,6 +301,50 @@ export interface Check {
   detail: string
   /** What a person can do about it. */
   fix?: string
+}
+
+/** Params of `getToken`: for whom a token is needed. */
+export interface TokenRequest {
+  /** `agent`: the token's kind is to be `agent`. `connection`: for a person in a page. */
+  purpose: "agent" | "connection"
+  /** The room to join. */
+  room: string
+  /** The token is to be for this identity; when absent, the token decides. */
+  identity?: string
+  /** The display name. */
+  name?: string
+  /** Grant no more than this. */
+  grants?: TokenGrants
+}
+
+/** What a token is to allow, and no more. */
+export interface TokenGrants {
+  /** May publish tracks. */
+  canPublish: boolean
+  /** May subscribe to tracks. */
+  canSubscribe: boolean
+  /** May send data and chat. */
+  canPublishData: boolean
+  /** The participant's metadata. */
+  metadata?: string
+  /** The participant's attributes. */
+  attributes?: Record<string, string>
+  /** For how long the token is to be valid. */
+  ttlSeconds?: number
+}
+
+/** Answer of `getToken`; `{participant_token, server_url?}` is understood as well. */
+export interface AccessToken {
+  /** The access token. */
+  token: string
+  /** Where it is valid, if not at the url of `connect`. */
+  url?: string
+}
+
+/** Params of `resolveProxy`. */
+export interface ProxyRequest {
+  /** The server's address, http:// or https://. */
+  url: string
 }
 
 /** A stay began; the session's state is `connecting`. */
@@ -351,6 +423,12 @@ export interface Methods {
   "ping": { params: NoParams; result: "pong" }
   "shutdown": { params: NoParams; result: null }
   "rpc.discover": { params: NoParams; result: object }
+}
+
+/** What the sidecar asks its client: params and result of each. */
+export interface ClientRequests {
+  "getToken": { params: TokenRequest; result: AccessToken }
+  "resolveProxy": { params: ProxyRequest; result: string | null }
 }
 
 /** Params of each notification. */

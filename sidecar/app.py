@@ -32,6 +32,7 @@ from sidecar.core.contract.protocol import PROTOCOL_VERSION
 from sidecar.core.ports import Ports
 from sidecar.logs import LineHandler
 from sidecar.redaction import Redactor
+from sidecar.rpc.client_requests import ClientRequests
 from sidecar.rpc.framing import LineSplitter, LineTooLong
 from sidecar.rpc.jsonrpc import Dispatcher, encode_notification
 from sidecar.rpc.methods import handlers
@@ -103,8 +104,14 @@ class _App:
         self._writer = Writer(
             self._start.wire.write_fd, encode_notification, self._on_parent_gone, self._on_broken
         )
-        self._agent = ClaraVoiceAgent(self._ports(), self._start.settings)
-        self._dispatcher = Dispatcher(handlers(self._agent, self), self._writer.put)
+        clock = AttendedClock()
+        self._client = ClientRequests(self._writer.put, lambda: clock.tick().attended_s)
+        self._agent = ClaraVoiceAgent(self._ports(clock), self._start.settings)
+        self._dispatcher = Dispatcher(
+            handlers(self._agent, self, self._client),
+            self._writer.put,
+            self._client.take_response,
+        )
         reader = Reader(
             self._start.wire.read_fd, self._loop, self._on_chunk, self._on_end, self._on_broken
         )
@@ -155,11 +162,11 @@ class _App:
 
     # Parts
 
-    def _ports(self) -> Ports:
-        clock = AttendedClock()
+    def _ports(self, clock: AttendedClock) -> Ports:
         return Ports(
             room_factory=functools.partial(LiveKitRoom, now_s=lambda: clock.tick().attended_s),
             api=LiveKitServerApi(),
+            client=self._client,
             notify=self._writer.put,
             clock=clock,
             chance=random.random,
@@ -216,6 +223,7 @@ class _App:
     # The end
 
     async def _drain(self) -> None:
+        self._client.end()
         ending = {
             tasks.start("leave at the end", self._agent.stop()),
             tasks.start("last answers", self._dispatcher.answered()),

@@ -13,6 +13,7 @@ from sidecar.agent.destination import Destination
 from sidecar.agent.reconciler import Reconciler
 from sidecar.agent.removals import Removals
 from sidecar.agent.room_life import RoomLife, Waiters
+from sidecar.agent.tokens import Tokens
 from sidecar.core.agent_state import (
     AgentMachine,
     Cause,
@@ -25,7 +26,7 @@ from sidecar.core.agent_state import (
 )
 from sidecar.core.config import Settings, shown_url
 from sidecar.core.contract.errors import InvalidRequest, ShuttingDown, UnknownSession
-from sidecar.core.contract.failures import Category, Failure
+from sidecar.core.contract.failures import Category, Failure, no_token_yet
 from sidecar.core.contract.messages import (
     AgentSession,
     AgentState,
@@ -81,6 +82,7 @@ class ClaraVoiceAgent:
         )
         self._arrivals = Arrivals(self._destination, ports.api, self._sessions.of_identity)
         self._room = RoomLife(ports.room_factory, ports.api, self.take)
+        self._tokens = Tokens(self._destination, ports, self._happen)
         self._waiters = Waiters()
         self._last_error: Failure | None = None
         self._reconnects = 0
@@ -128,9 +130,12 @@ class ClaraVoiceAgent:
         if self._machine.is_in_room:
             return self.status()
         waiter = self._waiters.add()
-        self._happen(Cause(Event.CONNECT))
+        self._happen(Cause(self._joining(Event.CONNECT)))
         if not await self._waiters.decided(waiter, ANSWER_WITHIN_S, self._clock):
-            _, self._last_error = self._destination.failed(Category.TIMEOUT)
+            if self._machine.state is AgentState.WAITING_FOR_TOKEN:
+                self._last_error = no_token_yet(ANSWER_WITHIN_S)
+            else:
+                _, self._last_error = self._destination.failed(Category.TIMEOUT)
             self._happen(Cause(Event.ANSWER_LIMIT))
             raise connect_failure(self._last_error)
         return waiter.result()
@@ -147,8 +152,8 @@ class ClaraVoiceAgent:
     async def create_connection(
         self, params: ConnectionParams, generated_identity: str
     ) -> ConnectionDetails:
-        """A token for a page; see `Destination.create_connection`."""
-        details = await self._destination.create_connection(params, generated_identity)
+        """A token for a page; see `Tokens.connection`."""
+        details = await self._tokens.connection(params, generated_identity)
         if self._machine.state is AgentState.CONNECTED:
             self._arrivals.expect(details.identity)
         return details
@@ -159,7 +164,8 @@ class ClaraVoiceAgent:
 
     def wake(self) -> None:
         """The system resumed, or the network is back: try again now, and compare now."""
-        self._happen(Cause(Event.WAKE))
+        if self._machine.state in (AgentState.BACKOFF, AgentState.WAITING_FOR_TOKEN):
+            self._happen(Cause(self._joining(Event.WAKE)))
         if self._machine.state is AgentState.CONNECTED:
             self._reconciler.start()
 
@@ -252,19 +258,27 @@ class ClaraVoiceAgent:
         if decision.state is not decision.previous:
             self._reconciler.stop()
             self._arrivals.stop()
+            self._tokens.stop()
             if cause.event is Event.EVICTED:
                 self._destination.evicted()
+        if decision.state is not decision.previous or decision.retry_in_s is not None:
             capabilities = self._destination.capabilities()
             self._announcer.agent_state_changed(decision, cause, capabilities)
         for what in decision.does:
             self._carry_out(what, decision.room_number, cause)
         self._arm()
 
+    def _joining(self, event: Event) -> Event:
+        """*event*, which leads to a join; or that the client is to be asked for a token first."""
+        return Event.TOKEN_NEEDED if self._destination.needs_token else event
+
     def _carry_out(self, what: Do, room_number: int, cause: Cause) -> None:
         at = self._clock.tick()
         match what:
             case Do.OPEN:
-                self._room.open(room_number, self._destination.required)
+                self._room.open(room_number, self._destination.joins)
+            case Do.ASK:
+                self._tokens.ask()
             case Do.DROP:
                 self._room.drop()
             case Do.SNAPSHOT:
@@ -287,6 +301,7 @@ class ClaraVoiceAgent:
             self._reconnects += 1
         else:
             self._last_error = None
+            self._destination.has_joined()
             url = shown_url(self._destination.required().url)
             self._announcer.joined(joined.room_name, url, joined.own_identity)
             names = {"room_name": joined.room_name, "own_identity": joined.own_identity}
@@ -312,5 +327,5 @@ class ClaraVoiceAgent:
     def _wake(self) -> None:
         at = self._clock.tick()
         if (event := self._machine.due(at.attended_s)) is not None:
-            self._happen(Cause(event))
+            self._happen(Cause(self._joining(event) if event is Event.TIMER else event))
         self._announce(self._sessions.expire(at))

@@ -6,36 +6,44 @@ Does not know whether it is there.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
+from sidecar.core.access_token import claims_for_agent, has_expired, times_problem
 from sidecar.core.agent_state import Event
-from sidecar.core.config import (
-    NO_CAPABILITIES,
-    Settings,
-    Target,
-    has_expired,
-    shown_url,
-    with_newer_token,
-)
+from sidecar.core.config import NO_CAPABILITIES, Settings, Target, shown_url, url_problem
 from sidecar.core.config import target as resolved
-from sidecar.core.contract.errors import NotAllowed, OtherRoom
-from sidecar.core.contract.failures import Category, Failure, failure
+from sidecar.core.contract.errors import OtherRoom
+from sidecar.core.contract.failures import (
+    Category,
+    Failure,
+    failure,
+    token_refused,
+    tokens_refused,
+)
 from sidecar.core.contract.messages import (
+    AccessToken,
     AgentState,
     Capabilities,
-    ConnectionDetails,
-    ConnectionParams,
     Diagnosis,
+    TokenGrants,
+    TokenRequest,
 )
-from sidecar.core.contract.wire import iso_time
 from sidecar.core.diagnosis import diagnosis
-from sidecar.core.page_access import wanted_connection
 from sidecar.core.ports import Ports
+from sidecar.core.token_asking import MAX_REFUSALS, TokenAsking
 
 _log = logging.getLogger("sidecar.agent")
 
 _WRONG_KIND = (
     "The agent's token is not of kind `agent`: it keeps the room open by itself, and others see it"
     " as a person. Issue it with kind `agent`."
+)
+
+
+_LATER = (
+    "`connect` gave another name or autoSubscribe while the agent was in the room or on its way"
+    " there. It counts from the agent's next join on; to have it now, send `disconnect` and"
+    " `connect`."
 )
 
 
@@ -47,12 +55,19 @@ class Destination:
         self._settings = settings
         self._clock = ports.clock
         self._api = ports.api
+        self._client = ports.client
         self._protect = ports.protect
+        self._wanted: Target | None = None
+        self._joined: Target | None = None
+        self._asking = TokenAsking()
         self.target: Target | None = None
+        """As `_wanted`, with the token that the client gave last, its identity and its url."""
         self.warnings: list[str] = []
 
     def want(self, settings: Settings, *, is_under_way: bool) -> None:
         """Take *settings*, over the earlier ones.
+
+        Where the client gives tokens, a token among *settings* is for the first join alone.
 
         Raises:
             InvalidParams: they do not come to a target; nothing changed.
@@ -60,65 +75,111 @@ class Destination:
         """
         merged = settings.over(self._settings)
         self._protect(merged.secrets)
-        wanted = resolved(merged)
-        if is_under_way and self.target is not None:
-            if wanted.place != self.target.place:
+        gives_tokens = self._client.gives_tokens
+        wanted = lasting = resolved(merged, client_gives_tokens=gives_tokens)
+        if gives_tokens and wanted.api_secret is None:
+            merged = merged.without_token()
+            lasting = resolved(merged, client_gives_tokens=True)
+        if is_under_way and self.target is not None and self._wanted is not None:
+            if lasting.place != self._wanted.place:
                 raise OtherRoom(
                     f"The agent is in room {self.target.room!r} already, or on its way there.",
                     "Send `disconnect` first.",
                 )
-            wanted = with_newer_token(self.target, wanted)
-        self._settings, self.target = merged, wanted
-        if wanted.claims is not None and wanted.claims.kind != "agent":
-            self.warn(_WRONG_KIND)
-        elif _WRONG_KIND in self.warnings:
-            self.warnings.remove(_WRONG_KIND)
+            if wanted.api_secret is None and wanted.token is None:
+                now = self.target
+                wanted = replace(wanted, token=now.token, identity=now.identity, url=now.url)
+            self._warn_of_later(wanted)
+        self._settings, self._wanted, self.target = merged, lasting, wanted
+        self._look_at_kind()
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether the client is to be asked for a token before the next join."""
+        if self.target is None or not self._client.gives_tokens:
+            return False
+        return self.target.needs_token(self._now_s())
+
+    @property
+    def identities(self) -> frozenset[str]:
+        """The agent's own identities, now and at a next join; none of them is a person's."""
+        both = (self.target, self._wanted)
+        return frozenset(each.identity for each in both if each is not None)
+
+    @property
+    def url(self) -> str:
+        """The server's url as `connect` gave it."""
+        return self._required(self._wanted).url
+
+    def token_request(self) -> TokenRequest:
+        """What the client is asked for, for the agent: no right that it does not need."""
+        wanted = self._required(self._wanted)
+        return TokenRequest(
+            purpose="agent",
+            room=wanted.room,
+            identity=wanted.identity,
+            name=wanted.name,
+            grants=TokenGrants(
+                can_publish=False, can_subscribe=wanted.auto_subscribe, can_publish_data=False
+            ),
+        )
+
+    def take_token(self, given: AccessToken) -> None:
+        """Take what the client *given* for the next join.
+
+        Raises:
+            ClientFailed: with this token no agent joins the room; nothing changed.
+        """
+        wanted = self._required(self._wanted)
+        claims = claims_for_agent(given.token, wanted.room)
+        self.target = replace(
+            wanted, token=given.token, identity=claims.identity, url=given.url or wanted.url
+        )
+        self._asking.given()
+        self._look_at_kind()
+
+    def joins(self) -> Target:
+        """The target, which a Room opens now."""
+        self._joined = self.required()
+        if _LATER in self.warnings:
+            self.warnings.remove(_LATER)
+        return self._joined
+
+    def has_joined(self) -> None:
+        """The server took the token."""
+        self._asking.joined()
 
     def required(self) -> Target:
         """The target; there is one whenever a Room is opened."""
-        if self.target is None:
-            raise RuntimeError("a Room is opened only for a target")
-        return self.target
+        return self._required(self.target)
 
     def capabilities(self) -> Capabilities:
         """What the credentials allow now."""
         if self.target is None:
             return NO_CAPABILITIES
-        return self.target.capabilities(self._now_s())
+        return self.target.capabilities(
+            self._now_s(), client_gives_tokens=self._client.gives_tokens
+        )
 
     def failed(self, category: Category) -> tuple[Event, Failure]:
         """What a failed join means, and how a person is told of it."""
         target = self.required()
-        found = failure(category, shown_url(target.url))
+        url = shown_url(target.url)
+        found = failure(category, url)
         if found.retryable:
             return Event.FAILED, found
-        # The server's texts do not tell an expired token from a wrong one: its own `exp` does.
+        # The server's texts do not tell an expired token from a wrong one: its own times do.
+        times = None if target.claims is None else times_problem(target.claims, self._now_s())
+        is_token_s = target.token is not None and url_problem(target.url) is None
+        if is_token_s and self._client.gives_tokens:
+            self.target = replace(target, token=None)
+            event = self._asking.refused()
+            if event is Event.REFUSED:
+                return event, tokens_refused(found, url, MAX_REFUSALS, times)
+            return event, token_refused(found, times)
         if target.claims is not None and has_expired(target.claims, self._now_s()):
             return Event.TOKEN_EXPIRED, found
         return Event.REFUSED, found
-
-    async def create_connection(
-        self, params: ConnectionParams, generated_identity: str
-    ) -> ConnectionDetails:
-        """What a page needs to join the agent's room as a person.
-
-        Raises:
-            NotAllowed: there is no API secret to make a token with.
-            InvalidParams: see `wanted_connection`.
-        """
-        target = self.target
-        if target is None or not self.capabilities().create_connection:
-            raise NotAllowed(
-                "Making an access token needs the API secret.",
-                "Connect with apiKey and apiSecret, or have your own server make the page's token.",
-            )
-        wanted = wanted_connection(
-            params, agent_identity=target.identity, generated_identity=generated_identity
-        )
-        # Taken before the token is made, so that it never claims to last longer than it does.
-        expires_at = iso_time(self._clock.tick().wall_ms + wanted.ttl_s * 1000)
-        token = await self._api.connection_token(target, wanted)
-        return ConnectionDetails(target.url, target.room, wanted.identity, token, expires_at)
 
     async def diagnose(self, state: AgentState, last_error: Failure | None) -> Diagnosis:
         """What a look at the target's server finds, within 10 s; *state* is the agent's."""
@@ -138,6 +199,28 @@ class Destination:
         if warning not in self.warnings:
             self.warnings.append(warning)
             _log.warning("%s", warning)
+
+    def _look_at_kind(self) -> None:
+        claims = self.required().claims
+        if claims is not None and claims.kind != "agent":
+            self.warn(_WRONG_KIND)
+        elif _WRONG_KIND in self.warnings:
+            self.warnings.remove(_WRONG_KIND)
+
+    def _warn_of_later(self, wanted: Target) -> None:
+        now = self._joined or self.target
+        if now is None:
+            return
+        if (wanted.name, wanted.auto_subscribe) != (now.name, now.auto_subscribe):
+            self.warn(_LATER)
+        elif _LATER in self.warnings:
+            self.warnings.remove(_LATER)
+
+    @staticmethod
+    def _required(target: Target | None) -> Target:
+        if target is None:
+            raise RuntimeError("a Room is opened only for a target")
+        return target
 
     def _now_s(self) -> float:
         return self._clock.tick().wall_ms / 1000

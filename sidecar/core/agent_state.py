@@ -36,6 +36,11 @@ class Event(Enum):
     FAILED = "failed, retryable"
     REFUSED = "failed: unauthorized, malformed"
     TOKEN_EXPIRED = "failed: the token alone is known, and has expired"  # noqa: S105 - no password
+    TOKEN_NEEDED = "a join is due, and needs a token of the client"  # noqa: S105 - no password
+    TOKEN_GIVEN = "the client gave a token"  # noqa: S105 - no password
+    TOKEN_FAILED = "the client gave no token"  # noqa: S105 - no password
+    TOKEN_REFUSED = "failed: a token that was not fresh"  # noqa: S105 - no password
+    FRESH_TOKEN_REFUSED = "failed: a fresh token of the client"  # noqa: S105 - no password
     RECONNECTING = "SDK reconnecting"
     RECONNECTED = "SDK reconnected"
     WATCHDOG = "30 s of reconnecting over"
@@ -52,6 +57,7 @@ class Do(Enum):
     """What the shell carries out, in the order given."""
 
     OPEN = "open a Room, once the earlier one's connect and disconnect have ended"
+    ASK = "ask the client for a token, unless that is under way"
     DROP = "drop the Room"
     SNAPSHOT = "give the sessions the snapshot"
     LINK_LOST = "tell the sessions that the link is shaky"
@@ -88,6 +94,20 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
     (_S.CONNECTING, _E.FAILED): Row(_S.BACKOFF, (Do.CRITICAL, Do.ANSWER, Do.WAIT)),
     (_S.CONNECTING, _E.REFUSED): Row(_S.FAILED, (Do.CRITICAL, Do.ANSWER)),
     (_S.CONNECTING, _E.TOKEN_EXPIRED): Row(_S.WAITING_FOR_TOKEN, (Do.CRITICAL, Do.ANSWER)),
+    (_S.CONNECTING, _E.TOKEN_REFUSED): Row(_S.WAITING_FOR_TOKEN, (Do.CRITICAL, Do.ANSWER, Do.ASK)),
+    (_S.CONNECTING, _E.FRESH_TOKEN_REFUSED): Row(
+        _S.WAITING_FOR_TOKEN, (Do.CRITICAL, Do.ANSWER, Do.WAIT)
+    ),
+    **{
+        (state, _E.TOKEN_NEEDED): Row(_S.WAITING_FOR_TOKEN, (Do.ASK,))
+        for state in (_S.IDLE, _S.FAILED, _S.BACKOFF, _S.WAITING_FOR_TOKEN)
+    },
+    (_S.WAITING_FOR_TOKEN, _E.TOKEN_GIVEN): Row(_S.CONNECTING, (Do.OPEN,)),
+    (_S.WAITING_FOR_TOKEN, _E.TOKEN_FAILED): Row(
+        _S.WAITING_FOR_TOKEN, (Do.CRITICAL, Do.ANSWER, Do.WAIT)
+    ),
+    (_S.WAITING_FOR_TOKEN, _E.ANSWER_LIMIT): Row(_S.WAITING_FOR_TOKEN, (Do.ANSWER_TIMEOUT,)),
+    (_S.WAITING_FOR_TOKEN, _E.TIMER): Row(_S.CONNECTING, (Do.OPEN,)),
     (_S.CONNECTED, _E.STEADY): Row(_S.CONNECTED, ()),
     (_S.CONNECTED, _E.RECONNECTING): Row(_S.RECONNECTING, (Do.LINK_LOST,)),
     (_S.CONNECTED, _E.DEAF): Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST, Do.AT_ONCE)),
@@ -110,6 +130,18 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
     },
 }
 """A pair that is not here changes nothing and does nothing."""
+
+
+_FAILURES = frozenset(
+    {
+        Event.FAILED,
+        Event.REFUSED,
+        Event.TOKEN_EXPIRED,
+        Event.TOKEN_FAILED,
+        Event.TOKEN_REFUSED,
+        Event.FRESH_TOKEN_REFUSED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +191,9 @@ class AgentMachine:
         if row is None:
             return Decision(previous, previous, (), self.room_number, self.attempt)
         does = list(row.does)
-        if event is Event.CONNECT and previous is AgentState.FAILED:
+        if event in (Event.CONNECT, Event.TOKEN_NEEDED) and previous is AgentState.FAILED:
             self._was_critical = False
-        if event in (Event.FAILED, Event.REFUSED, Event.TOKEN_EXPIRED):
+        if event in _FAILURES:
             self.attempt += 1
         if event in (Event.JOINED, Event.DISCONNECT):
             self.attempt = 0

@@ -1,28 +1,25 @@
 """Owns the configuration: its layers, their order, and the one target that comes of them.
 
-Reads what an access token says of itself, unchecked: checking it is the server's part. Does not
-know where a layer was read: `cli` hands in the environment and the text of the files.
+Does not know where a layer was read: `cli` hands in the environment and the text of the files.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from urllib.parse import urlsplit
 
+from sidecar.core.access_token import TokenClaims, has_expired, is_worth_a_join, token_claims
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import Capabilities, ConnectParams
 from sidecar.core.contract.wire import wire_name
 
 DEFAULT_IDENTITY = "clara-voice-agent"
 DEFAULT_NAME = "Clara"
-MAX_NAME_CHARS = 256
-"""The server answers 400 to a room or an identity longer than this."""
+MAX_NAME_BYTES = 256
+"""Of UTF-8. The server answers 400 to a longer room, identity or name (livekit-server
+pkg/config/config.go, LimitConfig)."""
 
 ENVIRONMENT = {
     "LIVEKIT_URL": "url",
@@ -38,41 +35,6 @@ _COMMENT = re.compile(r"(?:^|\s+)#.*$")
 _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 """The schemes of a server's url, and the websocket's that each of them comes to."""
 _PORTS = {"ws": 80, "wss": 443}
-
-
-@dataclass(frozen=True, slots=True)
-class TokenClaims:
-    """The claims of a LiveKit access token that matter here (docs.livekit.io, Tokens & grants)."""
-
-    identity: str
-    room: str
-    kind: str
-    expires_at_s: float | None
-    """Seconds since 1970."""
-    is_room_admin: bool
-
-
-def token_claims(token: str) -> TokenClaims | None:
-    """The claims of *token*, or None when it is no JSON web token at all."""
-    parts = token.split(".")
-    if len(parts) != 3 or not all(parts):
-        return None
-    padded = parts[1] + "=" * (-len(parts[1]) % 4)
-    try:
-        claims = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, RecursionError):
-        return None
-    if not isinstance(claims, dict):
-        return None
-    video = claims.get("video")
-    grants = video if isinstance(video, dict) else {}
-    return TokenClaims(
-        identity=_claimed_text(claims.get("sub")),
-        room=_claimed_text(grants.get("room")),
-        kind=_claimed_text(claims.get("kind")),
-        expires_at_s=_claimed_seconds(claims.get("exp")),
-        is_room_admin=grants.get("roomAdmin") is True,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +68,21 @@ class Settings(ConnectParams):
         """Whether there are a key and its secret."""
         return self.api_key is not None and self.api_secret is not None
 
+    def without_token(self) -> Settings:
+        """These settings for later joins: the token's room and identity stay where none is given.
+
+        A token that `connect` is given is for the first join where the client gives newer ones.
+        """
+        claims = None if self.token is None else token_claims(self.token)
+        if claims is None:
+            return replace(self, token=None)
+        return replace(
+            self,
+            token=None,
+            room=self.room or claims.room or None,
+            identity=self.identity or claims.identity or None,
+        )
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must not be seen anywhere."""
@@ -125,7 +102,7 @@ class Target:
     api_key: str | None
     api_secret: str | None = field(repr=False)
     token: str | None = field(repr=False)
-    """Set where there is no secret."""
+    """None where there is a secret, and until the client gave a token."""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -137,22 +114,23 @@ class Target:
         """What the token says of itself; None without a token, or with a malformed one."""
         return None if self.token is None else token_claims(self.token)
 
-    def capabilities(self, now_s: float) -> Capabilities:
+    def needs_token(self, now_s: float) -> bool:
+        """Whether a join at *now_s*, seconds since 1970, needs another token than is known."""
+        return self.api_secret is None and not is_worth_a_join(self.token, now_s)
+
+    def capabilities(self, now_s: float, *, client_gives_tokens: bool = False) -> Capabilities:
         """What the credentials allow at *now_s*, seconds since 1970."""
         if self.api_secret is not None:
             return Capabilities(create_connection=True, close_session=True, reconcile=True)
         claims = self.claims
         reconcile = claims is not None and claims.is_room_admin and not has_expired(claims, now_s)
-        return Capabilities(create_connection=False, close_session=False, reconcile=reconcile)
+        return Capabilities(
+            create_connection=client_gives_tokens, close_session=False, reconcile=reconcile
+        )
 
 
 NO_CAPABILITIES = Capabilities(create_connection=False, close_session=False, reconcile=False)
 """Before anything is configured."""
-
-
-def has_expired(claims: TokenClaims, now_s: float) -> bool:
-    """Whether the token's own `exp` has passed at *now_s*, seconds since 1970."""
-    return claims.expires_at_s is not None and claims.expires_at_s <= now_s
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -176,12 +154,14 @@ def parse_dotenv(text: str) -> dict[str, str]:
     return found
 
 
-def missing(settings: Settings) -> tuple[str, ...]:
+def missing(settings: Settings, *, client_gives_tokens: bool = False) -> tuple[str, ...]:
     """What is lacking for a target, by the names of the variables."""
     lacking = []
     if settings.url is None:
         lacking.append("LIVEKIT_URL")
-    if not settings.has_pair and settings.token is None:
+    has_half = settings.api_key is not None or settings.api_secret is not None
+    may_ask = client_gives_tokens and not has_half
+    if not settings.has_pair and settings.token is None and not may_ask:
         if settings.api_key is None:
             lacking.append("LIVEKIT_API_KEY")
         if settings.api_secret is None:
@@ -191,7 +171,7 @@ def missing(settings: Settings) -> tuple[str, ...]:
     return tuple(lacking)
 
 
-def target(settings: Settings) -> Target:
+def target(settings: Settings, *, client_gives_tokens: bool = False) -> Target:
     """The target that *settings* come to.
 
     Raises:
@@ -203,7 +183,7 @@ def target(settings: Settings) -> Target:
             raise _refusal(name, "is empty")
         if text is not None and text.encode("utf-8", "ignore").decode() != text:
             raise _refusal(name, "is not valid UTF-8")
-    lacking = missing(settings)
+    lacking = missing(settings, client_gives_tokens=client_gives_tokens)
     if lacking:
         raise InvalidParams(
             f"Not configured: {', '.join(lacking)} not given.",
@@ -224,16 +204,16 @@ def target(settings: Settings) -> Target:
         if not room:
             raise _refusal("token", "names no room")
     for name, given in (("room", room), ("identity", identity), ("name", settings.name or "")):
-        if len(given) > MAX_NAME_CHARS:
-            raise _refusal(name, f"is longer than {MAX_NAME_CHARS} characters")
+        if len(given.encode()) > MAX_NAME_BYTES:
+            raise _refusal(name, f"is longer than {MAX_NAME_BYTES} bytes of UTF-8")
     return Target(
         url=settings.url,
         room=room,
         identity=identity,
         name=settings.name or DEFAULT_NAME,
         auto_subscribe=bool(settings.auto_subscribe),
-        api_key=settings.api_key if token is None else None,
-        api_secret=settings.api_secret if token is None else None,
+        api_key=settings.api_key if settings.has_pair else None,
+        api_secret=settings.api_secret if settings.has_pair else None,
         token=token,
     )
 
@@ -268,28 +248,7 @@ def shown_url(url: str) -> str:
     return url if url_problem(url) is None else "(malformed url)"
 
 
-def with_newer_token(current: Target, newer: Target) -> Target:
-    """*current* with the credentials of *newer*, kept for the next attempt."""
-    return replace(current, api_key=newer.api_key, api_secret=newer.api_secret, token=newer.token)
-
-
 def _refusal(name: str, problem: str) -> InvalidParams:
     variable = next((each for each, setting in ENVIRONMENT.items() if setting == name), None)
     shown = wire_name(name) if variable is None else f"{wire_name(name)} ({variable})"
     return InvalidParams(f"The {shown} {problem}.", f"Correct the {shown}.")
-
-
-def _claimed_text(value: object) -> str:
-    if not isinstance(value, str):
-        return ""
-    # JSON can say half a surrogate pair, which UTF-8 cannot.
-    return value if value.encode("utf-8", "ignore").decode() == value else ""
-
-
-def _claimed_seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sidecar.core.config import Target, has_expired, shown_url, url_problem
+from sidecar.core.access_token import has_expired
+from sidecar.core.config import Target, shown_url, url_problem
 from sidecar.core.contract.failures import Category, Failure, failure
 from sidecar.core.contract.messages import AgentState, Check, Diagnosis
 

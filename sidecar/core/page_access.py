@@ -5,12 +5,12 @@ Does not know how a token is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sidecar.core.config import MAX_NAME_CHARS
+from sidecar.core.config import MAX_NAME_BYTES
 from sidecar.core.contract.errors import InvalidParams
-from sidecar.core.contract.messages import ConnectionParams
+from sidecar.core.contract.messages import ConnectionParams, TokenGrants, TokenRequest
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 
 DEFAULT_TTL_S = 600
@@ -24,6 +24,7 @@ class WantedConnection:
     """A connection for a person; no grant wider than asked for."""
 
     identity: str
+    """Empty where none was asked for."""
     name: str
     metadata: str
     attributes: Mapping[str, str]
@@ -34,33 +35,32 @@ class WantedConnection:
 
 
 def wanted_connection(
-    params: ConnectionParams, *, agent_identity: str, generated_identity: str
+    params: ConnectionParams, *, agent_identities: Collection[str]
 ) -> WantedConnection:
     """The connection that *params* ask for.
 
     Raises:
         InvalidParams: names the member that is empty, too long, out of range, or the agent's.
     """
-    identity = generated_identity if params.identity is None else params.identity
-    if not identity or len(identity) > MAX_NAME_CHARS:
-        raise _refusal("identity", f"must have 1 to {MAX_NAME_CHARS} characters")
-    if identity == agent_identity:
+    if params.identity is not None and not _is_within(params.identity, 1):
+        raise _refusal("identity", f"must have 1 to {MAX_NAME_BYTES} bytes of UTF-8")
+    if params.identity in agent_identities:
         raise _refusal("identity", "must not be the agent's own: it would be put out of the room")
     attributes = params.attributes or {}
-    size_bytes = sum(len(k.encode()) + len(v.encode()) for k, v in attributes.items())
+    size_bytes = sum(_bytes(key) + _bytes(value) for key, value in attributes.items())
     if size_bytes > MAX_SHOWN_BYTES:
         raise _refusal("attributes", f"must not be over {MAX_SHOWN_BYTES} bytes in all")
     metadata = params.metadata or ""
-    if len(metadata.encode()) > MAX_SHOWN_BYTES:
+    if _bytes(metadata) > MAX_SHOWN_BYTES:
         raise _refusal("metadata", f"must not be over {MAX_SHOWN_BYTES} bytes")
     name = params.name or ""
-    if len(name) > MAX_NAME_CHARS:
-        raise _refusal("name", f"must not be over {MAX_NAME_CHARS} characters")
+    if not _is_within(name, 0):
+        raise _refusal("name", f"must not be over {MAX_NAME_BYTES} bytes of UTF-8")
     ttl_s = DEFAULT_TTL_S if params.ttl_seconds is None else params.ttl_seconds
     if not MIN_TTL_S <= ttl_s <= MAX_TTL_S:
         raise _refusal("ttlSeconds", f"must be from {MIN_TTL_S} to {MAX_TTL_S}")
     return WantedConnection(
-        identity=identity,
+        identity=params.identity or "",
         name=name,
         metadata=metadata,
         attributes=attributes,
@@ -69,6 +69,32 @@ def wanted_connection(
         can_subscribe=params.can_subscribe is not False,
         can_publish_data=params.can_publish_data is not False,
     )
+
+
+def token_request(params: ConnectionParams, wanted: WantedConnection, room: str) -> TokenRequest:
+    """What the client is asked for *wanted*, which *params* came to: nothing of it is lost."""
+    return TokenRequest(
+        purpose="connection",
+        room=room,
+        identity=params.identity,
+        name=params.name or None,
+        grants=TokenGrants(
+            can_publish=wanted.can_publish,
+            can_subscribe=wanted.can_subscribe,
+            can_publish_data=wanted.can_publish_data,
+            metadata=params.metadata,
+            attributes=params.attributes,
+            ttl_seconds=params.ttl_seconds,
+        ),
+    )
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
+
+
+def _is_within(name: str, least_bytes: int) -> bool:
+    return least_bytes <= _bytes(name) <= MAX_NAME_BYTES
 
 
 def _refusal(member: str, problem: str) -> InvalidParams:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sidecar.core.config import Target
-from sidecar.core.contract.messages import AgentSession, Notification
+from sidecar.core.contract.messages import AccessToken, AgentSession, Notification, TokenRequest
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import Fact, Listed, Moment
 from sidecar.core.page_access import WantedConnection
@@ -79,6 +79,34 @@ class LiveKitApi(Protocol):
         """
 
 
+class Client(Protocol):
+    """The program that talks to the sidecar, as far as it answers when it is asked."""
+
+    @property
+    def gives_tokens(self) -> bool:
+        """Whether it answers `getToken`."""
+
+    @property
+    def resolves_proxies(self) -> bool:
+        """Whether it answers `resolveProxy`."""
+
+    async def get_token(self, request: TokenRequest) -> AccessToken:
+        """An access token for *request*, not checked against it.
+
+        Raises:
+            ClientFailed: there is none, or no answer came in time.
+            ShuttingDown: the process ends.
+        """
+
+    async def resolve_proxy(self, url: str) -> str | None:
+        """The proxy to the server at *url*, as the client says it; None for none.
+
+        Raises:
+            ClientFailed: no answer came in time, or one that is none.
+            ShuttingDown: the process ends.
+        """
+
+
 class Notify(Protocol):
     """Takes notifications for the wire; never blocks, never awaits."""
 
@@ -132,6 +160,7 @@ class Ports:
 
     room_factory: RoomFactory
     api: LiveKitApi
+    client: Client
     notify: Notify
     clock: Clock
     chance: Chance

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import types
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import get_args, get_origin
@@ -12,8 +13,21 @@ from typing import get_args, get_origin
 from sidecar.core.agent_state import TABLE
 from sidecar.core.contract.close_reasons import REASON_TABLE, CloseReason
 from sidecar.core.contract.failures import Category, failure
-from sidecar.core.contract.messages import AgentSession, Status
-from sidecar.core.contract.protocol import ERRORS, METHODS, NOTIFICATIONS
+from sidecar.core.contract.messages import (
+    AccessToken,
+    AgentSession,
+    ResumedSession,
+    Status,
+    TokenGrants,
+    TokenRequest,
+)
+from sidecar.core.contract.protocol import (
+    CLIENT_REQUEST_ID_PREFIX,
+    CLIENT_REQUESTS,
+    ERRORS,
+    METHODS,
+    NOTIFICATIONS,
+)
 from sidecar.core.contract.wire import fields_of
 from sidecar.core.registry.deadlines import RUNS_S, SNAPSHOT_HOLD_S, WHILE_UP
 from sidecar.core.registry.sessions import Sessions
@@ -56,6 +70,33 @@ def protocol_md() -> str:
                 ),
             ),
             "",
+            "## What the sidecar asks its client",
+            "",
+            "Requests in the other direction, over the same pipe. The sidecar sends one only to a",
+            "client that names it in `initialize`, as `client: {name, version, capabilities:",
+            "{getToken: true}}`. Answer each with a response of JSON-RPC 2.0 of the same id, which",
+            f"is a string that begins with `{CLIENT_REQUEST_ID_PREFIX}`. The sidecar waits 30 s",
+            "for `getToken` and 5 s for `resolveProxy`; it ignores later answers.",
+            "",
+            *_table(
+                ("request", "params", "result", ""),
+                (
+                    (
+                        f"`{row.name}`",
+                        _members(row.params),
+                        _result(row.result),
+                        row.summary,
+                    )
+                    for row in CLIENT_REQUESTS.values()
+                ),
+            ),
+            "",
+            *_shape(TokenRequest),
+            "",
+            *_shape(TokenGrants),
+            "",
+            *_shape(AccessToken),
+            "",
             "## Notifications",
             "",
             "Each carries `seq`, +1 per notification from 1, and `epoch`, a random id of the",
@@ -75,6 +116,8 @@ def protocol_md() -> str:
             *_shape(AgentSession),
             "",
             *_shape(Status),
+            "",
+            *_shape(ResumedSession),
             "",
             "## Errors",
             "",
@@ -221,6 +264,8 @@ def _result(kind: object) -> str:
         if kind in (AgentSession, Status):
             return f"[`{kind.__name__}`](#{kind.__name__.lower()})"
         return _members(kind)
+    if get_origin(kind) is types.UnionType:
+        return f"`{ts_type(kind)}`"
     if get_origin(kind) is not None:
         return " or ".join(f'`"{each}"`' for each in get_args(kind))
     return "`null`" if kind is None else "an OpenRPC document"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import types
 from collections.abc import Mapping
 from enum import Enum
 from typing import Literal, get_args, get_origin
@@ -14,6 +15,8 @@ from sidecar.core.contract.errors import ErrorCode
 from sidecar.core.contract.failures import Category
 from sidecar.core.contract.messages import AgentState, ConnectionState
 from sidecar.core.contract.protocol import (
+    CLIENT_REQUEST_ID_PREFIX,
+    CLIENT_REQUESTS,
     MAX_LINE_BYTES,
     METHODS,
     NOTIFICATIONS,
@@ -41,6 +44,8 @@ def protocol_cjs() -> str:
         "PROTOCOL_VERSION": PROTOCOL_VERSION,
         "MAX_LINE_BYTES": MAX_LINE_BYTES,
         "METHODS": {name: name for name in METHODS},
+        "CLIENT_REQUESTS": {name: name for name in CLIENT_REQUESTS},
+        "CLIENT_REQUEST_ID_PREFIX": CLIENT_REQUEST_ID_PREFIX,
         "NOTIFICATIONS": {shape.__name__: name for shape, name in NOTIFICATIONS.items()},
         "ERRORS": {code.name: int(code) for code in ErrorCode},
         "AGENT_STATES": [each.value for each in AgentState],
@@ -61,6 +66,9 @@ def protocol_d_ts() -> str:
     for row in METHODS.values():
         _collect(row.params, shapes)
         _collect(row.result, shapes)
+    for asked in CLIENT_REQUESTS.values():
+        _collect(asked.params, shapes)
+        _collect(asked.result, shapes)
     for shape in NOTIFICATIONS:
         _collect(shape, shapes)
     _collect(CloseReason, shapes)
@@ -68,6 +76,11 @@ def protocol_d_ts() -> str:
         f"  {json.dumps(row.name)}: {{ params: {ts_type(row.params)};"
         f" result: {ts_type(row.result)} }}"
         for row in METHODS.values()
+    ]
+    client_requests = [
+        f"  {json.dumps(row.name)}: {{ params: {ts_type(row.params)};"
+        f" result: {ts_type(row.result)} }}"
+        for row in CLIENT_REQUESTS.values()
     ]
     notifications = [
         f"  {json.dumps(name)}: {ts_type(shape)}" for shape, name in NOTIFICATIONS.items()
@@ -80,6 +93,14 @@ def protocol_d_ts() -> str:
                 "/** Params and result of each method. */",
                 "export interface Methods {",
                 *methods,
+                "}",
+            ]
+        ),
+        "\n".join(
+            [
+                "/** What the sidecar asks its client: params and result of each. */",
+                "export interface ClientRequests {",
+                *client_requests,
                 "}",
             ]
         ),
@@ -103,6 +124,8 @@ def ts_type(kind: object) -> str:
     except TypeError:
         pass
     origin = get_origin(kind)
+    if origin is types.UnionType:
+        return " | ".join(ts_type(None if each is type(None) else each) for each in get_args(kind))
     if origin is Literal:
         return " | ".join(json.dumps(each) for each in get_args(kind))
     if origin is tuple:

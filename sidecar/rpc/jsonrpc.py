@@ -42,10 +42,19 @@ _Response = dict[str, Any]
 class Dispatcher:
     """Takes lines and sends answers; a request is answered once, a notification never."""
 
-    def __init__(self, handlers: Mapping[str, Handler], send: Callable[[bytes], None]) -> None:
-        """*handlers* by method name; *send* takes each answer, one line without its newline."""
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        send: Callable[[bytes], None],
+        take_response: Callable[[Mapping[str, object]], None] | None = None,
+    ) -> None:
+        """*handlers* by method name; *send* takes each answer, one line without its newline.
+
+        *take_response* takes each Response object of the peer, to requests that were sent to it.
+        """
         self._methods = {name: self._answerable(handler) for name, handler in handlers.items()}
         self._send = send
+        self._take_response = take_response
         self._awaited: Awaitable[object] | None = None
         """What the handler that was called just now has begun, and not done."""
         self._in_flight = 0
@@ -98,7 +107,9 @@ class Dispatcher:
     def _one(self, message: Any) -> _Response | Coroutine[Any, Any, _Response | None] | None:
         if isinstance(message, dict) and "method" not in message:
             if "result" in message or "error" in message:
-                return None  # a Response, of which we wait for none: two peers must not echo
+                if self._take_response is not None:
+                    self._take_response(message)
+                return None  # a Response is not answered: two peers must not echo
         problem = _problem(message)
         if problem is not None:
             return problem
@@ -182,6 +193,11 @@ def encode_notification(notification: Notification) -> bytes:
     """
     method = NOTIFICATIONS[type(notification)]
     return _encode({"jsonrpc": "2.0", "method": method, "params": to_wire(notification)})
+
+
+def encode_request(request_id: str, method: str, params: object) -> bytes:
+    """One line, without its newline; *params* as `wire.to_wire` makes them."""
+    return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
 
 
 def _failed(error: BaseException) -> tuple[ErrorCode, str, Mapping[str, object] | None]:

@@ -15,6 +15,7 @@ from sidecar.core.config import Settings
 from sidecar.core.contract.errors import InvalidParams, InvalidRequest, ShuttingDown
 from sidecar.core.contract.messages import (
     AgentSession,
+    ClientCapabilities,
     ConnectionDetails,
     ConnectionParams,
     Diagnosis,
@@ -90,12 +91,19 @@ class Process(Protocol):
         """Begin the drain once the process *pid* is gone."""
 
 
-def handlers(agent: Agent, process: Process) -> dict[str, Handler]:
+class Client(Protocol):
+    """What the methods need of the requests to the client."""
+
+    def offers(self, capabilities: ClientCapabilities | None) -> None:
+        """Take what the client says that it answers."""
+
+
+def handlers(agent: Agent, process: Process, client: Client) -> dict[str, Handler]:
     """A handler for each method of METHODS, by name.
 
     Each raises a `SidecarError` for what its caller is to be told.
     """
-    initialize = _Handshake(agent, process).initialize
+    initialize = _Handshake(agent, process, client).initialize
     # Method: what it calls, and whether that is answered while the process is stopping.
     table: dict[str, tuple[_Call, bool]] = {
         "initialize": (initialize, False),
@@ -121,9 +129,10 @@ def handlers(agent: Agent, process: Process) -> dict[str, Handler]:
 class _Handshake:
     """`initialize`, once per process."""
 
-    def __init__(self, agent: Agent, process: Process) -> None:
+    def __init__(self, agent: Agent, process: Process, client: Client) -> None:
         self._agent = agent
         self._process = process
+        self._client = client
         self._is_done = False
 
     def initialize(self, params: InitializeParams) -> InitializeResult:
@@ -143,6 +152,8 @@ class _Handshake:
         if not inherited.is_empty:
             self._agent.resume(inherited)
         self._is_done = True
+        if params.client is not None:
+            self._client.offers(params.client.capabilities)
         if params.parent_pid is not None:
             self._process.watch_parent(params.parent_pid)
         return InitializeResult(

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import types
 from collections.abc import Mapping
 from enum import Enum
 from typing import Literal, get_args, get_origin
 
 from sidecar import __version__
-from sidecar.core.contract.protocol import ERRORS, METHODS, NOTIFICATIONS, PROTOCOL_VERSION
+from sidecar.core.contract.protocol import (
+    CLIENT_REQUESTS,
+    ERRORS,
+    METHODS,
+    NOTIFICATIONS,
+    PROTOCOL_VERSION,
+)
 from sidecar.core.contract.wire import IsoTime, WireField, fields_of
 
 Json = dict[str, object]
@@ -37,7 +44,11 @@ _PLAIN: dict[object, Json] = {
 
 @functools.cache
 def document() -> Json:
-    """The whole contract; notifications stand under `x-notifications`, which OpenRPC lacks."""
+    """The whole contract.
+
+    OpenRPC has no place for notifications and for requests to the client: they stand under
+    `x-notifications` and `x-client-requests`.
+    """
     schemas: dict[str, Json] = {}
     methods = [
         {
@@ -54,6 +65,15 @@ def document() -> Json:
         {"name": name, "summary": _summary(shape), "params": schema(shape, schemas)}
         for shape, name in NOTIFICATIONS.items()
     ]
+    client_requests = [
+        {
+            "name": row.name,
+            "summary": row.summary,
+            "params": schema(row.params, schemas),
+            "result": schema(row.result, schemas),
+        }
+        for row in CLIENT_REQUESTS.values()
+    ]
     return {
         "openrpc": OPENRPC_VERSION,
         "info": {
@@ -64,6 +84,7 @@ def document() -> Json:
         },
         "methods": methods,
         "x-notifications": notifications,
+        "x-client-requests": client_requests,
         "x-errors": [{"code": int(code), "message": text} for code, text in ERRORS.items()],
         "components": {"schemas": schemas},
     }
@@ -77,6 +98,8 @@ def schema(kind: object, schemas: dict[str, Json]) -> Json:
     except TypeError:
         pass
     origin = get_origin(kind)
+    if origin is types.UnionType:
+        return {"anyOf": [schema(_none_or(each), schemas) for each in get_args(kind)]}
     if origin is Literal:
         return {"enum": list(get_args(kind))}
     if origin is tuple:
@@ -92,6 +115,10 @@ def schema(kind: object, schemas: dict[str, Json]) -> Json:
             schemas[kind.__name__] = _object(kind, schemas)
         return {"$ref": f"#/components/schemas/{kind.__name__}"}
     raise TypeError(f"{kind!r} has no JSON Schema here")
+
+
+def _none_or(kind: object) -> object:
+    return None if kind is type(None) else kind
 
 
 def _object(cls: type, schemas: dict[str, Json]) -> Json:

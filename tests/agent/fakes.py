@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sidecar.core.config import Target
+from sidecar.core.contract.errors import ClientFailed
 from sidecar.core.contract.failures import Category
-from sidecar.core.contract.messages import AgentSession, Notification
+from sidecar.core.contract.messages import AccessToken, AgentSession, Notification, TokenRequest
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import (
     Fact,
@@ -209,6 +210,42 @@ class FakeApi:
     def _raise(self) -> None:
         if self.error is not None:
             raise self.error
+
+
+class FakeClient:
+    """The `Client`: offers nothing unless a test says so; the test answers each question."""
+
+    def __init__(self) -> None:
+        """Answers nothing."""
+        self.gives_tokens = False
+        self.resolves_proxies = False
+        self.asked: list[TokenRequest] = []
+        self._answers: list[asyncio.Future[AccessToken]] = []
+
+    async def get_token(self, request: TokenRequest) -> AccessToken:
+        """What the test answers."""
+        self.asked.append(request)
+        self._answers.append(asyncio.get_running_loop().create_future())
+        return await asyncio.shield(self._answers[-1])
+
+    async def resolve_proxy(self, url: str) -> str | None:
+        """No proxy."""
+        return None
+
+    async def gives(self, token: str, url: str | None = None) -> None:
+        """Answer the last question with *token*."""
+        self._answers[-1].set_result(AccessToken(token, url))
+        await turns()
+
+    async def fails(self, why: str = "getToken failed: down") -> None:
+        """Answer the last question with an error."""
+        self._answers[-1].set_exception(ClientFailed(why))
+        await turns()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a question waits for its answer."""
+        return bool(self._answers) and not self._answers[-1].done()
 
 
 @dataclass

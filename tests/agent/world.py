@@ -21,6 +21,7 @@ from sidecar.core.ports import Clock, Ports
 from tests.agent.fakes import (
     START_MS,
     FakeApi,
+    FakeClient,
     FakeProcess,
     FakeRoom,
     FakeRooms,
@@ -42,6 +43,7 @@ class World:
         start_s = loop.time()
         self.rooms = FakeRooms()
         self.api = FakeApi()
+        self.client = FakeClient()
         self.notify = RecordingNotify()
         self.set_up = FallibleSetup()
         self.protected: set[str] = set()
@@ -52,6 +54,7 @@ class World:
             Ports(
                 room_factory=self.rooms,
                 api=self.api,
+                client=self.client,
                 notify=self.notify,
                 clock=self.clock,
                 chance=lambda: 0.5,

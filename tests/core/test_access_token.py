@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.config import TokenClaims, token_claims
+from sidecar.core.access_token import TokenClaims, token_claims
 from tests.core.tokens import agent_claims, token
 
 NOTHING_SAID = TokenClaims(identity="", room="", kind="", expires_at_s=None, is_room_admin=False)
 
 
 def test_the_claims_of_a_livekit_token_are_read():
-    claims = agent_claims(exp=1_900_000_000)
+    claims = agent_claims(exp=1_900_000_000, nbf=1_800_000_000, name="Clara")
     claims["video"] = {"room": "den", "roomJoin": True, "roomAdmin": True}
     assert token_claims(token(claims)) == TokenClaims(
         identity="clara",
@@ -21,6 +21,10 @@ def test_the_claims_of_a_livekit_token_are_read():
         kind="agent",
         expires_at_s=1_900_000_000.0,
         is_room_admin=True,
+        name="Clara",
+        not_before_s=1_800_000_000.0,
+        can_join=True,
+        grants=frozenset({"canPublish", "canSubscribe", "canPublishData", "roomAdmin"}),
     )
 
 

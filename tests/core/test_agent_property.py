@@ -10,7 +10,14 @@ from sidecar.core.contract.messages import AgentState
 
 IN_ROOM = (AgentState.CONNECTED, AgentState.RECONNECTING)
 PENDING = (AgentState.BACKOFF, AgentState.RECONNECTING)
-ATTEMPT_FAILED = (Event.FAILED, Event.REFUSED, Event.TOKEN_EXPIRED)
+ATTEMPT_FAILED = (
+    Event.FAILED,
+    Event.REFUSED,
+    Event.TOKEN_EXPIRED,
+    Event.TOKEN_FAILED,
+    Event.TOKEN_REFUSED,
+    Event.FRESH_TOKEN_REFUSED,
+)
 
 
 def test_every_state_is_reachable_and_every_state_but_stopping_can_be_left():
@@ -108,7 +115,8 @@ class AgentLaws(RuleBasedStateMachine):
             return
         if event in (Event.JOINED, Event.DISCONNECT):
             self.critical_in_series = 0
-        if event is Event.CONNECT and decision.previous is AgentState.FAILED:
+        asked_anew = event in (Event.CONNECT, Event.TOKEN_NEEDED)
+        if asked_anew and decision.previous is AgentState.FAILED:
             self.critical_in_series = 0
         if Do.CRITICAL in decision.does:
             self.critical_in_series += 1
@@ -130,7 +138,8 @@ class AgentLaws(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_pending_where_nothing_waits(self) -> None:
-        if self.machine.state not in (*PENDING, AgentState.CONNECTED):
+        may_wait = (*PENDING, AgentState.CONNECTED, AgentState.WAITING_FOR_TOKEN)
+        if self.machine.state not in may_wait:
             assert self.machine.deadline() is None
 
 

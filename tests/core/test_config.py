@@ -11,7 +11,6 @@ from sidecar.core.config import (
     from_environment,
     missing,
     target,
-    with_newer_token,
 )
 from sidecar.core.contract.errors import ErrorCode, InvalidParams
 from sidecar.core.contract.messages import Capabilities
@@ -201,13 +200,6 @@ def test_a_token_reconciles_while_it_grants_room_admin_and_has_not_expired(
     assert capabilities == Capabilities(
         create_connection=False, close_session=False, reconcile=expected
     )
-
-
-def test_a_newer_token_changes_the_credentials_alone():
-    current = target(Settings(auto_subscribe=True, name="Ada").over(BY_TOKEN))
-    newer = target(Settings(url=URL, token=token(agent_claims(exp=9))))
-    kept = with_newer_token(current, newer)
-    assert (kept.token, kept.name, kept.auto_subscribe) == (newer.token, "Ada", True)
 
 
 @pytest.mark.parametrize(

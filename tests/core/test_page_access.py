@@ -15,14 +15,13 @@ def wanted(**params: object) -> WantedConnection:
     """What *params* come to, for the agent `clara`."""
     return wanted_connection(
         ConnectionParams(**params),  # type: ignore[arg-type]
-        agent_identity="clara",
-        generated_identity="person-1",
+        agent_identities={"clara", "clara-2"},
     )
 
 
-def test_without_params_it_is_a_generated_person_with_all_grants_for_ten_minutes():
+def test_without_params_it_is_anybody_with_all_grants_for_ten_minutes():
     assert wanted() == WantedConnection(
-        identity="person-1",
+        identity="",
         name="",
         metadata="",
         attributes={},
@@ -47,6 +46,7 @@ def test_a_grant_is_what_was_asked_for(grant: str, given: bool):
     [
         {"identity": "x" * 256},
         {"identity": "ä 🎤"},
+        {"identity": "🎤" * 64},
         {"name": "x" * 256},
         {"metadata": "x" * KIB_16},
         {"metadata": "🎤" * 4_096},
@@ -68,7 +68,10 @@ def test_what_is_within_bounds_is_taken(params: dict[str, object]):
         ("identity", {"identity": ""}),
         ("identity", {"identity": "x" * 257}),
         ("identity", {"identity": "clara"}),
+        ("identity", {"identity": "clara-2"}),
+        ("identity", {"identity": "🎤" * 65}),
         ("name", {"name": "x" * 257}),
+        ("name", {"name": "🎤" * 65}),
         ("metadata", {"metadata": "x" * (KIB_16 + 1)}),
         ("metadata", {"metadata": "ä" * (KIB_16 // 2) + "x"}),
         ("attributes", {"attributes": {"k": "x" * KIB_16}}),
@@ -84,8 +87,3 @@ def test_what_is_within_bounds_is_taken(params: dict[str, object]):
 def test_what_is_out_of_bounds_is_refused_by_name(member: str, params: dict[str, object]):
     with pytest.raises(InvalidParams, match=member):
         wanted(**params)
-
-
-def test_a_generated_identity_that_is_the_agent_s_own_is_refused_too():
-    with pytest.raises(InvalidParams):
-        wanted_connection(ConnectionParams(), agent_identity="clara", generated_identity="clara")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import ConnectionState, ResumedSession
+from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 from sidecar.core.contract.wire import IsoTime, iso_time, wall_ms
+from sidecar.core.facts import ConnectionQuality, ParticipantKind
 from sidecar.core.registry.resumption import resumed_sessions
 
 ALICE = ResumedSession(
@@ -32,6 +34,44 @@ def test_an_entry_becomes_a_session_that_is_reconnecting():
     )
     assert (session.start_time, session.message_count) == (ALICE.start_time, 7)
     assert (session.end_time, session.truncated) == (None, None)
+
+
+WHOLE = replace(
+    ALICE,
+    connection_state=ConnectionState.CONNECTED,
+    name="Alice",
+    kind=ParticipantKind.SIP,
+    metadata="m",
+    attributes={"a": "b"},
+    connection_quality=ConnectionQuality.GOOD,
+    truncated=True,
+)
+
+
+def test_a_whole_session_comes_back_whole_and_reconnecting():
+    (session,) = resumed_sessions([WHOLE])
+    for each in fields(ResumedSession):
+        if each.name != "connection_state":
+            assert getattr(session, each.name) == getattr(WHOLE, each.name), each.name
+    assert session.connection_state is ConnectionState.RECONNECTING
+
+
+def test_metadata_over_the_limit_is_cut_again():
+    (session,) = resumed_sessions([replace(ALICE, metadata="x" * (MAX_SHOWN_BYTES + 1))])
+    assert (len(session.metadata), session.truncated) == (MAX_SHOWN_BYTES, True)
+
+
+@pytest.mark.parametrize(
+    "closed",
+    [
+        replace(ALICE, connection_state=ConnectionState.CLOSED),
+        replace(ALICE, end_time=ALICE.start_time),
+    ],
+    ids=["closed", "with an end"],
+)
+def test_a_closed_session_is_refused(closed: ResumedSession):
+    with pytest.raises(InvalidParams, match="closed"):
+        resumed_sessions([closed])
 
 
 def test_none_are_none():

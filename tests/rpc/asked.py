@@ -9,6 +9,7 @@ from sidecar.core.contract.messages import (
     AgentSession,
     AgentState,
     Check,
+    ClientCapabilities,
     ConnectionDetails,
     ConnectionParams,
     Counters,
@@ -115,12 +116,23 @@ class FakeProcess:
         self.watched.append(pid)
 
 
+class FakeClient:
+    """Keeps what the client offers."""
+
+    def __init__(self) -> None:
+        self.offered: list[ClientCapabilities | None] = []
+
+    def offers(self, capabilities: ClientCapabilities | None) -> None:
+        self.offered.append(capabilities)
+
+
 class Methods:
     """All methods behind a dispatcher, on the two fakes."""
 
     def __init__(self) -> None:
         self.agent, self.process = FakeAgent(), FakeProcess()
-        self.peer = Peer(handlers(self.agent, self.process))
+        self.client = FakeClient()
+        self.peer = Peer(handlers(self.agent, self.process, self.client))
 
     async def ask(self, method: str, params: object = None) -> dict[str, object]:
         """Send one request and give its whole answer."""

@@ -30,7 +30,7 @@ from sidecar.rpc.methods import handlers
 from sidecar.rpc.openrpc import document
 from tests.agent.fakes import START_MS
 from tests.agent.world import World
-from tests.rpc.asked import VALID, FakeProcess
+from tests.rpc.asked import VALID, FakeClient, FakeProcess
 from tests.rpc.contract_reader import Contract
 from tests.rpc.peer import Json, Peer, request, strictly
 from tests.started import refusing_url
@@ -115,7 +115,7 @@ async def test_every_result_error_and_notification_of_a_short_session_is_as_docu
 async def test_every_result_and_notification_of_a_life_with_people_is_as_documented():
     """Joined, seen, changed, unreachable, back, left, closed; hostile and oversized texts too."""
     world, documented = World(), Contract(document())
-    peer = Peer(handlers(world.agent, FakeProcess()))
+    peer = Peer(handlers(world.agent, FakeProcess(), FakeClient()))
 
     async def ask(method: str, params: dict[str, object] | None = None) -> Json:
         peer.say(request(method, params, number=len(peer.lines)))

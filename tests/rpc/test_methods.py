@@ -21,7 +21,7 @@ def methods() -> Methods:
 
 
 def test_there_is_a_handler_for_each_row_of_the_contract_and_no_other(methods):
-    assert set(handlers(methods.agent, methods.process)) == set(METHODS)
+    assert set(handlers(methods.agent, methods.process, methods.client)) == set(METHODS)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -11,7 +11,8 @@
     ├── NotAllowed           1006
     └── OtherRoom            1007
 
-Each carries `fix`, a sentence a person can act on. Does not know JSON.
+Each carries `fix`, a sentence a person can act on. `ClientFailed` alone stays in the process.
+Does not know JSON.
 """
 
 from __future__ import annotations
@@ -112,3 +113,7 @@ class OtherRoom(SidecarError):
     """The agent is in another room already, or on its way there."""
 
     code = ErrorCode.OTHER_ROOM
+
+
+class ClientFailed(Exception):
+    """The client did not give what the sidecar asked it for; the text says why, without a stop."""

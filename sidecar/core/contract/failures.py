@@ -6,7 +6,7 @@ LiveKit's answer to a refused token holds the whole token.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -91,3 +91,46 @@ def failure(category: Category, url: str) -> Failure:
     """The failure of *category* at *url* (scheme, host and port alone), with its sentences."""
     detail, fix = _SENTENCES[category]
     return Failure(category, detail.format(url=url), fix, retryable=category not in FATAL)
+
+
+def no_token(why: str) -> Failure:
+    """The client gave no access token for the agent; *why* is a sentence without its stop."""
+    return Failure(
+        Category.UNAUTHORIZED,
+        f"There is no access token for the agent: {why}.",
+        "Check the token endpoint behind `getToken`, and the network.",
+        retryable=True,
+    )
+
+
+def no_token_yet(within_s: float) -> Failure:
+    """The client has not answered `getToken` within *within_s* seconds."""
+    return replace(
+        no_token(f"getToken has not answered within {within_s:g} s"), category=Category.TIMEOUT
+    )
+
+
+_ENDPOINT_FIX = (
+    "Check that the token endpoint behind `getToken` has the API key and secret of this server, and"
+    " that its clock is right."
+)
+
+
+def token_refused(refused: Failure, times: str | None) -> Failure:
+    """The server *refused* a token, and the client is asked for another.
+
+    *times* is what the token's own times say against it, a sentence.
+    """
+    detail = refused.detail if times is None else f"{refused.detail} {times}"
+    return replace(refused, detail=detail, fix=_ENDPOINT_FIX, retryable=True)
+
+
+def tokens_refused(refused: Failure, url: str, count: int, times: str | None) -> Failure:
+    """The server at *url* *refused* *count* fresh tokens in a row; the client is asked no more."""
+    detail = f"The LiveKit server at {url} refused {count} fresh access tokens in a row."
+    return replace(
+        refused,
+        detail=detail if times is None else f"{detail} {times}",
+        fix=f"{_ENDPOINT_FIX} Then send `connect`.",
+        retryable=False,
+    )

@@ -69,7 +69,9 @@ class AgentSession:
 class Capabilities:
     """What the given credentials allow; open for more."""
 
-    create_connection: bool = member("`createConnection` works: there is an API secret.")
+    create_connection: bool = member(
+        "`createConnection` works: there is an API secret, or the client gives tokens."
+    )
     close_session: bool = member("`closeSession` works: there is an API secret.")
     reconcile: bool = member("The agent can compare its sessions with the server's list.")
 
@@ -106,11 +108,22 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCapabilities:
+    """What the client answers when the sidecar asks it; the sidecar asks for nothing else."""
+
+    get_token: bool | None = member("It answers `getToken`.", optional=True)
+    resolve_proxy: bool | None = member("It answers `resolveProxy`.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """Who talks to the sidecar."""
 
     name: str = member("Its name.")
     version: str = member("Its version.")
+    capabilities: ClientCapabilities | None = member(
+        "What the sidecar may ask it; nothing when absent.", optional=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class ResumedSession:
-    """An open session of an earlier process, which goes on under its id."""
+    """An open session of an earlier process, which goes on under its id.
+
+    A whole AgentSession as it was announced last; six members are enough.
+    """
 
     session_id: str = member("As it was announced.")
     participant_id: str = member("The participant's identity.")
@@ -131,6 +147,20 @@ class ResumedSession:
     room_name: str = member("The room's name; only a stay in the room joined next goes on.")
     start_time: IsoTime = member("As it was announced.")
     message_count: int = member("As it was last announced.")
+    connection_state: ConnectionState | None = member(
+        "Not `closed`; it is `reconnecting` until the room is joined.", optional=True
+    )
+    name: str | None = member("As it was last announced.", optional=True)
+    kind: ParticipantKind | None = member("As it was last announced.", optional=True)
+    metadata: str | None = member("As it was last announced.", optional=True)
+    attributes: Mapping[str, str] | None = member("As they were last announced.", optional=True)
+    connection_quality: ConnectionQuality | None = member(
+        "As it was last announced.", optional=True
+    )
+    end_time: IsoTime | None = member("Absent: the session is open.", optional=True)
+    truncated: bool | None = member(
+        "true where metadata or attributes were announced cut.", optional=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +215,11 @@ class ConnectParams:
 class ConnectionParams:
     """Of `createConnection`; grants are true unless given as false."""
 
-    identity: str | None = member("Generated when absent; never the agent's own.", optional=True)
+    identity: str | None = member(
+        "When absent: generated, or the one of the token that the client gives. Never the"
+        " agent's own.",
+        optional=True,
+    )
     name: str | None = member("The display name.", optional=True)
     metadata: str | None = member("At most 16 KiB.", optional=True)
     attributes: Mapping[str, str] | None = member("At most 16 KiB in all.", optional=True)
@@ -204,6 +238,49 @@ class ConnectionDetails:
     identity: str = member("The identity that the token is for.")
     token: str = member("The access token.", secret=True)
     expires_at: IsoTime = member("Until when it can be used to join.")
+    name: str | None = member("The display name in the token.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenGrants:
+    """What a token is to allow, and no more."""
+
+    can_publish: bool = member("May publish tracks.")
+    can_subscribe: bool = member("May subscribe to tracks.")
+    can_publish_data: bool = member("May send data and chat.")
+    metadata: str | None = member("The participant's metadata.", optional=True)
+    attributes: Mapping[str, str] | None = member("The participant's attributes.", optional=True)
+    ttl_seconds: int | None = member("For how long the token is to be valid.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """Params of `getToken`: for whom a token is needed."""
+
+    purpose: Literal["agent", "connection"] = member(
+        "`agent`: the token's kind is to be `agent`. `connection`: for a person in a page."
+    )
+    room: str = member("The room to join.")
+    identity: str | None = member(
+        "The token is to be for this identity; when absent, the token decides.", optional=True
+    )
+    name: str | None = member("The display name.", optional=True)
+    grants: TokenGrants | None = member("Grant no more than this.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """Answer of `getToken`; `{participant_token, server_url?}` is understood as well."""
+
+    token: str = member("The access token.", secret=True)
+    url: str | None = member("Where it is valid, if not at the url of `connect`.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRequest:
+    """Params of `resolveProxy`."""
+
+    url: str = member("The server's address, http:// or https://.")
 
 
 @dataclass(frozen=True, slots=True)

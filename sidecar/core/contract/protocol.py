@@ -1,4 +1,4 @@
-"""Owns the contract of the wire, written once: METHODS, NOTIFICATIONS, ERRORS and the limits.
+"""Owns the contract of the wire, written once: METHODS, CLIENT_REQUESTS, NOTIFICATIONS, ERRORS.
 
 The OpenRPC document, the bridge's types and the docs are generated from these tables and from the
 shapes in messages.py. Does not know who answers a method, nor how bytes travel.
@@ -11,6 +11,7 @@ from typing import Literal
 
 from sidecar.core.contract.errors import ErrorCode
 from sidecar.core.contract.messages import (
+    AccessToken,
     AgentSession,
     AgentStateChanged,
     ConnectionDetails,
@@ -20,12 +21,14 @@ from sidecar.core.contract.messages import (
     InitializeParams,
     InitializeResult,
     NoParams,
+    ProxyRequest,
     SessionClosed,
     SessionCreated,
     SessionList,
     SessionParams,
     SessionUpdated,
     Status,
+    TokenRequest,
     WakeParams,
 )
 
@@ -113,6 +116,42 @@ METHODS: dict[str, Method] = {
     )
 }
 
+
+@dataclass(frozen=True, slots=True)
+class ClientRequest:
+    """One row of CLIENT_REQUESTS."""
+
+    name: str
+    summary: str
+    params: type
+    result: object
+    """A dataclass, or a union of a plain type and None."""
+
+
+CLIENT_REQUESTS: dict[str, ClientRequest] = {
+    row.name: row
+    for row in (
+        ClientRequest(
+            "getToken",
+            "An access token for the agent, or for a page, where the sidecar has no API secret.",
+            TokenRequest,
+            AccessToken,
+        ),
+        ClientRequest(
+            "resolveProxy",
+            "The proxy to a server: http://host:port, or null for none.",
+            ProxyRequest,
+            str | None,
+        ),
+    )
+}
+"""What the sidecar asks its client, each only where `client.capabilities` of `initialize` names it.
+
+Requests in the other direction over the same pipe; each id is a string that begins with
+CLIENT_REQUEST_ID_PREFIX.
+"""
+CLIENT_REQUEST_ID_PREFIX = "sidecar-"
+
 NOTIFICATIONS: dict[type, str] = {
     SessionCreated: "session-created",
     SessionUpdated: "session-updated",
@@ -131,7 +170,7 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.UNKNOWN_SESSION: "No open session has this id.",
     ErrorCode.API_CALL_FAILED: "The LiveKit server refused a call, or did not answer it.",
     ErrorCode.SHUTTING_DOWN: "The sidecar is ending.",
-    ErrorCode.NOT_ALLOWED: "These credentials do not allow it.",
+    ErrorCode.NOT_ALLOWED: "These credentials do not allow it, or the client gave no token.",
     ErrorCode.OTHER_ROOM: "In another room already; disconnect first.",
 }
 """Ours, and -32602, have `data.fix`, a sentence a person can act on."""

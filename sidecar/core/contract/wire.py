@@ -155,6 +155,11 @@ def _parse_value(kind: object, value: object, where: str, ignore_unknown: bool) 
         if value not in get_args(kind) or isinstance(value, bool):
             raise _refusal(where, f"must be {' or '.join(repr(each) for each in get_args(kind))}")
         return value
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        known = {each.value: each for each in kind}
+        if not isinstance(value, str) or value not in known:
+            raise _refusal(where, f"must be {' or '.join(map(repr, known))}")
+        return known[value]
     if origin is tuple:
         if not isinstance(value, list):
             raise _refusal(where, "must be an array")

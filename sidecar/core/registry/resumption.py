@@ -6,7 +6,7 @@ Does not know what becomes of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import (
@@ -16,7 +16,7 @@ from sidecar.core.contract.messages import (
     ResumedSession,
 )
 from sidecar.core.contract.wire import iso_time, wall_ms
-from sidecar.core.facts import Participant
+from sidecar.core.facts import ConnectionQuality, Participant, ParticipantKind
 from sidecar.core.registry.changes import shown_session
 
 
@@ -73,14 +73,26 @@ def _session(entry: ResumedSession) -> AgentSession:
         raise _refusal("holds a startTime that is no ISO-8601 time") from None
     if entry.message_count < 0:
         raise _refusal("holds a negative messageCount")
-    return shown_session(
-        Participant(entry.participant_sid, entry.participant_id),
+    if entry.connection_state is ConnectionState.CLOSED or entry.end_time is not None:
+        raise _refusal("holds a session that is closed")
+    person = Participant(
+        entry.participant_sid,
+        entry.participant_id,
+        name=entry.name or "",
+        kind=entry.kind or ParticipantKind.STANDARD,
+        metadata=entry.metadata or "",
+        attributes=entry.attributes or {},
+        quality=entry.connection_quality or ConnectionQuality.UNKNOWN,
+    )
+    session = shown_session(
+        person,
         session_id=entry.session_id,
         room_name=entry.room_name,
         start_time=start_time,
         message_count=entry.message_count,
         connection_state=ConnectionState.RECONNECTING,
     )
+    return replace(session, truncated=True) if entry.truncated else session
 
 
 def _refusal(problem: str) -> InvalidParams:

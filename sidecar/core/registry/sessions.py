@@ -126,7 +126,7 @@ class Sessions:
         changes: list[Change] = []
         new_messages = 0
         stay = self._stays.of_sid(person.sid)
-        if stay is not None and stay.person.identity != person.identity:
+        if stay is not None and stay.shown.participant_id != person.identity:
             return []  # a session is one person's, whatever the server mixes up
         if stay is None:
             earlier = self._stays.of_identity(person.identity)

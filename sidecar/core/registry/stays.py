@@ -30,8 +30,8 @@ from sidecar.core.registry.texts import Texts
 class Stay:
     """One open session."""
 
-    person: Participant
-    """As LiveKit last described them."""
+    person: Participant | None
+    """As LiveKit last described them; None until then for a stay of an earlier process."""
     opened_s: float
     """Attended seconds of the creation."""
     shown: AgentSession
@@ -115,8 +115,7 @@ class OpenStays:
 
     def adopt(self, session: AgentSession, at: Moment) -> None:
         """A stay that an earlier process opened goes on."""
-        person = Participant(session.participant_sid, session.participant_id)
-        stay = Stay(person, at.attended_s, session)
+        stay = Stay(None, at.attended_s, session)
         stay.shown = replace(session, connection_state=self.state_of(stay))
         self.ever_created = True
         self._ids.take(session.session_id)
@@ -125,14 +124,19 @@ class OpenStays:
 
     def show(self, stay: Stay, new_messages: int = 0) -> Iterator[Change]:
         """What consumers do not know yet of *stay*."""
-        now = shown_session(
-            stay.person,
-            session_id=stay.shown.session_id,
-            room_name=stay.shown.room_name,
-            start_time=stay.shown.start_time,
-            message_count=stay.shown.message_count + new_messages,
-            connection_state=self.state_of(stay),
-        )
+        message_count = stay.shown.message_count + new_messages
+        state = self.state_of(stay)
+        if stay.person is None:
+            now = replace(stay.shown, message_count=message_count, connection_state=state)
+        else:
+            now = shown_session(
+                stay.person,
+                session_id=stay.shown.session_id,
+                room_name=stay.shown.room_name,
+                start_time=stay.shown.start_time,
+                message_count=message_count,
+                connection_state=state,
+            )
         if now != stay.shown:
             changed = changed_members(stay.shown, now)
             stay.shown = now

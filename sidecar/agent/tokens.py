@@ -1,0 +1,144 @@
+"""Owns where access tokens come from: the API secret, or else the client's `getToken`.
+
+For the agent the client is asked until it gives a token; for a page once, since a person waits for
+the answer and can ask again. Does not know JSON, nor what the agent's state is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from sidecar import tasks
+from sidecar.agent.destination import Destination
+from sidecar.core.access_token import claims_for_person, times_problem, wider_than
+from sidecar.core.agent_state import Cause, Event
+from sidecar.core.config import Target, url_problem
+from sidecar.core.contract.errors import ClientFailed, NotAllowed, ShuttingDown
+from sidecar.core.contract.failures import no_token
+from sidecar.core.contract.messages import (
+    AccessToken,
+    ConnectionDetails,
+    ConnectionParams,
+    TokenRequest,
+)
+from sidecar.core.contract.wire import iso_time
+from sidecar.core.page_access import WantedConnection, token_request, wanted_connection
+from sidecar.core.ports import Ports
+
+_log = logging.getLogger("sidecar.agent")
+
+
+class Tokens:
+    """At most one question for the agent at a time; any number for pages."""
+
+    def __init__(
+        self, destination: Destination, ports: Ports, happen: Callable[[Cause], None]
+    ) -> None:
+        """*happen* takes the event that an answer of the client is."""
+        self._destination = destination
+        self._api = ports.api
+        self._client = ports.client
+        self._clock = ports.clock
+        self._protect = ports.protect
+        self._happen = happen
+        self._asked: TokenRequest | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    def ask(self) -> None:
+        """Ask the client for the agent's token; a question for the same one goes on."""
+        request = self._destination.token_request()
+        if self._asking is not None and self._asked == request:
+            return
+        self.stop()
+        self._asked = request
+        self._asking = tasks.start("ask for a token", self._ask(request))
+
+    def stop(self) -> None:
+        """Wait for no answer any more."""
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
+
+    async def connection(
+        self, params: ConnectionParams, generated_identity: str
+    ) -> ConnectionDetails:
+        """What a page needs to join the agent's room as a person.
+
+        Raises:
+            NotAllowed: there is no way to a token, or the client gave none.
+            InvalidParams: see `wanted_connection`.
+            ShuttingDown: the process ends.
+        """
+        target = self._destination.target
+        if target is None or not self._destination.capabilities().create_connection:
+            raise NotAllowed(
+                "Making an access token needs the API secret.",
+                "Connect with apiKey and apiSecret, or have your own server make the page's token.",
+            )
+        wanted = wanted_connection(params, agent_identities=self._destination.identities)
+        if target.api_secret is None:
+            return await self._given_connection(target, params, wanted)
+        if not wanted.identity:
+            wanted = replace(wanted, identity=generated_identity)
+        # Taken before the token is made, so that it never claims to last longer than it does.
+        expires_at = iso_time(self._clock.tick().wall_ms + wanted.ttl_s * 1000)
+        token = await self._api.connection_token(target, wanted)
+        return ConnectionDetails(
+            target.url, target.room, wanted.identity, token, expires_at, wanted.name or None
+        )
+
+    async def _given_connection(
+        self, target: Target, params: ConnectionParams, wanted: WantedConnection
+    ) -> ConnectionDetails:
+        request = token_request(params, wanted, target.room)
+        try:
+            given = await self._from_client(request)
+            claims = claims_for_person(
+                given.token, target.room, wanted.identity, self._destination.identities
+            )
+        except ClientFailed as error:
+            raise NotAllowed(
+                f"There is no access token for this person: {error}.",
+                "Check the token endpoint behind `getToken`.",
+            ) from None
+        if request.grants is not None and (wider := wider_than(request.grants, claims)):
+            _log.warning(
+                "getToken gave a token for %r that allows more than was asked for: %s.",
+                claims.identity,
+                ", ".join(wider),
+            )
+        now_ms = self._clock.tick().wall_ms
+        if (problem := times_problem(claims, now_ms / 1000)) is not None:
+            _log.warning("getToken gave a token for %r. %s", claims.identity, problem)
+        return ConnectionDetails(
+            given.url or self._destination.url,
+            target.room,
+            claims.identity,
+            given.token,
+            iso_time(round((claims.expires_at_s or 0) * 1000)),
+            claims.name or None,
+        )
+
+    async def _ask(self, request: TokenRequest) -> None:
+        try:
+            self._destination.take_token(await self._from_client(request))
+            cause = Cause(Event.TOKEN_GIVEN)
+        except ClientFailed as error:
+            cause = Cause(Event.TOKEN_FAILED, failure=no_token(str(error)))
+        except ShuttingDown:
+            return
+        except Exception:
+            _log.exception("The client's token could not be taken, by a bug.")
+            cause = Cause(Event.TOKEN_FAILED, failure=no_token("the sidecar has a bug"))
+        self._asking = None
+        self._happen(cause)
+
+    async def _from_client(self, request: TokenRequest) -> AccessToken:
+        given = await self._client.get_token(request)
+        self._protect((given.token,))
+        if given.url is not None and (problem := url_problem(given.url)) is not None:
+            raise ClientFailed(f"getToken gave a url that {problem}")
+        return given

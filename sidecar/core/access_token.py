@@ -1,0 +1,210 @@
+"""Owns what an access token says of itself, unchecked, and what makes one unfit for its purpose.
+
+The signature and the times are the server's to judge: this machine's clock may be wrong. Does not
+know how tokens are made, nor who is asked for one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from sidecar.core.contract.errors import ClientFailed
+from sidecar.core.contract.messages import AccessToken, TokenGrants
+
+LOOKS_LIKE_A_TOKEN = re.compile(r"eyJ[\w-]{4,}(?:\.[\w-]*){0,2}")
+"""A JSON web token, or what is left of one that was cut: all begin with `{"` in base64."""
+SHORT_LIVED_S = 30.0
+"""Seconds; a token with less to live is not worth a join where another can be had."""
+
+_ADMIN_GRANTS = ("roomCreate", "roomList", "roomRecord", "roomAdmin", "ingressAdmin", "hidden")
+"""Grants that nobody who only joins needs (docs.livekit.io, Tokens & grants)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenClaims:
+    """The claims of a LiveKit access token that matter here (docs.livekit.io, Tokens & grants)."""
+
+    identity: str
+    room: str
+    kind: str
+    expires_at_s: float | None
+    """Seconds since 1970."""
+    is_room_admin: bool
+    name: str = ""
+    not_before_s: float | None = None
+    """Seconds since 1970."""
+    can_join: bool = False
+    grants: frozenset[str] = frozenset()
+    """The names of the grants that are true: none where the token does not allow joining, else
+    publishing, subscribing and data unless they are false."""
+
+
+def token_claims(token: str) -> TokenClaims | None:
+    """The claims of *token*, or None when it is no JSON web token at all."""
+    parts = token.split(".")
+    if len(parts) != 3 or not all(parts):
+        return None
+    padded = parts[1] + "=" * (-len(parts[1]) % 4)
+    try:
+        claims = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    if not isinstance(claims, dict):
+        return None
+    video = claims.get("video")
+    grants = video if isinstance(video, dict) else {}
+    return TokenClaims(
+        identity=_text(claims.get("sub")),
+        room=_text(grants.get("room")),
+        kind=_text(claims.get("kind")),
+        expires_at_s=_seconds(claims.get("exp")),
+        is_room_admin=grants.get("roomAdmin") is True,
+        name=_text(claims.get("name")),
+        not_before_s=_seconds(claims.get("nbf")),
+        can_join=grants.get("roomJoin") is True,
+        grants=frozenset(_granted(grants) if grants.get("roomJoin") is True else ()),
+    )
+
+
+def has_expired(claims: TokenClaims, now_s: float) -> bool:
+    """Whether the token's own `exp` has passed at *now_s*, seconds since 1970."""
+    return claims.expires_at_s is not None and claims.expires_at_s <= now_s
+
+
+def is_worth_a_join(token: str | None, now_s: float) -> bool:
+    """Whether *token* is there, and is not about to expire at *now_s*, seconds since 1970."""
+    if token is None:
+        return False
+    claims = token_claims(token)
+    return claims is None or not has_expired(claims, now_s + SHORT_LIVED_S)
+
+
+def given_token(answer: object) -> AccessToken:
+    """What a client answered to `getToken`; LiveKit's own form of an endpoint's answer counts too.
+
+    Raises:
+        ClientFailed: it holds no access token, or a url that is none.
+    """
+    members = answer if isinstance(answer, Mapping) else {}
+    token = members.get("token", members.get("participant_token"))
+    url = members.get("url", members.get("server_url"))
+    if not isinstance(token, str) or not token:
+        what = "an empty one" if token == "" else f"{_kind_of(answer, token)}"
+        raise ClientFailed(
+            f"getToken must give {{ token }} with an access token, but it gave {what}"
+        )
+    if url is not None and not isinstance(url, str):
+        raise ClientFailed("getToken gave a url that is no text")
+    return AccessToken(token, url)
+
+
+def claims_for_agent(token: str, room: str) -> TokenClaims:
+    """The claims of *token*, with which the agent is to join *room*.
+
+    Raises:
+        ClientFailed: names the claim with which no agent joins that room.
+    """
+    claims = _claims_for(token)
+    if claims.room not in ("", room):
+        raise ClientFailed("getToken gave a token for another room")
+    return claims
+
+
+def claims_for_person(
+    token: str, room: str, identity: str, agent_identities: Collection[str]
+) -> TokenClaims:
+    """The claims of *token*, with which a page is to join *room*.
+
+    *identity* is empty where the token decides; it is never one of *agent_identities*.
+
+    Raises:
+        ClientFailed: names the claim with which that person does not join that room.
+    """
+    claims = _claims_for(token)
+    if claims.room != room:
+        raise ClientFailed("getToken gave a token for another room")
+    if identity and claims.identity != identity:
+        raise ClientFailed("getToken gave a token for another identity")
+    if claims.identity in agent_identities:
+        raise ClientFailed("getToken gave a token with the agent's own identity")
+    if claims.kind == "agent":
+        raise ClientFailed("getToken gave a token of kind `agent`, which is not for a person")
+    if claims.expires_at_s is None:
+        raise ClientFailed("getToken gave a token without an expiry (`exp`)")
+    return claims
+
+
+def wider_than(grants: TokenGrants, claims: TokenClaims) -> tuple[str, ...]:
+    """The names of what *claims* grant beyond *grants*."""
+    asked = {
+        "canPublish": grants.can_publish,
+        "canSubscribe": grants.can_subscribe,
+        "canPublishData": grants.can_publish_data,
+    }
+    return tuple(
+        each
+        for each in (*asked, *_ADMIN_GRANTS)
+        if each in claims.grants and not asked.get(each, False)
+    )
+
+
+def times_problem(claims: TokenClaims, now_s: float) -> str | None:
+    """What the token's times say against it at *now_s*, seconds since 1970, as a sentence."""
+    if has_expired(claims, now_s):
+        return "The token had expired, by this machine's clock."
+    if claims.not_before_s is not None and claims.not_before_s > now_s:
+        return "The token is not valid yet, by this machine's clock."
+    return None
+
+
+def _claims_for(token: str) -> TokenClaims:
+    claims = token_claims(token)
+    if claims is None:
+        raise ClientFailed("getToken gave something that is no access token")
+    if not claims.can_join:
+        raise ClientFailed("getToken gave a token that does not allow joining (`roomJoin`)")
+    if not claims.identity:
+        raise ClientFailed("getToken gave a token without an identity (`sub`)")
+    return claims
+
+
+def _granted(grants: Mapping[str, object]) -> list[str]:
+    unless_false = ("canPublish", "canSubscribe", "canPublishData")
+    by_default = [each for each in unless_false if grants.get(each) is not False]
+    return by_default + [each for each in _ADMIN_GRANTS if grants.get(each) is True]
+
+
+def _kind_of(answer: object, token: object) -> str:
+    """What JSON calls it; never what a text says."""
+    if isinstance(answer, Mapping):
+        return "no token" if token is None else f"a token of type {_json_type(token)}"
+    return _json_type(answer)
+
+
+def _json_type(value: object) -> str:
+    if value is None:
+        return "null"
+    names = {bool: "boolean", str: "string", list: "array", int: "number", float: "number"}
+    return names.get(type(value), "object")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    # JSON can say half a surrogate pair, which UTF-8 cannot.
+    return value if value.encode("utf-8", "ignore").decode() == value else ""
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
