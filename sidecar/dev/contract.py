@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sidecar.dev import contract_docs, contract_js
+from sidecar.dev import contract_docs, contract_js, contract_troubleshooting
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,6 +18,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/openrpc.json": contract_docs.openrpc_json,
     "docs/behaviour.md": contract_docs.behaviour_md,
     "docs/protocol.md": contract_docs.protocol_md,
+    "docs/troubleshooting.md": contract_troubleshooting.troubleshooting_md,
     "electron-bridge/lib/protocol.cjs": contract_js.protocol_cjs,
     "electron-bridge/protocol.d.ts": contract_js.protocol_d_ts,
 }

@@ -1,4 +1,4 @@
-"""The contract for people: the OpenRPC document and the tables of docs/protocol.md."""
+"""The contract for people: the OpenRPC document, docs/protocol.md and docs/behaviour.md."""
 
 from __future__ import annotations
 
@@ -14,12 +14,8 @@ from sidecar.core.agent_state import TABLE
 from sidecar.core.contract.close_reasons import REASON_TABLE, CloseReason
 from sidecar.core.contract.failures import Category, failure
 from sidecar.core.contract.messages import (
-    AccessToken,
     AgentSession,
-    ResumedSession,
     Status,
-    TokenGrants,
-    TokenRequest,
 )
 from sidecar.core.contract.protocol import (
     CLIENT_REQUEST_ID_PREFIX,
@@ -50,13 +46,14 @@ def protocol_md() -> str:
             "",
             f"<!-- {GENERATED} -->",
             "",
-            "JSON-RPC 2.0 over stdin and stdout: UTF-8, one message or batch a line, at most 16",
-            "MiB. Params are objects with named members. Logs go to stderr. The same contract as",
-            "an OpenRPC document: [openrpc.json](openrpc.json), or the answer of `rpc.discover`.",
+            "The sidecar speaks JSON-RPC 2.0 over stdin and stdout, in UTF-8. One line is one",
+            "message or batch, of at most 16 MiB. Params are objects with named members. Logs go",
+            "to stderr. [openrpc.json](openrpc.json) is the same contract as an OpenRPC document;",
+            "`rpc.discover` answers it too.",
             "",
             "## Methods",
             "",
-            *_table(
+            *table(
                 ("method", "params", "result", "own errors", ""),
                 (
                     (
@@ -78,7 +75,7 @@ def protocol_md() -> str:
             f"is a string that begins with `{CLIENT_REQUEST_ID_PREFIX}`. The sidecar waits 30 s",
             "for `getToken` and 5 s for `resolveProxy`; it ignores later answers.",
             "",
-            *_table(
+            *table(
                 ("request", "params", "result", ""),
                 (
                     (
@@ -91,19 +88,14 @@ def protocol_md() -> str:
                 ),
             ),
             "",
-            *_shape(TokenRequest),
-            "",
-            *_shape(TokenGrants),
-            "",
-            *_shape(AccessToken),
-            "",
             "## Notifications",
             "",
-            "Each carries `seq`, +1 per notification from 1, and `epoch`, a random id of the",
-            "process. Count the seq of those you do not know. A gap means that a slow reader's",
-            "updates were merged: ask `listSessions` and go on from its `seq`.",
+            "Each carries `seq`, which is 1 for the first notification and goes up by 1, and",
+            "`epoch`, a random id of the process. Count the `seq` of notifications that you do not",
+            "know. A gap means that updates were merged, because the client read slowly: ask",
+            "`listSessions` and continue from its `seq`.",
             "",
-            *_table(
+            *table(
                 ("notification", "params", ""),
                 (
                     (f"`{name}`", _members(shape), _first_line(shape))
@@ -113,21 +105,17 @@ def protocol_md() -> str:
             "",
             "## Shapes",
             "",
-            *_shape(AgentSession),
-            "",
-            *_shape(Status),
-            "",
-            *_shape(ResumedSession),
-            "",
+            *(line for shape in _shapes() for line in _shape(shape)),
             "## Errors",
             "",
-            *_table(("code", "meaning"), ((str(int(code)), text) for code, text in ERRORS.items())),
+            *table(("code", "meaning"), ((str(int(code)), text) for code, text in ERRORS.items())),
             "",
-            "Ours, and -32602, have `data.fix`: a sentence a person can act on.",
+            "1001 to 1007, and -32602, have `data.fix`: a sentence that says what to do.",
+            "[Troubleshooting](troubleshooting.md) has the fix of each.",
             "",
             "## Why a join can fail",
             "",
-            *_table(
+            *table(
                 ("category", "tried again by itself", "what it says", "the fix"),
                 (
                     (f"`{each}`", "yes" if found.retryable else "no", found.detail, found.fix)
@@ -138,7 +126,7 @@ def protocol_md() -> str:
             "",
             "## Why a session closes",
             "",
-            *_table(
+            *table(
                 ("reason", "LiveKit's own reasons that mean it"),
                 (
                     (
@@ -152,8 +140,8 @@ def protocol_md() -> str:
                 ),
             ),
             "",
-            "SIGNAL_CLOSE of one who never was active is `join-failed`. Numbers that are not known",
-            "yet mean `left`. LiveKit's own reason stands in `detail`.",
+            "SIGNAL_CLOSE of a participant who was never active means `join-failed`. A number that",
+            "is not known yet means `left`. `detail` holds LiveKit's own reason.",
             "",
         ]
     )
@@ -173,13 +161,13 @@ def behaviour_md() -> str:
             "",
             "## Sessions",
             "",
-            *_table(("call", "what it means"), _session_calls()),
+            *table(("call", "what it means"), _session_calls()),
             "",
             "A session is found by its `sid`, which names one stay. connectionState is derived:",
             "`closed`; else `reconnecting` while the link is not up; else `connected` once active;",
             "else `error` when overdue; else `connecting`.",
             "",
-            *_table(("deadline", "seconds", "runs"), _deadlines()),
+            *table(("deadline", "seconds", "runs"), _deadlines()),
             "",
             "Attended time does not pass while the process is stopped or the machine sleeps.",
             "",
@@ -187,7 +175,7 @@ def behaviour_md() -> str:
             "",
             "A pair that is not here changes nothing.",
             "",
-            *_table(
+            *table(
                 ("state", "event", "next", "does"),
                 (
                     (
@@ -222,7 +210,8 @@ def _deadlines() -> Iterator[tuple[str, str, str]]:
     yield "hold of one missing from a snapshot", f"{SNAPSHOT_HOLD_S:g}", "while the link is up"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table in Markdown, line by line."""
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(each.replace("|", r"\|") for each in line) + " |" for line in lines]
 
@@ -233,7 +222,7 @@ def _shape(cls: type) -> list[str]:
         "",
         _first_line(cls),
         "",
-        *_table(
+        *table(
             ("member", "type", ""),
             (
                 (
@@ -245,7 +234,30 @@ def _shape(cls: type) -> list[str]:
                 for each in fields_of(cls)
             ),
         ),
+        "",
     ]
+
+
+def _shapes() -> list[type]:
+    """Every shape of the wire that has members, each after the first shape that names it."""
+    rows = [*METHODS.values(), *CLIENT_REQUESTS.values()]
+    named = [AgentSession, Status, *(row.params for row in rows)]
+    named += [row.result for row in rows if isinstance(row.result, type)]
+    named += NOTIFICATIONS
+    found: dict[type, None] = {}
+    while named:
+        shape = named.pop(0)
+        if shape in found or not dataclasses.is_dataclass(shape) or not fields_of(shape):
+            continue
+        found[shape] = None
+        named[:0] = [part for each in fields_of(shape) for part in _parts(each.type)]
+    return list(found)
+
+
+def _parts(kind: object) -> list[type]:
+    if isinstance(kind, type) and get_origin(kind) is None:
+        return [kind]
+    return [part for each in get_args(kind) for part in _parts(each)]
 
 
 def _values(kind: object) -> str:
@@ -261,9 +273,7 @@ def _members(cls: type) -> str:
 
 def _result(kind: object) -> str:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if kind in (AgentSession, Status):
-            return f"[`{kind.__name__}`](#{kind.__name__.lower()})"
-        return _members(kind)
+        return f"[`{kind.__name__}`](#{kind.__name__.lower()})"
     if get_origin(kind) is types.UnionType:
         return f"`{ts_type(kind)}`"
     if get_origin(kind) is not None:
