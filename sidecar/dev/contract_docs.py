@@ -240,17 +240,18 @@ def _shape(cls: type) -> list[str]:
 
 def _shapes() -> list[type]:
     """Every shape of the wire that has members, each after the first shape that names it."""
-    rows = [*METHODS.values(), *CLIENT_REQUESTS.values()]
-    named = [AgentSession, Status, *(row.params for row in rows)]
-    named += [row.result for row in rows if isinstance(row.result, type)]
+    named: list[type] = [AgentSession, Status]
+    for method in METHODS.values():
+        named += [method.params, *_parts(method.result)]
+    for request in CLIENT_REQUESTS.values():
+        named += [request.params, *_parts(request.result)]
     named += NOTIFICATIONS
     found: dict[type, None] = {}
     while named:
         shape = named.pop(0)
-        if shape in found or not dataclasses.is_dataclass(shape) or not fields_of(shape):
-            continue
-        found[shape] = None
-        named[:0] = [part for each in fields_of(shape) for part in _parts(each.type)]
+        if shape not in found and dataclasses.is_dataclass(shape) and fields_of(shape):
+            found[shape] = None
+            named[:0] = [part for each in fields_of(shape) for part in _parts(each.type)]
     return list(found)
 
 
