@@ -27,9 +27,13 @@ def strictly(line: bytes) -> Json:
 class Peer:
     """Says messages to a Dispatcher, one line each, and keeps what is answered."""
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        take_response: Callable[[Mapping[str, object]], None] | None = None,
+    ) -> None:
         self.lines: list[bytes] = []
-        self.dispatcher = Dispatcher(handlers, self._keep)
+        self.dispatcher = Dispatcher(handlers, self._keep, take_response)
         self._news = asyncio.Event()
 
     def say(self, message: bytes | str | Json) -> None:
