@@ -131,6 +131,7 @@ class Destination:
             ClientFailed: with this token no agent joins the room; nothing changed.
         """
         wanted = self._required(self._wanted)
+        self._protect((given.token,))
         claims = claims_for_agent(given.token, wanted.room)
         self.target = replace(
             wanted, token=given.token, identity=claims.identity, url=given.url or wanted.url

@@ -42,7 +42,6 @@ class Tokens:
         self._api = ports.api
         self._client = ports.client
         self._clock = ports.clock
-        self._protect = ports.protect
         self._happen = happen
         self._asked: TokenRequest | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -73,6 +72,11 @@ class Tokens:
             ShuttingDown: the process ends.
         """
         target = self._destination.target
+        if target is None and self._client.gives_tokens:
+            raise NotAllowed(
+                "The agent was not told of any room, so there is none to join.",
+                "Send `connect` first.",
+            )
         if target is None or not self._destination.capabilities().create_connection:
             raise NotAllowed(
                 "Making an access token needs the API secret.",
@@ -138,7 +142,6 @@ class Tokens:
 
     async def _from_client(self, request: TokenRequest) -> AccessToken:
         given = await self._client.get_token(request)
-        self._protect((given.token,))
         if given.url is not None and (problem := url_problem(given.url)) is not None:
             raise ClientFailed(f"getToken gave a url that {problem}")
         return given

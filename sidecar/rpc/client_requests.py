@@ -40,12 +40,21 @@ _log = logging.getLogger("sidecar.rpc")
 class ClientRequests:
     """A `ports.Client` at the other end of the wire."""
 
-    def __init__(self, send: Callable[[bytes], None], now_s: Callable[[], float]) -> None:
-        """*send* takes one line without its newline; *now_s* tells attended seconds."""
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        now_s: Callable[[], float],
+        redact: Callable[[str], str],
+    ) -> None:
+        """*send* takes one line without its newline; *now_s* tells attended seconds.
+
+        *redact* takes tokens and passwords out of the client's own words.
+        """
         self.gives_tokens = False
         self.resolves_proxies = False
         self._send = send
         self._now_s = now_s
+        self._redact = redact
         self._numbers = itertools.count(1)
         self._waiting: dict[str, tuple[str, asyncio.Future[object]]] = {}
         self._has_ended = False
@@ -85,7 +94,7 @@ class ClientRequests:
         if not isinstance(request_id, str) or waiter is None or waiter.done():
             _log.debug("A response that nothing waits for was ignored.")
             return
-        problem = _problem(name, response)
+        problem = self._problem(name, response)
         if problem is None:
             waiter.set_result(response["result"])
         else:
@@ -118,16 +127,16 @@ class ClientRequests:
             del self._waiting[request_id]
             waiter.cancel()
 
-
-def _problem(name: str, response: Mapping[str, object]) -> str | None:
-    """What makes *response* no answer, as a part of a sentence; None when it is one."""
-    if response.get("jsonrpc") != "2.0" or ("result" in response) == ("error" in response):
-        return f"the answer to {name} is no response of JSON-RPC 2.0"
-    if "result" in response:
-        return None
-    error = response["error"]
-    message = error.get("message") if isinstance(error, Mapping) else None
-    if not isinstance(message, str):
-        return f"the answer to {name} is no response of JSON-RPC 2.0"
-    words = message.removeprefix(f"{name} failed: ")
-    return f"{name} failed: {words[:SHOWN_CHARS]}"
+    def _problem(self, name: str, response: Mapping[str, object]) -> str | None:
+        """What makes *response* no answer, as a part of a sentence; None when it is one."""
+        is_error = "error" in response
+        if response.get("jsonrpc") != "2.0" or is_error == ("result" in response):
+            return f"the answer to {name} is no response of JSON-RPC 2.0"
+        if not is_error:
+            return None
+        error = response["error"]
+        message = error.get("message") if isinstance(error, Mapping) else None
+        if not isinstance(message, str):
+            return f"the answer to {name} is no response of JSON-RPC 2.0"
+        words = self._redact(message).removeprefix(f"{name} failed: ")
+        return f"{name} failed: {words.rstrip('.')[:SHOWN_CHARS]}"

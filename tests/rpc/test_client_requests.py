@@ -15,6 +15,7 @@ from sidecar.core.contract.messages import (
     TokenRequest,
 )
 from sidecar.core.contract.protocol import CLIENT_REQUEST_ID_PREFIX
+from sidecar.redaction import Redactor
 from sidecar.rpc.client_requests import (
     GET_TOKEN_WITHIN_S,
     MAX_WAITING,
@@ -39,7 +40,7 @@ class Asked:
         """The client offers all."""
         loop = asyncio.get_running_loop()
         self.lines: list[bytes] = []
-        self.requests = ClientRequests(self.lines.append, loop.time)
+        self.requests = ClientRequests(self.lines.append, loop.time, Redactor())
         self.requests.offers(ClientCapabilities(get_token=True, resolve_proxy=True))
         self.peer = Peer({}, self.requests.take_response)
 
@@ -149,6 +150,17 @@ async def test_the_client_s_own_error_is_the_reason_cut_to_a_length():
     assert len(str(caught.value)) < 400
 
 
+@in_virtual_time
+async def test_a_token_in_the_client_s_error_is_not_repeated():
+    asked = Asked()
+    asking = asyncio.create_task(asked.requests.get_token(WANTED))
+    await asked.answers(error={"code": 1, "message": f"getToken failed: bad {TOKEN}."})
+    with pytest.raises(ClientFailed) as caught:
+        await asking
+    assert "[token]" in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "members",
     [
@@ -255,7 +267,7 @@ async def test_at_the_end_everything_fails_and_nothing_more_is_asked():
     ],
 )
 def test_a_client_is_asked_for_nothing_that_it_does_not_offer(capabilities, expected):
-    requests = ClientRequests(lambda _: None, lambda: 0.0)
+    requests = ClientRequests(lambda _: None, lambda: 0.0, Redactor())
     requests.offers(capabilities)
     assert (requests.gives_tokens, requests.resolves_proxies) == expected
 
