@@ -39,6 +39,7 @@ from sidecar.rpc.methods import handlers
 from sidecar.rpc.stdio import Reader, Wire, Writer, watch_parent
 from sidecar.rtc import native
 from sidecar.rtc.livekit_api import LiveKitServerApi
+from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.room import LiveKitRoom
 from sidecar.watchdog import Watchdog
 
@@ -165,9 +166,12 @@ class _App:
     # Parts
 
     def _ports(self, clock: AttendedClock) -> Ports:
+        proxies = Proxies(os.environ, self._client)
         return Ports(
-            room_factory=functools.partial(LiveKitRoom, now_s=lambda: clock.tick().attended_s),
-            api=LiveKitServerApi(),
+            room_factory=functools.partial(
+                LiveKitRoom, now_s=lambda: clock.tick().attended_s, proxies=proxies
+            ),
+            api=LiveKitServerApi(proxies),
             client=self._client,
             notify=self._writer.put,
             clock=clock,

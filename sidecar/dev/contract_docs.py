@@ -73,7 +73,7 @@ def protocol_md() -> str:
             "client that names it in `initialize`, as `client: {name, version, capabilities:",
             "{getToken: true}}`. Answer each with a response of JSON-RPC 2.0 of the same id, which",
             f"is a string that begins with `{CLIENT_REQUEST_ID_PREFIX}`. The sidecar waits 30 s",
-            "for `getToken` and 5 s for `resolveProxy`; it ignores later answers.",
+            "for `getToken` and 3 s for `resolveProxy`; it ignores later answers.",
             "",
             *table(
                 ("request", "params", "result", ""),

@@ -57,6 +57,9 @@ class SidecarClient(Child):
 
     Beside what Child keeps: `notifications` (all, in order), `queue` (the same, to be taken one
     by one), `strays` (lines that are no answer to a request of ours and no notification).
+
+    `answers` answers the sidecar's own requests: a function by method, which takes the params and
+    gives the result, or raises for an error. `asked` has each such request, as (method, params).
     """
 
     def __init__(
@@ -76,6 +79,9 @@ class SidecarClient(Child):
         self.notifications: list[Notification] = []
         self.queue: asyncio.Queue[Notification] = asyncio.Queue(maxsize=MAX_NOTIFICATIONS)
         self.strays: deque[bytes] = deque(maxlen=MAX_LINES)
+        self.answers: dict[str, Callable[[JsonObject], object]] = {}
+        self.asked: list[tuple[str, JsonObject]] = []
+        self._answering: set[asyncio.Task[None]] = set()
         self._trace = trace
         self._log = log
         self._pending: dict[int, asyncio.Future[object]] = {}
@@ -225,6 +231,12 @@ class SidecarClient(Child):
             self.notifications.append(notification)
             self.queue.put_nowait(notification)
             return True
+        if isinstance(method, str) and method in self.answers:
+            self.asked.append((method, params if isinstance(params, dict) else {}))
+            task = asyncio.get_running_loop().create_task(self._answer(number, *self.asked[-1]))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+            return True
         answer = self._pending.get(number) if isinstance(number, int) else None
         if answer is None or answer.done():
             return False
@@ -236,3 +248,12 @@ class SidecarClient(Child):
         else:
             answer.set_result(message.get("result"))
         return True
+
+    async def _answer(self, number: object, method: str, params: JsonObject) -> None:
+        answer: JsonObject = {"jsonrpc": "2.0", "id": number}
+        try:
+            answer["result"] = self.answers[method](params)
+        except Exception as error:
+            answer["error"] = {"code": -32000, "message": str(error)}
+        with contextlib.suppress(ChildGone):
+            await self.send(answer)

@@ -25,8 +25,9 @@ from sidecar.rpc.jsonrpc import encode_request
 
 GET_TOKEN_WITHIN_S = 30.0
 """Seconds; longer than the bridge gives the app's own function (20 s), which fails clearer."""
-RESOLVE_PROXY_WITHIN_S = 5.0
-"""Seconds; a proxy script that has to be fetched from a network that is down takes minutes."""
+RESOLVE_PROXY_WITHIN_S = 3.0
+"""Seconds; a proxy script that has to be fetched from a network that is down takes minutes, and
+`diagnose`, which waits for this too, answers within 10 s."""
 MAX_WAITING = 256
 """Requests to the client without an answer yet."""
 LOOK_S = 0.25

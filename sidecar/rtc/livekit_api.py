@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import datetime
 import logging
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from sidecar.core.contract.errors import ApiCallFailed
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import Listed, ParticipantKind, ParticipantState
 from sidecar.core.page_access import WantedConnection
-from sidecar.rtc.proxies import proxy_of
+from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.server_probe import http_url, look
 
 if TYPE_CHECKING:
@@ -48,6 +47,10 @@ _log = logging.getLogger("sidecar.rtc")
 class LiveKitServerApi:
     """A `ports.LiveKitApi`."""
 
+    def __init__(self, proxies: Proxies) -> None:
+        """*proxies* know the way to a server."""
+        self._proxies = proxies
+
     async def agent_token(self, target: Target) -> str:
         """A fresh access token for the agent, or the one that the target has."""
         if target.api_key is None or target.api_secret is None:
@@ -65,7 +68,7 @@ class LiveKitServerApi:
         except Exception:
             _log.exception("The agent's access token could not be made.")
             token = ""
-        return await look(http_url(target.url), token)
+        return await look(http_url(target.url), token, await self._proxies.of(target.url))
 
     async def list_participants(self, target: Target) -> tuple[Listed, ...]:
         """Everybody in the target's room, the agent included.
@@ -76,7 +79,7 @@ class LiveKitServerApi:
         await asyncio.to_thread(load)
         from livekit import api
 
-        async with _calling(target) as rooms:
+        async with self._calling(target) as rooms:
             wanted = api.ListParticipantsRequest(room=target.room)
             answer = await rooms.list_participants(wanted)
         return tuple(_listed(each) for each in answer.participants)
@@ -92,7 +95,7 @@ class LiveKitServerApi:
 
         wanted = api.UpdateParticipantRequest(room=target.room, identity=identity)
         wanted.attributes[ABSENT_ATTRIBUTE] = ""
-        return await _finds(target, lambda rooms: rooms.update_participant(wanted))
+        return await self._finds(target, lambda rooms: rooms.update_participant(wanted))
 
     async def is_there(self, target: Target, identity: str) -> bool:
         """Whether the server says that *identity* is in the target's room, whatever it lists.
@@ -107,7 +110,7 @@ class LiveKitServerApi:
 
         wanted = api.UpdateSubscriptionsRequest(room=target.room, identity=identity)
         try:
-            return await _finds(target, lambda rooms: rooms.update_subscriptions(wanted))
+            return await self._finds(target, lambda rooms: rooms.update_subscriptions(wanted))
         except ApiCallFailed as error:
             _log.debug("Nobody answers for one person: %s", error.message)
             return False
@@ -122,7 +125,57 @@ class LiveKitServerApi:
         from livekit import api
 
         wanted = api.RoomParticipantIdentity(room=target.room, identity=identity)
-        return await _finds(target, lambda rooms: rooms.remove_participant(wanted))
+        return await self._finds(target, lambda rooms: rooms.remove_participant(wanted))
+
+    async def _finds(
+        self, target: Target, call: Callable[[RoomService], Awaitable[object]]
+    ) -> bool:
+        """Make *call*; False when the server knows nobody like that."""
+        try:
+            async with self._calling(target) as rooms:
+                await call(rooms)
+        except _NotFound:
+            return False
+        return True
+
+    @contextlib.asynccontextmanager
+    async def _calling(self, target: Target) -> AsyncIterator[RoomService]:
+        """The room service at *target*; what fails on the way becomes an error of ours.
+
+        Nothing of the server's text goes on: it may repeat the token.
+        """
+        import aiohttp
+        from google.protobuf.message import DecodeError
+        from livekit import api
+
+        try:
+            async with (
+                # livekit-api 1.2.2 sends each request with no timeout, the session's overridden.
+                asyncio.timeout(CALL_WITHIN_S),
+                aiohttp.ClientSession(
+                    proxy=await self._proxies.of(target.url),
+                ) as session,
+                api.LiveKitAPI(
+                    http_url(target.url),
+                    target.api_key,
+                    target.api_secret,
+                    token=target.token,
+                    session=session,
+                    failover=False,
+                ) as server,
+            ):
+                yield server.room
+        except api.ServerError as error:
+            if error.code == api.ServerErrorCode.NOT_FOUND:
+                raise _NotFound from None
+            raise ApiCallFailed(
+                f"The LiveKit server refused the call (status {error.status}, {error.code}).",
+                "Check that the API key and secret belong to this server, and look into its log.",
+            ) from None
+        except (aiohttp.ClientError, DecodeError, TimeoutError, OSError, ValueError):
+            raise ApiCallFailed(
+                "The LiveKit server did not answer the call.", "Check the server and the network."
+            ) from None
 
 
 def load() -> None:
@@ -183,56 +236,6 @@ def _connection_token(target: Target, wanted: WantedConnection) -> str:
 
 class _NotFound(Exception):
     """The server knows nobody like that."""
-
-
-async def _finds(target: Target, call: Callable[[RoomService], Awaitable[object]]) -> bool:
-    """Make *call*; False when the server knows nobody like that."""
-    try:
-        async with _calling(target) as rooms:
-            await call(rooms)
-    except _NotFound:
-        return False
-    return True
-
-
-@contextlib.asynccontextmanager
-async def _calling(target: Target) -> AsyncIterator[RoomService]:
-    """The room service at *target*; what fails on the way becomes an error of ours.
-
-    Nothing of the server's text goes on: it may repeat the token.
-    """
-    import aiohttp
-    from google.protobuf.message import DecodeError
-    from livekit import api
-
-    try:
-        async with (
-            # livekit-api 1.2.2 sends each request with no timeout, which overrides the session's.
-            asyncio.timeout(CALL_WITHIN_S),
-            aiohttp.ClientSession(
-                proxy=proxy_of(target.url, os.environ),
-            ) as session,
-            api.LiveKitAPI(
-                http_url(target.url),
-                target.api_key,
-                target.api_secret,
-                token=target.token,
-                session=session,
-                failover=False,
-            ) as server,
-        ):
-            yield server.room
-    except api.ServerError as error:
-        if error.code == api.ServerErrorCode.NOT_FOUND:
-            raise _NotFound from None
-        raise ApiCallFailed(
-            f"The LiveKit server refused the call (status {error.status}, {error.code}).",
-            "Check that the API key and secret belong to this server, and look into its log.",
-        ) from None
-    except (aiohttp.ClientError, DecodeError, TimeoutError, OSError, ValueError):
-        raise ApiCallFailed(
-            "The LiveKit server did not answer the call.", "Check the server and the network."
-        ) from None
 
 
 def _listed(info: ParticipantInfo) -> Listed:

@@ -1,4 +1,4 @@
-"""Owns which hosts are reached without the proxy of the environment, and which with which.
+"""Owns which proxy leads to a server: the client's word where it gives one, else the environment's.
 
 LiveKit's native layer honours HTTP_PROXY and HTTPS_PROXY but not NO_PROXY
 (rust-sdks livekit-net/src/native/proxy.rs), and so would look for a server on this machine at the
@@ -8,17 +8,111 @@ rooms.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-from collections.abc import Mapping, MutableMapping
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Protocol
 from urllib.parse import urlsplit
 
+from sidecar.core.config import url_problem
+from sidecar.core.contract.errors import ClientFailed, ShuttingDown
+
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
+REMEMBERED_S = 60.0
+"""Seconds; for calls of the server's API. Each join asks anew."""
+_NAMES = (*VARIABLES, *(each.upper() for each in VARIABLES))
+_USABLE = re.compile(r"http://[^/\s]+/?")
+"""The native layer says CONNECT to a proxy over plain TCP (livekit-net/src/native/proxy.rs)."""
+
+_log = logging.getLogger("sidecar.rtc")
+
+
+class ProxyResolver(Protocol):
+    """A client that may know the system's proxy: the part of `ports.Client` that is needed here."""
+
+    @property
+    def resolves_proxies(self) -> bool:
+        """Whether it may be asked."""
+
+    async def resolve_proxy(self, url: str) -> str | None:
+        """See `ports.Client.resolve_proxy`."""
+
+
+class Proxies:
+    """The one owner of the proxy variables of this process."""
+
+    def __init__(
+        self,
+        environ: MutableMapping[str, str],
+        client: ProxyResolver | None = None,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """*environ* is what the native layer reads; as it is now, it counts where nobody else says.
+
+        *now_s* tells seconds.
+        """
+        self._environ = environ
+        self._original = dict(environ)
+        self._client = client
+        self._now_s = now_s
+        self._asking = asyncio.Lock()
+        self._known: tuple[str, dict[str, str], float] | None = None
+        self._has_warned = False
+
+    async def prepare_join(self, url: str) -> None:
+        """Leave in the environment the proxy that a join at *url* takes, and no other."""
+        self._known = None
+        set_for(url, self._environ, await self._variables(url))
+
+    async def of(self, url: str) -> str | None:
+        """The proxy to the server at *url* for a call of its API; None: directly."""
+        if url_problem(url) is not None:
+            return None
+        return proxy_of(url, await self._variables(url))
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the environment now names a proxy."""
+        return any(name in self._environ for name in _NAMES)
+
+    async def _variables(self, url: str) -> Mapping[str, str]:
+        """The variables that count for *url*: the client's word displaces them all."""
+        client = self._client
+        if client is None or not client.resolves_proxies or _is_direct(url, self._original):
+            return self._original
+        async with self._asking:
+            if self._known is not None:
+                known_url, variables, until_s = self._known
+                if known_url == url and self._now_s() < until_s:
+                    return variables
+            variables = await self._asked(client, url)
+            self._known = (url, variables, self._now_s() + REMEMBERED_S)
+            return variables
+
+    async def _asked(self, client: ProxyResolver, url: str) -> dict[str, str]:
+        try:
+            # Scripts and exceptions are written for http and https.
+            proxy = await client.resolve_proxy(_http_url(url))
+            if proxy is not None and not _USABLE.fullmatch(proxy):
+                raise ClientFailed("resolveProxy must give http://host:port or null")
+        except ClientFailed as error:
+            if not self._has_warned:
+                self._has_warned = True
+                _log.warning("The environment says which proxy to use: %s.", error)
+            return self._original
+        except ShuttingDown:
+            return self._original
+        self._has_warned = False
+        return {} if proxy is None else {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy}
 
 
 def set_for(url: str, environ: MutableMapping[str, str], original: Mapping[str, str]) -> None:
     """Leave in *environ* the proxies of *original* that hold for *url*, and no others."""
-    is_direct = goes_direct(urlsplit(url).hostname or "", original)
-    for name in (*VARIABLES, *(each.upper() for each in VARIABLES)):
+    is_direct = _is_direct(url, original)
+    for name in _NAMES:
         if name in original and not is_direct:
             environ[name] = original[name]
         else:
@@ -30,7 +124,7 @@ def proxy_of(url: str, environ: Mapping[str, str]) -> str | None:
     parts = urlsplit(url)
     name = "https_proxy" if parts.scheme in ("wss", "https") else "http_proxy"
     proxy = environ.get(name.upper(), environ.get(name, ""))
-    return None if not proxy or goes_direct(parts.hostname or "", environ) else proxy
+    return None if not proxy or _is_direct(url, environ) else proxy
 
 
 def goes_direct(host: str, environ: Mapping[str, str]) -> bool:
@@ -40,6 +134,10 @@ def goes_direct(host: str, environ: Mapping[str, str]) -> bool:
         return True
     no_proxy = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
     return any(_covers(entry, host) for entry in no_proxy.lower().replace(",", " ").split())
+
+
+def _is_direct(url: str, environ: Mapping[str, str]) -> bool:
+    return goes_direct(urlsplit(url).hostname or "", environ)
 
 
 def _covers(entry: str, host: str) -> bool:
@@ -54,6 +152,10 @@ def _covers(entry: str, host: str) -> bool:
         except ValueError:
             return False
     return bool(entry) and (host == entry or host.endswith("." + entry))
+
+
+def _http_url(url: str) -> str:
+    return "http" + url.removeprefix("ws") if url.startswith("ws") else url
 
 
 def _is_loopback(host: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -30,9 +29,10 @@ from sidecar.core.facts import (
     RoomEnded,
     Seen,
 )
-from sidecar.rtc import native, proxies
+from sidecar.rtc import native
 from sidecar.rtc.chat import MAX_TEXT_BYTES, TOPIC, Chat
 from sidecar.rtc.connect_errors import category_of
+from sidecar.rtc.proxies import Proxies
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -41,8 +41,6 @@ REASON_WITHIN_S = 1.0
 """`disconnected(reason)` follows its state change; for our own it may never come (5 of 50)."""
 
 _log = logging.getLogger("sidecar.rtc")
-_environ = dict(os.environ)
-"""As the process was started: `proxies` changes the real one."""
 
 
 class LiveKitRoom:
@@ -55,11 +53,13 @@ class LiveKitRoom:
         emit: Callable[[Fact], None],
         *,
         now_s: Callable[[], float],
+        proxies: Proxies,
     ) -> None:
         """Nothing happens before `join`; *now_s* tells attended seconds."""
         self._target = target
         self._token = token
         self._emit = emit
+        self._proxies = proxies
         self._chat = Chat(self._tell, now_s)
         self._room: rtc.Room | None = None
         self._has_ended = False
@@ -78,7 +78,7 @@ class LiveKitRoom:
             _log.exception("LiveKit's native library cannot be loaded.")
             self._emit(JoinFailed(Category.MEDIA_BLOCKED))
             return
-        proxies.set_for(self._target.url, os.environ, _environ)
+        await self._proxies.prepare_join(self._target.url)
         room = rtc.Room()
         self._listen(room)
         options = rtc.RoomOptions(
@@ -88,7 +88,7 @@ class LiveKitRoom:
         try:
             await room.connect(self._target.url, self._token, options)
         except rtc.ConnectError as error:
-            category = category_of(error.message, through_proxy=self._has_proxy())
+            category = category_of(error.message, through_proxy=self._proxies.is_set)
             self._emit(JoinFailed(category))
             return
         except Exception:
@@ -176,10 +176,6 @@ class LiveKitRoom:
         if self._target.token is None:
             return True
         return self._target.claims is not None
-
-    def _has_proxy(self) -> bool:
-        names = (*proxies.VARIABLES, *(each.upper() for each in proxies.VARIABLES))
-        return any(name in os.environ for name in names)
 
 
 def _guarded(handler: Callable[..., None]) -> Callable[..., None]:

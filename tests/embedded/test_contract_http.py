@@ -18,6 +18,7 @@ from livekit.protocol.rtc import JoinRequest, WrappedJoinRequest
 from sidecar.dev.person import Person
 from sidecar.dev.tokens import mint_token
 from sidecar.rtc.livekit_api import LiveKitServerApi
+from sidecar.rtc.proxies import Proxies
 from tests.embedded.conftest import AnyServer, target_at
 
 ROOM = "the-room"
@@ -204,7 +205,7 @@ async def test_the_room_service_lists_and_removes_nobody_in_a_room_that_is_not_t
 
 
 async def test_a_change_of_no_subscription_tells_who_is_not_there(any_server: AnyServer) -> None:
-    ours = LiveKitServerApi()
+    ours = LiveKitServerApi(Proxies({}))
     target = target_at(any_server, ROOM)
     bob = Person(
         any_server.url, mint_token(any_server.api_key, any_server.api_secret, ROOM, "bob"), "bob"

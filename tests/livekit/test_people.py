@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -20,7 +21,9 @@ from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import SidecarClient
 from sidecar.dev.tokens import mint_token
 from sidecar.rtc.livekit_api import LiveKitServerApi
+from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.room import LiveKitRoom
+from tests.agent.fakes import FakeClient
 from tests.livekit.conftest import Arrive
 from tests.livekit.stdio import closes, connect_params, identities, session_of
 
@@ -153,8 +156,11 @@ class _World:
 
     def ports(self) -> Ports:
         return Ports(
-            room_factory=functools.partial(LiveKitRoom, now_s=lambda: 0.0),
-            api=LiveKitServerApi(),
+            room_factory=functools.partial(
+                LiveKitRoom, now_s=lambda: 0.0, proxies=Proxies(os.environ)
+            ),
+            api=LiveKitServerApi(Proxies({})),
+            client=FakeClient(),
             notify=self._notify,
             clock=AttendedClock(),
             chance=lambda: 0.5,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from sidecar.rtc.proxies import goes_direct, proxy_of, set_for
+from sidecar.core.contract.errors import ClientFailed, ShuttingDown
+from sidecar.rtc.proxies import REMEMBERED_S, Proxies, goes_direct, proxy_of, set_for
 
 PROXIES = {
     "HTTP_PROXY": "http://proxy:3128",
@@ -142,3 +145,116 @@ def test_the_server_api_takes_the_proxy_that_the_native_layer_takes(url, proxy):
 def test_an_empty_proxy_is_none():
     assert proxy_of("ws://example.com", {"HTTP_PROXY": "", "http_proxy": "http://p"}) is None
     assert proxy_of("ws://example.com", {}) is None
+
+
+# The client's word
+
+
+class Client:
+    """Answers with what the test says, and keeps what it was asked."""
+
+    def __init__(self, *answers: object) -> None:
+        self.resolves_proxies = True
+        self.asked: list[str] = []
+        self._answers = list(answers)
+
+    async def resolve_proxy(self, url: str) -> str | None:
+        self.asked.append(url)
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer  # type: ignore[return-value]  # a test gives what the client gives
+
+
+SERVER = "wss://livekit.example"
+SYSTEM = "http://system:8080"
+
+
+@pytest.mark.parametrize(
+    ("answer", "after"),
+    [
+        (SYSTEM, {"HTTP_PROXY": SYSTEM, "HTTPS_PROXY": SYSTEM}),
+        (f"{SYSTEM}/", {"HTTP_PROXY": f"{SYSTEM}/", "HTTPS_PROXY": f"{SYSTEM}/"}),
+        (None, {}),
+    ],
+)
+async def test_what_the_client_says_displaces_every_variable_of_the_environment(answer, after):
+    environ = {**PROXIES, **OTHERS}
+    client = Client(answer)
+    await Proxies(environ, client).prepare_join(SERVER)
+    assert environ == {**OTHERS, **after}
+    assert client.asked == ["https://livekit.example"]
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://127.0.0.1:7880", "ws://localhost", "wss://internal", "wss://sfu.internal"]
+)
+async def test_the_client_is_never_asked_for_this_machine_and_for_hosts_of_no_proxy(url):
+    environ = {**PROXIES, **OTHERS}
+    client = Client()
+    proxies = Proxies(environ, client)
+    await proxies.prepare_join(url)
+    assert (await proxies.of(url), client.asked) == (None, [])
+    assert environ == OTHERS
+
+
+async def test_a_client_that_does_not_offer_it_is_not_asked():
+    environ = {**PROXIES, **OTHERS}
+    client = Client()
+    client.resolves_proxies = False
+    proxies = Proxies(environ, client)
+    await proxies.prepare_join(SERVER)
+    assert environ == {**PROXIES, **OTHERS}
+    assert await proxies.of(SERVER) == "http://proxy:3129"
+    assert client.asked == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ClientFailed("resolveProxy gave no answer within 3 s"),
+        ShuttingDown(),
+        "socks5://system:1080",
+        "https://user:password@system",
+        "DIRECT",
+        "",
+    ],
+    ids=str,
+)
+async def test_without_a_usable_answer_the_environment_counts_and_no_password_is_shown(
+    answer, caplog
+):
+    environ = {**PROXIES, **OTHERS}
+    proxies = Proxies(environ, Client(answer))
+    await proxies.prepare_join(SERVER)
+    assert environ == {**PROXIES, **OTHERS}
+    assert await proxies.of(SERVER) == "http://proxy:3129"
+    assert len(caplog.messages) == (0 if isinstance(answer, ShuttingDown) else 1)
+    assert "password" not in caplog.text
+
+
+async def test_every_join_asks_anew_and_the_calls_after_it_go_the_same_way_for_a_minute():
+    now_s = 0.0
+    client = Client(SYSTEM, None, SYSTEM)
+    proxies = Proxies({}, client, lambda: now_s)
+    await proxies.prepare_join(SERVER)
+    assert [await proxies.of(SERVER) for _ in range(3)] == [SYSTEM] * 3
+    assert len(client.asked) == 1
+    await proxies.prepare_join(SERVER)
+    assert await proxies.of(SERVER) is None
+    now_s = REMEMBERED_S
+    assert await proxies.of(SERVER) == SYSTEM
+    assert len(client.asked) == 3
+
+
+async def test_calls_at_the_same_time_ask_once():
+    client = Client(SYSTEM)
+    proxies = Proxies({}, client)
+    found = await asyncio.gather(*(proxies.of(SERVER) for _ in range(9)))
+    assert (found, len(client.asked)) == ([SYSTEM] * 9, 1)
+
+
+@pytest.mark.parametrize("url", ["ws://[", "nonsense", "ws://user@host"])
+async def test_a_malformed_url_has_no_proxy_and_is_not_asked_for(url):
+    client = Client()
+    assert (await Proxies({}, client).of(url), client.asked) == (None, [])
