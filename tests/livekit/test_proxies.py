@@ -87,3 +87,26 @@ async def test_a_proxy_that_wants_another_password_is_a_failure_at_the_proxy(
         assert isinstance(caught.value.data, dict)
         assert caught.value.data["category"] == "proxy"
         assert await sidecar.stop() == 0
+
+
+async def test_the_client_s_word_leads_to_a_server_behind_a_proxy_that_the_environment_lacks(
+    server: DevServer, room: str, person: Arrive, proxy: HttpProxy, source_command: list[str]
+) -> None:
+    behind = address(server)
+    async with client([*source_command, "--wait"]) as sidecar:
+        sidecar.answers["resolveProxy"] = lambda _: proxy.url
+        capabilities = {"resolveProxy": True}
+        hello = {"name": "test", "version": "1", "capabilities": capabilities}
+        await sidecar.call("initialize", {"protocolVersion": 1, "client": hello})
+        await sidecar.call("connect", connect_params(server, room, url=f"ws://{behind}"))
+        assert sidecar.asked[0] == ("resolveProxy", {"url": f"http://{behind}"})
+        assert f"CONNECT {behind} HTTP/1.1" in proxy.asked
+
+        bob = person("bob")
+        await bob.join()
+        created = await sidecar.notified("session-created")
+        session_id = session_of(created.params)["sessionId"]
+        await sidecar.call("closeSession", {"sessionId": session_id})
+        assert any("RemoveParticipant" in line for line in proxy.asked)
+        assert await sidecar.stop() == 0
+    assert "a-password" not in "".join(sidecar.stderr_lines)
