@@ -229,7 +229,7 @@ export interface AgentSession {
   attributes: Record<string, string>
   /** unknown until a track of that person is subscribed. */
   connectionQuality: ConnectionQuality
-  /** When the end was seen; on closed sessions. */
+  /** When the end was seen, by the server's clock; on closed sessions. */
   endTime?: string
   /** true where metadata or attributes were cut. */
   truncated?: boolean

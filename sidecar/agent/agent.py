@@ -296,7 +296,7 @@ class ClaraVoiceAgent:
                 self._answer(cause)
 
     def _take_snapshot(self, cause: Cause) -> None:
-        joined, names = cause.joined, {}
+        joined = cause.joined
         if joined is None:
             self._reconnects += 1
         else:
@@ -304,8 +304,7 @@ class ClaraVoiceAgent:
             self._destination.has_joined()
             url = shown_url(self._destination.required().url)
             self._announcer.joined(joined.room_name, url, joined.own_identity)
-            names = {"room_name": joined.room_name, "own_identity": joined.own_identity}
-        self._announce(self._sessions.snapshot(cause.people, self._clock.tick(), **names))
+        self._announce(self._sessions.snapshot(cause.people, self._clock.tick(), joined))
 
     def _answer(self, cause: Cause) -> None:
         if (refusal := refusal_of(cause)) is None:

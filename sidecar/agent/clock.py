@@ -7,6 +7,7 @@ expire anything. Does not know what the timer is for.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 
@@ -20,6 +21,15 @@ _SETTLE_TURNS = 4
 """Loop turns from the native thread's callback to our handler: queue, listen task, emit, spare."""
 
 
+def steady_s() -> float:
+    """Seconds on a clock that nobody sets and that counts the time that the machine sleeps."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        return time.clock_gettime(time.CLOCK_MONOTONIC)  # time.monotonic() stops in sleep there
+    return time.monotonic()
+
+
 class AttendedClock:
     """The `ports.Clock` of a running loop."""
 
@@ -27,10 +37,12 @@ class AttendedClock:
         self,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = steady_s,
     ) -> None:
-        """*monotonic* and *wall* tell seconds; attended time starts at 0."""
+        """Each clock tells seconds; *steady* counts sleep too. Attended time starts at 0."""
         self._monotonic = monotonic
         self._wall = wall
+        self._steady = steady
         self._last_s = monotonic()
         self._attended_s = 0.0
         self._not_before_s = 0.0
@@ -40,7 +52,7 @@ class AttendedClock:
         self._is_settling = False
 
     def tick(self) -> Moment:
-        """Attended seconds and wall milliseconds."""
+        """The time on each clock; attended time goes on by the step since the last call."""
         real_s = self._monotonic()
         step_s = real_s - self._last_s
         self._last_s = real_s
@@ -50,7 +62,7 @@ class AttendedClock:
             self._not_before_s = self._attended_s + TICK_S
         else:
             self._attended_s += step_s
-        return Moment(self._attended_s, int(self._wall() * 1000))
+        return Moment(self._attended_s, int(self._wall() * 1000), round(self._steady() * 1000))
 
     def call_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
         """Call *wake* once at *due_s*, attended seconds, instead of what was set before."""

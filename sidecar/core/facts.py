@@ -78,12 +78,14 @@ def reason_name(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something happened, on both clocks."""
+    """When something happened, on each clock."""
 
     attended_s: float
     """Seconds of attended time: a stopped process or a sleeping laptop does not advance it."""
     wall_ms: int
-    """Milliseconds since 1970, UTC; only for startTime and endTime."""
+    """Milliseconds since 1970, UTC, by this machine's clock, which can be wrong and can be set."""
+    steady_ms: int
+    """Milliseconds on a clock that nobody sets and that counts sleep too, for durations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class Joined:
     room_name: str
     own_identity: str
     people: tuple[Participant, ...]
+    server_ms: int | None = None
+    """The server's clock at this moment, in milliseconds since 1970; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class LiveKitRoom:
             auto_subscribe=self._target.auto_subscribe,
             data_stream=rtc.DataStreamOptions(max_payload_byte_length=MAX_TEXT_BYTES),
         )
+        began_s = asyncio.get_running_loop().time()
         try:
             await room.connect(self._target.url, self._token, options)
         except rtc.ConnectError as error:
@@ -97,9 +98,9 @@ class LiveKitRoom:
             return
         # No await from here to the snapshot: the SDK holds events back until its next turn.
         self._room = room
-        people = _people(room)
-        name = room.name or self._target.room
-        self._emit(Joined(name, room.local_participant.identity, people))
+        took_s = asyncio.get_running_loop().time() - began_s
+        own, name = room.local_participant, room.name or self._target.room
+        self._emit(Joined(name, own.identity, _people(room), _server_ms(own, took_s)))
 
     async def leave(self) -> None:
         """Leave; nothing is emitted any more."""
@@ -195,18 +196,31 @@ def _people(room: rtc.Room) -> tuple[Participant, ...]:
     return tuple(_participant(each) for each in room.remote_participants.values())
 
 
-def _participant(person: rtc.RemoteParticipant) -> Participant:
+def _server_ms(own: rtc.LocalParticipant, took_s: float) -> int | None:
+    """The server's clock at the end of a join that took *took_s*, by Cristian's algorithm.
+
+    The server read its clock for our `joined_at` somewhere in those seconds; in the middle, say.
+    """
+    joined_at_ms = _joined_at_ms(own)
+    return None if joined_at_ms is None else joined_at_ms + round(took_s * 1000 / 2)
+
+
+def _joined_at_ms(person: rtc.Participant) -> int | None:
     try:
         joined_at = person.joined_at
     except (ValueError, OverflowError, OSError):  # a time that no datetime holds
-        joined_at = None
+        return None
+    return None if joined_at is None else round(joined_at.timestamp() * 1000)
+
+
+def _participant(person: rtc.RemoteParticipant) -> Participant:
     return Participant(
         sid=person.sid,
         identity=person.identity,
         name=person.name,
         kind=_kind(person.kind),
         state=_state(person.state),
-        joined_at_ms=None if joined_at is None else round(joined_at.timestamp() * 1000),
+        joined_at_ms=_joined_at_ms(person),
         metadata=person.metadata,
         attributes=person.attributes,
         quality=_quality(person.connection_quality.name),

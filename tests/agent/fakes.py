@@ -269,8 +269,9 @@ class FakeClock:
         self._wake: Callable[[], None] = _nothing
 
     def tick(self) -> Moment:
-        """The second to which it was advanced, on both clocks."""
-        return Moment(self.now_s, START_MS + round(self.now_s * 1000))
+        """The second to which it was advanced, on each clock."""
+        now_ms = round(self.now_s * 1000)
+        return Moment(self.now_s, START_MS + now_ms, now_ms)
 
     def call_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
         """Keep *wake* for when the clock is advanced so far."""

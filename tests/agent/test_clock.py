@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
-from sidecar.agent.clock import LONGEST_STEP_S, TICK_S, AttendedClock
+from sidecar.agent.clock import LONGEST_STEP_S, TICK_S, AttendedClock, steady_s
 from tests.agent.fakes import turns
 from tests.agent.virtual_time import VirtualTimeLoop, in_virtual_time
 
@@ -47,6 +48,22 @@ def test_attended_time_starts_at_nought_and_wall_time_is_the_system_s():
     clock = AttendedClock(watch, lambda: 1_767_225_600.1234)
     assert clock.tick().attended_s == 0.0
     assert clock.tick().wall_ms == 1_767_225_600_123
+
+
+def test_the_steady_clock_goes_on_while_the_machine_sleeps():
+    watch, steady = Watch(), Watch()
+    clock = AttendedClock(watch, steady=steady)
+    before = clock.tick()
+    steady.now_s += 3_600.0  # `watch` stood still
+    after = clock.tick()
+    assert after.steady_ms - before.steady_ms == 3_600_000
+    assert after.attended_s == before.attended_s
+
+
+def test_the_system_s_steady_clock_goes_on_and_never_back():
+    readings = [steady_s() for _ in range(100)]
+    assert readings == sorted(readings)
+    assert readings[0] >= time.monotonic() - 1.0
 
 
 def test_attended_time_follows_a_clock_that_is_looked_at_often():

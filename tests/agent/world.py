@@ -48,7 +48,7 @@ class World:
         self.set_up = FallibleSetup()
         self.protected: set[str] = set()
         self.clock = clock or AttendedClock(
-            loop.time, lambda: START_MS / 1000 + loop.time() - start_s
+            loop.time, lambda: START_MS / 1000 + loop.time() - start_s, loop.time
         )
         self.agent = ClaraVoiceAgent(
             Ports(

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sidecar.core.contract.messages import AgentSession, ResumedSession, SessionCreated, SessionList
-from sidecar.core.facts import DisconnectReason, Moment, Participant
+from sidecar.core.facts import DisconnectReason, Joined, Moment, Participant
 from sidecar.core.registry.changes import Created
 from sidecar.core.registry.resumption import Inheritance, resumed_sessions
 from sidecar.core.registry.sessions import Sessions
@@ -63,7 +63,7 @@ def filled(count: int) -> Sessions:
     """A registry with *count* open sessions and the link up."""
     sessions = Sessions()
     people = [person(number) for number in range(count)]
-    sessions.snapshot(people, _at(0.0), room_name=_ROOM, own_identity="agent")
+    sessions.snapshot(people, _at(0.0), Joined(_ROOM, "agent", ()))
     return sessions
 
 
@@ -125,7 +125,7 @@ def best_s(act: Callable[[], object], prepare: Callable[[], None] = lambda: None
 def floor_s() -> float:
     """Seconds of one created message as a frozen copy and its bytes: what no registry can save."""
     sessions = Sessions()
-    sessions.snapshot([], _at(0.0), room_name=_ROOM, own_identity="agent")
+    sessions.snapshot([], _at(0.0), Joined(_ROOM, "agent", ()))
     change = sessions.seen(person(0), _at(1.0))[0]
     assert isinstance(change, Created)
     times = []
@@ -152,7 +152,8 @@ def _resumable(sessions: tuple[AgentSession, ...]) -> tuple[ResumedSession, ...]
 
 
 def _at(attended_s: float) -> Moment:
-    return Moment(attended_s, WALL_MS + int(attended_s * 1000))
+    steady_ms = int(attended_s * 1000)
+    return Moment(attended_s, WALL_MS + steady_ms, steady_ms)
 
 
 def _shown(seconds: float) -> str:

@@ -11,6 +11,7 @@ from sidecar.core.contract.messages import AgentSession, ConnectionState
 from sidecar.core.contract.wire import IsoTime, to_wire
 from sidecar.core.facts import (
     ConnectionQuality,
+    Joined,
     Listed,
     Moment,
     Participant,
@@ -22,13 +23,16 @@ from sidecar.core.registry.sessions import Poll, Sessions
 
 START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: the wall clock at attended second 0."""
+UPTIME_MS = 7_200_000
+"""For how long the machine has been up at attended second 0."""
 _TIMELESS = frozenset({"removing", "removal_failed", "creation_failed", "begin_poll"})
 _MOST_DEADLINES = 10_000
 
 
 def moment(now_s: float) -> Moment:
     """Attended second *now_s*, with a wall clock that runs alike."""
-    return Moment(float(now_s), START_MS + round(now_s * 1000))
+    now_ms = round(now_s * 1000)
+    return Moment(float(now_s), START_MS + now_ms, UPTIME_MS + now_ms)
 
 
 def someone(
@@ -94,9 +98,11 @@ class Registry:
         self.lines: list[str] = []
         self.now_s = 0.0
 
-    def joined(self, *people: Participant, now_s: float = 0.0) -> Registry:
+    def joined(
+        self, *people: Participant, now_s: float = 0.0, server_ms: int | None = None
+    ) -> Registry:
         """The agent `clara` joined room `den`, where *people* are; returns itself."""
-        self.at(now_s, "snapshot", people, room_name="den", own_identity="clara")
+        self.at(now_s, "snapshot", people, joined=Joined("den", "clara", people, server_ms))
         return self
 
     def at(self, now_s: float, fact: str = "", *args: object, **named: object) -> list[str]:
@@ -159,7 +165,7 @@ def played(*history: tuple[object, ...]) -> list[str]:
     for second, *rest in history:
         assert isinstance(second, int | float)
         if rest and rest[0] == "snapshot":
-            lines += registry.at(second, *rest, room_name="den", own_identity="clara")  # type: ignore[arg-type]
+            lines += registry.at(second, *rest, joined=Joined("den", "clara", ()))  # type: ignore[arg-type]
         else:
             lines += registry.at(second, *rest)  # type: ignore[arg-type]
     return lines

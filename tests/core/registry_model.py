@@ -11,8 +11,16 @@ from dataclasses import dataclass, field
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.contract.wire import wall_ms
 from sidecar.core.facts import Participant, reason_name
-from sidecar.core.registry.changes import Change, Closed, Created, Updated, changed_members
+from sidecar.core.registry.changes import (
+    Change,
+    Closed,
+    Created,
+    Updated,
+    changed_members,
+)
+from tests.core.played import START_MS
 
 HOLD_S, SNAPSHOT_HOLD_S, ACTIVE_S, REMOVAL_S, OUTAGE_S = 2.0, 3.0, 30.0, 5.0, 45.0
 KEPT_S = 5.0
@@ -57,6 +65,8 @@ class Open:
     hold_reason: CloseReason = CloseReason.LEFT
     is_being_removed: bool = False
     removal_s: float | None = None
+    lasted_ms: int | None = None
+    """How long it had lasted when it was opened; None where the server's clock was not known."""
 
     def why(self, otherwise: CloseReason, detail: str | None = None) -> Why:
         """Why it closes when LiveKit gave no reason: *otherwise*, unless it is being removed."""
@@ -72,6 +82,9 @@ class Model:
     times_up: int = 0
     linked_base_s: float = 0.0
     up_since_s: float = 0.0
+    server_ahead_ms: int = 0
+    """By how much the server's clock is ahead of this machine's."""
+    has_joined: bool = False
     lost_s: float | None = None
     lost_reason: int = 0
     """LiveKit's number for the end of our Room with which the outage began."""
@@ -94,6 +107,10 @@ class Model:
     def linked_s(self) -> float:
         """Seconds that the link was up, so far."""
         return self.linked_base_s + (self.now_s - self.up_since_s if self.is_up else 0.0)
+
+    def server_now_ms(self) -> int:
+        """What the server's clock says."""
+        return START_MS + round(self.now_s * 1000) + self.server_ahead_ms
 
     def goes_up(self) -> None:
         """A snapshot came."""
@@ -241,10 +258,11 @@ class Model:
             self.lost_s, self.lost_reason = self.now_s, reason
 
     def _opened(self, session: AgentSession) -> None:
+        opened = Open(session.participant_id, self.linked_s(), self.now_s)
+        if self.has_joined:
+            opened.lasted_ms = max(0, self.server_now_ms() - wall_ms(session.start_time))
         self.shown[session.participant_sid] = session
-        self.open[session.participant_sid] = Open(
-            session.participant_id, self.linked_s(), self.now_s
-        )
+        self.open[session.participant_sid] = opened
 
     def _updated(self, change: Updated) -> None:
         before = self.shown[change.session.participant_sid]
@@ -267,6 +285,11 @@ class Model:
         assert session.end_time is not None
         assert session.end_time >= session.start_time
         assert set(changed_members(before, session)) <= {"connectionState", "endTime"}
+        opened = self.open[sid]
+        if opened.lasted_ms is not None:
+            lasted_ms = wall_ms(session.end_time) - wall_ms(session.start_time)
+            expected_ms = opened.lasted_ms + (self.now_s - opened.opened_s) * 1000
+            assert abs(lasted_ms - expected_ms) <= 2, "a duration that is no time that passed"
         self.closed_ids.add(session.session_id)
         self.closed_s[session.participant_id] = self.now_s
         del self.open[sid]

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.facts import (
     PERSON_KINDS,
+    Joined,
     Participant,
     ParticipantKind,
     ParticipantState,
@@ -53,10 +54,14 @@ pauses = st.sampled_from([0.0, 0.1, 0.5, 1.0, 1.9, 2.0, 2.9, 3.0, 5.0, 10.0, 29.
 class RegistryLaws(RuleBasedStateMachine):
     """Tells the registry facts, folds what it says, and compares with the oracle."""
 
-    @initialize(start_s=st.sampled_from([0.0, 0.3, 100_000.1]))
-    def begin(self, start_s: float) -> None:
+    @initialize(
+        start_s=st.sampled_from([0.0, 0.3, 100_000.1]),
+        server_ahead_ms=st.sampled_from([None, 0, 60_000, -60_000]),
+    )
+    def begin(self, start_s: float, server_ahead_ms: int | None) -> None:
         self.registry = Sessions()
-        self.model = Model(now_s=start_s)
+        self.model = Model(now_s=start_s, server_ahead_ms=server_ahead_ms or 0)
+        self.says_its_time = server_ahead_ms is not None
         self.polls: list[tuple[Poll, int]] = []
         self.fails_next = False
         self.was_ever_open = False
@@ -97,9 +102,10 @@ class RegistryLaws(RuleBasedStateMachine):
                 stay.hold_reason = CloseReason.LEFT_DURING_RECONNECT
             if self.model.shown[sid].room_name != ROOM:
                 may_close[sid] = [(CloseReason.AGENT_DISCONNECTED, None)]
-        changes = self.registry.snapshot(
-            crowd, moment(self.model.now_s), room_name=ROOM, own_identity=OWN
-        )
+        self.model.has_joined = True
+        server_ms = self.model.server_now_ms() if self.says_its_time else None
+        joined = Joined(ROOM, OWN, tuple(crowd), server_ms)
+        changes = self.registry.snapshot(crowd, moment(self.model.now_s), joined)
         self._take(changes, crowd, may_close)
 
     @rule(person=people)

@@ -9,10 +9,11 @@ import pytest
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
-from sidecar.core.contract.wire import iso_time, to_wire
+from sidecar.core.contract.wire import iso_time, to_wire, wall_ms
 from sidecar.core.facts import Moment, Participant
 from sidecar.core.registry.changes import Closed, believable_ms
-from tests.core.played import START_MS, Registry, moment, someone
+from sidecar.core.registry.resumption import Inheritance
+from tests.core.played import START_MS, UPTIME_MS, Registry, earlier, moment, someone
 
 ALICE = someone("alice")
 WIRE_NAMES = (
@@ -117,20 +118,89 @@ def test_end_time_is_when_the_end_was_seen():
     assert closed.session.end_time == iso_time(START_MS + 12_000)
 
 
-@pytest.mark.parametrize("ahead_ms", [0, 1, 3_600_000])
-def test_end_time_is_never_before_start_time(ahead_ms: int):
-    # A server whose clock is ahead of ours.
-    registry = Registry().joined(someone("alice", joined_at_ms=START_MS + 5_000 + ahead_ms))
-    registry.at(5, "left", "PA_alice", 1)
+@pytest.mark.parametrize("back_ms", [1, 3_600_000])
+def test_end_time_is_never_before_start_time(back_ms: int):
+    # A resumed session closes before any join, and this machine's clock is behind the server's.
+    registry = Registry()
+    session = replace(earlier("alice"), start_time=iso_time(START_MS + 45_000 + back_ms))
+    assert registry.sessions.resume(Inheritance((session,)), moment(0))
+    registry.at(60)
+    assert lasted_s(registry) == 0.0
+
+
+MINUTE_MS = 60_000
+AHEAD_MS = (0, MINUTE_MS, -MINUTE_MS, 86_400_000)
+"""By how much the server's clock is ahead of this machine's."""
+
+
+def lasted_s(registry: Registry) -> float:
+    """For how long the session that closed last was open, by its own two times."""
     closed = registry.changes[-1]
     assert isinstance(closed, Closed)
-    assert closed.session.end_time == closed.session.start_time
+    assert closed.session.end_time is not None
+    return (wall_ms(closed.session.end_time) - wall_ms(closed.session.start_time)) / 1000
 
 
-def test_a_wall_clock_that_is_set_back_does_not_end_a_session_before_it_began():
-    registry = Registry().joined(someone("alice", joined_at_ms=None))
-    (closed,) = registry.sessions.left("PA_alice", 1, Moment(5.0, START_MS - 3_600_000))
-    assert closed.session.end_time == closed.session.start_time
+@pytest.mark.parametrize("ahead_ms", AHEAD_MS)
+def test_a_stay_lasts_as_long_as_it_lasted_however_the_clocks_differ(ahead_ms: int):
+    registry = Registry().joined(server_ms=START_MS + ahead_ms)
+    # Announced 2 s after the join, by the server's clock.
+    registry.at(10, "seen", someone("alice", joined_at_ms=START_MS + ahead_ms + 8_000))
+    registry.at(15, "left", "PA_alice", 1)
+    assert lasted_s(registry) == 7.0
+
+
+@pytest.mark.parametrize("ahead_ms", AHEAD_MS)
+def test_a_stay_that_began_an_hour_before_the_agent_came_lasts_that_hour_too(ahead_ms: int):
+    joined_at_ms = START_MS + ahead_ms - 3_600_000
+    alice = someone("alice", joined_at_ms=joined_at_ms)
+    registry = Registry().joined(alice, server_ms=START_MS + ahead_ms)
+    registry.at(5, "left", "PA_alice", 1)
+    assert lasted_s(registry) == 3_605.0
+
+
+@pytest.mark.parametrize("ahead_ms", AHEAD_MS)
+def test_a_resumed_stay_lasts_from_its_first_process_on(ahead_ms: int):
+    registry = Registry()
+    session = earlier("alice")  # since one second before START_MS
+    session = replace(session, start_time=iso_time(START_MS + ahead_ms - 1_000))
+    assert registry.sessions.resume(Inheritance((session,)), moment(0))
+    registry.joined(someone("alice"), now_s=3, server_ms=START_MS + ahead_ms + 3_000)
+    registry.at(10, "left", "PA_alice", 1)
+    assert lasted_s(registry) == 11.0
+
+
+def test_time_that_the_machine_slept_is_part_of_the_stay():
+    registry = Registry().joined(ALICE, server_ms=START_MS)
+    # Attended time stands still in sleep, and for the wall clock we only have its word.
+    at = Moment(5.0, START_MS + 905_000, UPTIME_MS + 905_000)
+    registry.changes += registry.sessions.left("PA_alice", 1, at)
+    assert lasted_s(registry) == 906.0
+
+
+@pytest.mark.parametrize("server_ms", [START_MS, None])
+@pytest.mark.parametrize("set_by_ms", [-3_600_000, 3_600_000])
+def test_a_wall_clock_that_is_set_during_a_stay_does_not_change_how_long_it_lasted(
+    server_ms: int | None, set_by_ms: int
+):
+    registry = Registry().joined(ALICE, server_ms=server_ms)
+    at = Moment(5.0, START_MS + 5_000 + set_by_ms, UPTIME_MS + 5_000)
+    registry.changes += registry.sessions.left("PA_alice", 1, at)
+    assert lasted_s(registry) == 6.0
+
+
+def test_a_stay_whose_server_node_is_ahead_of_the_agent_s_lasts_as_long_as_it_was_seen():
+    alice = someone("alice", joined_at_ms=START_MS + MINUTE_MS)
+    registry = Registry().joined(alice, server_ms=START_MS)
+    registry.at(5, "left", "PA_alice", 1)
+    assert lasted_s(registry) == 5.0
+
+
+@pytest.mark.parametrize("server_ms", [0, -1, 10**17])
+def test_a_server_time_that_no_calendar_holds_is_not_believed(server_ms: int):
+    registry = Registry().joined(ALICE, server_ms=server_ms)
+    registry.at(5, "left", "PA_alice", 1)
+    assert lasted_s(registry) == 6.0
 
 
 # Cuts

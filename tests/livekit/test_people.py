@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from sidecar.agent.agent import ClaraVoiceAgent
 from sidecar.agent.clock import AttendedClock
 from sidecar.core.config import Settings
 from sidecar.core.contract.messages import AgentSession, Notification, SessionClosed, SessionCreated
+from sidecar.core.contract.wire import wall_ms
 from sidecar.core.ports import Ports
 from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
@@ -142,6 +144,49 @@ async def test_a_session_that_cannot_be_set_up_is_logged_and_the_others_live_on(
     assert told == ["carol", "carol"]
 
 
+@pytest.mark.parametrize("ahead_s", [-60.0, 0.0, 60.0])
+async def test_a_stay_lasts_as_long_as_it_lasted_though_this_machine_s_clock_is_wrong(
+    server: DevServer, room: str, person: Arrive, ahead_s: float
+) -> None:
+    """In this process, whose clock can be wrong where the server's is not."""
+    world = _World(wall=lambda: time.time() + ahead_s)
+    agent = ClaraVoiceAgent(world.ports(), Settings())
+    settings = Settings(
+        url=server.url, api_key=server.api_key, api_secret=server.api_secret, room=room
+    )
+    now_s = asyncio.get_running_loop().time
+    early, late = person("early"), person("late")
+    joins, leaves = {}, {}
+
+    async def joined(one: Person) -> None:
+        began_s = now_s()
+        await one.join()
+        joins[one.identity] = (began_s, now_s())
+        await one.publish()  # announced at once, its end too
+
+    async def left(one: Person) -> None:
+        began_s = now_s()
+        await one.leave()
+        await world.notified(SessionClosed, one.identity)
+        leaves[one.identity] = (began_s, now_s())
+
+    await joined(early)
+    began_s = now_s()
+    await agent.connect(settings)
+    slack_s = now_s() - began_s
+    await joined(late)
+    await world.notified(SessionCreated, "late")
+    await left(early)
+    await left(late)
+    await agent.stop()
+    for closed in (each.session for each in world.notifications if isinstance(each, SessionClosed)):
+        assert closed.end_time is not None
+        lasted_s = (wall_ms(closed.end_time) - wall_ms(closed.start_time)) / 1000
+        join, leave = joins[closed.participant_id], leaves[closed.participant_id]
+        assert leave[0] - join[1] - slack_s <= lasted_s <= leave[1] - join[0] + slack_s
+    assert sorted(joins) == sorted(leaves) == ["early", "late"]
+
+
 def _of(identity: str) -> Callable[[dict[str, object]], bool]:
     return lambda params: session_of(params)["participantId"] == identity
 
@@ -150,7 +195,8 @@ def _of(identity: str) -> Callable[[dict[str, object]], bool]:
 class _World:
     """The agent's ports: real ones for the room, the test's for what it tells."""
 
-    refused: str
+    refused: str = ""
+    wall: Callable[[], float] = time.time
     notifications: list[Notification] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -162,7 +208,7 @@ class _World:
             api=LiveKitServerApi(Proxies({})),
             client=FakeClient(),
             notify=self._notify,
-            clock=AttendedClock(),
+            clock=AttendedClock(wall=self.wall),
             chance=lambda: 0.5,
             process=self,
             set_up_session=self._set_up,
@@ -179,9 +225,14 @@ class _World:
     def versions(self) -> dict[str, str]:
         return {}
 
-    async def notified(self, kind: type) -> None:
+    async def notified(
+        self, kind: type[SessionCreated] | type[SessionClosed], identity: str = ""
+    ) -> None:
         async with asyncio.timeout(10):
-            while not any(isinstance(each, kind) for each in self.notifications):
+            while not any(
+                isinstance(each, kind) and identity in ("", each.session.participant_id)
+                for each in self.notifications
+            ):
                 self.news.clear()
                 await self.news.wait()
 

@@ -61,7 +61,9 @@ class AgentSession:
     connection_quality: ConnectionQuality = member(
         "unknown until a track of that person is subscribed."
     )
-    end_time: IsoTime | None = member("When the end was seen; on closed sessions.", optional=True)
+    end_time: IsoTime | None = member(
+        "When the end was seen, by the server's clock; on closed sessions.", optional=True
+    )
     truncated: bool | None = member("true where metadata or attributes were cut.", optional=True)
 
 

@@ -13,6 +13,7 @@ from sidecar.core.contract.messages import AgentSession
 from sidecar.core.facts import (
     PERSON_KINDS,
     DisconnectReason,
+    Joined,
     Listed,
     Moment,
     Participant,
@@ -92,16 +93,16 @@ class Sessions:
         return True
 
     def snapshot(
-        self,
-        people: Sequence[Participant],
-        at: Moment,
-        *,
-        room_name: str | None = None,
-        own_identity: str | None = None,
+        self, people: Sequence[Participant], at: Moment, joined: Joined | None = None
     ) -> list[Change]:
-        """Link up, *people* `seen`; who is not among them is held, `left-during-reconnect`."""
-        self._stays.room_name = self._stays.room_name if room_name is None else room_name
-        self._own_identity = self._own_identity if own_identity is None else own_identity
+        """Link up, *people* `seen`; who is not among them is held, `left-during-reconnect`.
+
+        *joined* is the join that brought the snapshot, None for a reconnect of the SDK's own.
+        """
+        if joined is not None:
+            self._stays.room_name = joined.room_name
+            self._stays.server_clock.joined(joined.server_ms, at)
+            self._own_identity = joined.own_identity
         self._clock.up(at.attended_s)
         changes: list[Change] = []
         for stay in self._stays:

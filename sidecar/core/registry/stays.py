@@ -43,6 +43,8 @@ class Stay:
     """Why it closes if its hold runs out."""
     is_disputed: bool = False
     """The Room said that they left, and the server's list that they did not."""
+    ahead_ms: int = 0
+    """By how much their `joined_at` was ahead of the server's clock as we knew it."""
     missed_s: float | None = None
     """When the server's list first missed it, while it goes on missing it."""
 
@@ -56,6 +58,22 @@ class Stay:
         return CloseReason.REMOVED if self.is_being_removed else otherwise
 
 
+class ServerClock:
+    """The LiveKit server's clock: startTime and endTime of a stay are both read on it."""
+
+    def __init__(self) -> None:
+        """Start without knowing it."""
+        self._ahead_ms: int | None = None
+
+    def joined(self, server_ms: int | None, at: Moment) -> None:
+        """The agent joined while the server's clock said *server_ms*; None where it did not say."""
+        self._ahead_ms = believable_ms(server_ms, at.wall_ms) - at.steady_ms
+
+    def now_ms(self, at: Moment) -> int:
+        """What it says now, in milliseconds since 1970; until the first join, this machine's."""
+        return at.wall_ms if self._ahead_ms is None else at.steady_ms + self._ahead_ms
+
+
 class OpenStays:
     """At most one stay a sid, an identity and a session id; oldest first."""
 
@@ -65,6 +83,7 @@ class OpenStays:
         self._texts = texts
         self._ids = SessionIds()
         self.tombstones = Tombstones()
+        self.server_clock = ServerClock()
         self.room_name = ""
         self.ever_created = False
         self._by_sid: dict[str, Stay] = {}
@@ -93,16 +112,17 @@ class OpenStays:
 
     def create(self, person: Participant, at: Moment) -> tuple[Stay, Created]:
         """A stay begins; nobody with this sid or identity has one."""
-        joined_at_ms = believable_ms(person.joined_at_ms, at.wall_ms)
+        now_ms = self.server_clock.now_ms(at)
+        joined_at_ms = believable_ms(person.joined_at_ms, now_ms)
         shown = shown_session(
             person,
-            session_id=self._ids.new(person.identity, joined_at_ms, at.wall_ms),
+            session_id=self._ids.new(person.identity, joined_at_ms, now_ms),
             room_name=self.room_name,
             start_time=iso_time(joined_at_ms),
             message_count=0,
             connection_state=ConnectionState.CONNECTING,
         )
-        stay = Stay(person, at.attended_s, shown)
+        stay = Stay(person, at.attended_s, shown, ahead_ms=max(0, joined_at_ms - now_ms))
         self.ever_created = True
         self._add(stay, at)
         self._clock.set(Due.ACTIVE, person.sid, at.attended_s)
@@ -173,7 +193,8 @@ class OpenStays:
         self._texts.closed(stay.shown.participant_id, at.attended_s)
         if by_server:
             self.tombstones.add(stay.sid)
-        end_time = max(iso_time(at.wall_ms), stay.shown.start_time)
+        ended_ms = self.server_clock.now_ms(at) + stay.ahead_ms
+        end_time = max(iso_time(ended_ms), stay.shown.start_time)
         closed = replace(stay.shown, connection_state=ConnectionState.CLOSED, end_time=end_time)
         return [Closed(closed, reason, detail)]
 
