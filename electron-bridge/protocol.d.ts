@@ -187,7 +187,7 @@ export interface Failure {
 }
 
 /** Why the agent could not join. */
-export type Category = "unreachable" | "unauthorized" | "not-found" | "proxy" | "tls" | "media-blocked" | "full" | "timeout" | "malformed"
+export type Category = "unreachable" | "unauthorized" | "not-found" | "proxy" | "tls" | "media-blocked" | "full" | "timeout" | "malformed" | "broken-install" | "internal"
 
 /** Of the methods that take none. */
 export interface NoParams {
@@ -293,7 +293,7 @@ export interface Diagnosis {
 
 /** One thing that `diagnose` looked at. */
 export interface Check {
-  /** configuration, network, server, clock, credentials or room. */
+  /** installation, configuration, network, server, clock, credentials or room. */
   name: string
   /** Whether it is as it should be. */
   ok: boolean

@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -134,7 +134,7 @@ class _App:
         """Begin the drain, after what is queued now."""
         if not self.is_stopping:
             self.is_stopping = True
-            tasks.start_thread("end", self._end_at_last)
+            end_within(DRAIN_WITHIN_S, lambda: self._status)
             self._loop.call_soon(self._stopping.set)
 
     def watch_parent(self, pid: int) -> None:
@@ -230,21 +230,29 @@ class _App:
 
     async def _drain(self) -> None:
         self._client.end()
-        ending = {
-            tasks.start("leave at the end", self._agent.stop()),
-            tasks.start("last answers", self._dispatcher.answered()),
-        }
-        done, _ = await asyncio.wait(ending, timeout=LEAVE_WITHIN_S)
-        if any(each.exception() is not None for each in done):
+        ending = tasks.start("leave and answer", self._leave())
+        await asyncio.wait({ending}, timeout=LEAVE_WITHIN_S)
+        if ending.done() and ending.exception() is not None:
             self._status = FAILED_STATUS
         disposing = native.start_disposing()
         await asyncio.to_thread(self._writer.flush, FLUSH_WITHIN_S)
         end(self._status, self._start.log_handler, disposing)
 
-    def _end_at_last(self) -> None:
-        """End the process when the drain takes too long: a hung server is no failure of ours."""
-        threading.Event().wait(DRAIN_WITHIN_S)
-        os._exit(self._status)
+    async def _leave(self) -> None:
+        try:
+            await self._agent.stop()
+        finally:
+            await self._dispatcher.answered()
+
+
+def end_within(seconds: float, status: Callable[[], int]) -> None:
+    """End the process *seconds* from now, whatever hangs by then, with what *status* gives."""
+
+    def run() -> None:
+        threading.Event().wait(seconds)
+        os._exit(status())
+
+    tasks.start_thread("end", run)
 
 
 @functools.cache

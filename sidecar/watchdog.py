@@ -10,6 +10,7 @@ import asyncio
 import faulthandler
 import os
 import threading
+from collections.abc import Callable
 
 from sidecar import tasks
 
@@ -21,9 +22,16 @@ LOOK_S = 1.0
 class Watchdog:
     """A thread that expects a sign of life from the loop each second."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Not watching yet."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_stuck: Callable[[], None] | None = None,
+        stuck_s: float = STUCK_S,
+    ) -> None:
+        """*on_stuck*, called on the thread after *stuck_s* of silence, ends the process."""
         self._loop = loop
+        self._on_stuck = on_stuck or _end
+        self._stuck_s = stuck_s
         self._beats = 0
 
     def start(self) -> None:
@@ -37,10 +45,14 @@ class Watchdog:
 
     def _watch(self) -> None:
         pause, seen, silent_s = threading.Event(), 0, 0.0
-        while silent_s < STUCK_S:
+        while silent_s < self._stuck_s:
             pause.wait(LOOK_S)  # one look is at most LOOK_S of attended time, however late it is
             silent_s = silent_s + LOOK_S if self._beats == seen else 0.0
             seen = self._beats
-        os.write(2, f"The event loop was stuck for {STUCK_S:.0f} s; the process ends.\n".encode())
-        faulthandler.dump_traceback(file=2, all_threads=True)
-        os._exit(tasks.BUG_STATUS)
+        self._on_stuck()
+
+
+def _end() -> None:
+    os.write(2, f"The event loop was stuck for {STUCK_S:.0f} s; the process ends.\n".encode())
+    faulthandler.dump_traceback(file=2, all_threads=True)
+    os._exit(tasks.BUG_STATUS)

@@ -5,6 +5,7 @@ Does not know JSON, threads or LiveKit's SDK.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from sidecar.agent.announcer import Announcer
@@ -54,6 +55,10 @@ from sidecar.core.registry.changes import Change, Closed
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.sessions import Sessions
 
+_log = logging.getLogger("sidecar.agent")
+
+TRY_AGAIN_AFTER_S = 1.0
+"""After a deadline that failed by a bug: at once it would fail without end."""
 ANSWER_WITHIN_S = 15.0
 """A `connect` is answered within this; the attempt itself goes on."""
 
@@ -321,10 +326,14 @@ class ClaraVoiceAgent:
     def _arm(self) -> None:
         both = (self._machine.deadline(), self._sessions.deadline())
         due_s = min((each for each in both if each is not None), default=None)
-        self._clock.call_at(due_s, self._wake)
+        self._clock.call_at(due_s, self._carry_out_what_is_due)
 
-    def _wake(self) -> None:
+    def _carry_out_what_is_due(self) -> None:
         at = self._clock.tick()
-        if (event := self._machine.due(at.attended_s)) is not None:
-            self._happen(Cause(self._joining(event) if event is Event.TIMER else event))
-        self._announce(self._sessions.expire(at))
+        try:
+            if (event := self._machine.due(at.attended_s)) is not None:
+                self._happen(Cause(self._joining(event) if event is Event.TIMER else event))
+            self._announce(self._sessions.expire(at))
+        except Exception:
+            _log.exception("What was due could not be carried out, by a bug.")
+            self._clock.call_at(at.attended_s + TRY_AGAIN_AFTER_S, self._carry_out_what_is_due)

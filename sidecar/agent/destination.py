@@ -14,6 +14,7 @@ from sidecar.core.config import NO_CAPABILITIES, Settings, Target, shown_url, ur
 from sidecar.core.config import target as resolved
 from sidecar.core.contract.errors import OtherRoom
 from sidecar.core.contract.failures import (
+    BrokenInstall,
     Category,
     Failure,
     failure,
@@ -169,6 +170,8 @@ class Destination:
         found = failure(category, url)
         if found.retryable:
             return Event.FAILED, found
+        if category is Category.BROKEN_INSTALL:
+            return Event.REFUSED, found
         # The server's texts do not tell an expired token from a wrong one: its own times do.
         times = None if target.claims is None else times_problem(target.claims, self._now_s())
         is_token_s = target.token is not None and url_problem(target.url) is None
@@ -185,8 +188,13 @@ class Destination:
     async def diagnose(self, state: AgentState, last_error: Failure | None) -> Diagnosis:
         """What a look at the target's server finds, within 10 s; *state* is the agent's."""
         target = self.target
+        broken = None
+        try:
+            await self._api.check_install()
+        except BrokenInstall as error:
+            broken = str(error)
         probe = None if target is None else await self._api.probe(target)
-        return diagnosis(target, probe, self._clock.tick().wall_ms, state, last_error)
+        return diagnosis(target, probe, self._clock.tick().wall_ms, state, last_error, broken)
 
     def evicted(self) -> None:
         """Somebody else took our identity, or put us out."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from sidecar import tasks
 from sidecar.core.config import Target
 from sidecar.core.contract.errors import SidecarError
-from sidecar.core.contract.failures import Category
+from sidecar.core.contract.failures import BrokenInstall, Category
 from sidecar.core.contract.messages import Status
 from sidecar.core.facts import Fact, JoinFailed
 from sidecar.core.ports import Clock, LiveKitApi, Room, RoomFactory
@@ -63,25 +63,32 @@ class RoomLife:
         self, number: int, target: Callable[[], Target], earlier: asyncio.Task[None] | None
     ) -> Room | None:
         if earlier is not None:
-            await earlier
+            await asyncio.wait({earlier})
+        room: Room | None = None
+        try:
+            token = await self._token(number, target)
+            if token is None:
+                return None
+            room = self._factory(*token, lambda fact: self._emit(number, fact))
+            await room.join()
+        except BrokenInstall as error:
+            _log.error("%s", error)
+            self._emit(number, JoinFailed(Category.BROKEN_INSTALL))
+        except Exception:
+            _log.exception("The room could not be joined, by a bug.")
+            if room is not None:
+                await room.leave()
+                room = None
+            self._emit(number, JoinFailed(Category.INTERNAL))
+        return room
+
+    async def _token(self, number: int, target: Callable[[], Target]) -> tuple[Target, str] | None:
+        """The target and a token for it; None when Room *number* is not wanted any more."""
         if number != self._number:
             return None
         at = target()
-        try:
-            token = await self._api.agent_token(at)
-        except Exception:
-            _log.exception("The agent's access token could not be made.")
-            self._emit(number, JoinFailed(Category.MALFORMED))
-            return None
-        if number != self._number:
-            return None
-        room = self._factory(at, token, lambda fact: self._emit(number, fact))
-        try:
-            await room.join()
-        except Exception:
-            _log.exception("The room could not be joined, by a bug.")
-            self._emit(number, JoinFailed(Category.FULL))
-        return room
+        token = await self._api.agent_token(at)
+        return (at, token) if number == self._number else None
 
 
 async def _leave(joining: asyncio.Task[Room | None]) -> None:

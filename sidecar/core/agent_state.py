@@ -34,7 +34,7 @@ class Event(Enum):
     JOINED = "joined"
     ANSWER_LIMIT = "15 s over"
     FAILED = "failed, retryable"
-    REFUSED = "failed: unauthorized, malformed"
+    REFUSED = "failed: unauthorized, malformed, broken-install"
     TOKEN_EXPIRED = "failed: the token alone is known, and has expired"  # noqa: S105 - no password
     TOKEN_NEEDED = "a join is due, and needs a token of the client"  # noqa: S105 - no password
     TOKEN_GIVEN = "the client gave a token"  # noqa: S105 - no password

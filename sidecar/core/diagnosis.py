@@ -36,10 +36,16 @@ def diagnosis(
     now_ms: int,
     state: AgentState,
     last_error: Failure | None,
+    broken: str | None = None,
 ) -> Diagnosis:
-    """All checks that can be made; *probe* is of *target*, and None where there is none."""
+    """All checks that can be made.
+
+    *probe* is of *target*, and None where there is none; *broken* names the part of the
+    installation that cannot be loaded.
+    """
+    checks = [_installation(broken)]
     if target is None or probe is None:
-        checks = [
+        checks += [
             Check(
                 "configuration",
                 False,
@@ -49,14 +55,20 @@ def diagnosis(
             )
         ]
     elif (problem := url_problem(target.url)) is not None:
-        checks = [Check("configuration", False, f"The url {problem}.", "Correct the url.")]
+        checks += [Check("configuration", False, f"The url {problem}.", "Correct the url.")]
     else:
         url = shown_url(target.url)
-        checks = [_configuration(target), _network(probe), _server(probe, url)]
+        checks += [_configuration(target), _network(probe), _server(probe, url)]
         if probe.status == 200:
             checks += [*_clock(probe, now_ms), _credentials(target, probe, now_ms)]
         checks.append(_room(target, state, last_error))
     return Diagnosis(all(each.ok for each in checks), tuple(checks))
+
+
+def _installation(broken: str | None) -> Check:
+    if broken is None:
+        return Check("installation", True, "All of LiveKit that the sidecar needs is loaded.")
+    return Check("installation", False, broken, _words(Category.BROKEN_INSTALL, "")[1])
 
 
 def _configuration(target: Target) -> Check:

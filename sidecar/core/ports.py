@@ -22,7 +22,8 @@ class Room(Protocol):
     async def join(self) -> None:
         """Join; comes back when that is decided, having emitted `Joined` or `JoinFailed`.
 
-        Never raises. Emits `Seen`, `Left` and the like from then on, `RoomEnded` at most once.
+        What it raises is a bug. Emits `Seen`, `Left` and the like from then on, `RoomEnded` at most
+        once.
         """
 
     async def leave(self) -> None:
@@ -39,8 +40,19 @@ class RoomFactory(Protocol):
 class LiveKitApi(Protocol):
     """LiveKit's server API, as far as it is needed."""
 
+    async def check_install(self) -> None:
+        """Load all of LiveKit that the sidecar needs.
+
+        Raises:
+            BrokenInstall: a part cannot be loaded.
+        """
+
     async def agent_token(self, target: Target) -> str:
-        """A fresh access token for the agent, or the one that the target has."""
+        """A fresh access token for the agent, or the one that the target has.
+
+        Raises:
+            BrokenInstall: what makes tokens cannot be loaded.
+        """
 
     async def connection_token(self, target: Target, wanted: WantedConnection) -> str:
         """An access token for a person; the target has a secret."""

@@ -170,7 +170,7 @@ def watch_parent(pid: int, on_gone: Callable[[], None]) -> bool:
             pause.wait(PARENT_POLL_S)
         on_gone()
 
-    tasks.start_thread("parent", run, on_gone)
+    tasks.start_thread("parent", run)
     return True
 
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from sidecar.core.config import Target
 from sidecar.core.contract.errors import ApiCallFailed
+from sidecar.core.contract.failures import BrokenInstall
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import Listed, ParticipantKind, ParticipantState
 from sidecar.core.page_access import WantedConnection
+from sidecar.rtc import native
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.server_probe import http_url, look
 
@@ -51,8 +53,21 @@ class LiveKitServerApi:
         """*proxies* know the way to a server."""
         self._proxies = proxies
 
+    async def check_install(self) -> None:
+        """Load all of LiveKit that the sidecar needs.
+
+        Raises:
+            BrokenInstall: a part cannot be loaded.
+        """
+        await asyncio.to_thread(native.load)
+        await asyncio.to_thread(load)
+
     async def agent_token(self, target: Target) -> str:
-        """A fresh access token for the agent, or the one that the target has."""
+        """A fresh access token for the agent, or the one that the target has.
+
+        Raises:
+            BrokenInstall: `livekit.api` cannot be loaded.
+        """
         if target.api_key is None or target.api_secret is None:
             return target.token or ""
         return await asyncio.to_thread(_agent_token, target, target.api_key, target.api_secret)
@@ -65,8 +80,7 @@ class LiveKitServerApi:
         """A look at the target's server and at this machine's way there; never raises."""
         try:
             token = await self.agent_token(target)
-        except Exception:
-            _log.exception("The agent's access token could not be made.")
+        except BrokenInstall:
             token = ""
         return await look(http_url(target.url), token, await self._proxies.of(target.url))
 
@@ -182,14 +196,18 @@ def load() -> None:
     """Import `livekit.api`; may be called from any thread.
 
     Raises:
-        ImportError: it is not there.
+        BrokenInstall: it, or a package that it needs, is not there.
     """
-    from livekit import api
+    try:
+        from livekit import api
 
-    _ = api.AccessToken
+        _ = api.AccessToken
+    except (ImportError, OSError) as error:
+        raise BrokenInstall(f"livekit.api cannot be loaded: {error}") from error
 
 
 def _agent_token(target: Target, api_key: str, api_secret: str) -> str:
+    load()
     from livekit import api
 
     grants = api.VideoGrants(

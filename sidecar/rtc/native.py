@@ -11,6 +11,7 @@ import threading
 from typing import Any, NoReturn
 
 from sidecar import tasks
+from sidecar.core.contract.failures import BrokenInstall
 
 DISPOSE_WITHIN_S = 1.5
 """Dispose closes rooms synchronously: at once when healthy, about 5 s at a hung server."""
@@ -20,14 +21,17 @@ def load() -> None:
     """Import `livekit.rtc` and load the native library; may be called from any thread.
 
     Raises:
-        ImportError: the library is not there, or not for this machine.
+        BrokenInstall: the library is not there, is not for this machine, or lacks what it needs.
     """
-    from livekit.rtc import _ffi_client
+    try:
+        from livekit.rtc import _ffi_client
 
-    # livekit/rtc/_ffi_client.py kills its own process with SIGTERM on a panic, which would begin
-    # our orderly drain on a native library that must not be called any more.
-    vars(_ffi_client)["os"] = _OsOfNativeClient()
-    _ = _ffi_client.FfiClient.instance
+        # livekit/rtc/_ffi_client.py kills its own process with SIGTERM on a panic, which would
+        # begin our orderly drain on a native library that must not be called any more.
+        vars(_ffi_client)["os"] = _OsOfNativeClient()
+        _ = _ffi_client.FfiClient.instance
+    except (ImportError, OSError, AttributeError) as error:  # AttributeError: of another version
+        raise BrokenInstall(f"LiveKit's native library cannot be loaded: {error}") from error
 
 
 def dispose() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sidecar.core.config import Target, url_problem
-from sidecar.core.contract.failures import Category
+from sidecar.core.contract.failures import BrokenInstall, Category
 from sidecar.core.facts import (
     ConnectionQuality,
     DisconnectReason,
@@ -73,11 +73,12 @@ class LiveKitRoom:
             return
         try:
             await asyncio.to_thread(native.load)
-            from livekit import rtc
-        except ImportError:
-            _log.exception("LiveKit's native library cannot be loaded.")
-            self._emit(JoinFailed(Category.MEDIA_BLOCKED))
+        except BrokenInstall as error:
+            _log.error("%s", error)
+            self._emit(JoinFailed(Category.BROKEN_INSTALL))
             return
+        from livekit import rtc
+
         await self._proxies.prepare_join(self._target.url)
         room = rtc.Room()
         self._listen(room)
@@ -91,10 +92,6 @@ class LiveKitRoom:
         except rtc.ConnectError as error:
             category = category_of(error.message, through_proxy=self._proxies.is_set)
             self._emit(JoinFailed(category))
-            return
-        except Exception:
-            _log.exception("The SDK failed in a way it does not document.")
-            self._emit(JoinFailed(Category.FULL))
             return
         # No await from here to the snapshot: the SDK holds events back until its next turn.
         self._room = room
@@ -193,7 +190,13 @@ def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
 
 
 def _people(room: rtc.Room) -> tuple[Participant, ...]:
-    return tuple(_participant(each) for each in room.remote_participants.values())
+    people = []
+    for each in room.remote_participants.values():
+        try:
+            people.append(_participant(each))
+        except Exception:  # one of them must not keep the agent out of the room
+            _log.exception("A participant could not be read, by a bug, and is left out.")
+    return tuple(people)
 
 
 def _server_ms(own: rtc.LocalParticipant, took_s: float) -> int | None:
@@ -223,7 +226,7 @@ def _participant(person: rtc.RemoteParticipant) -> Participant:
         joined_at_ms=_joined_at_ms(person),
         metadata=person.metadata,
         attributes=person.attributes,
-        quality=_quality(person.connection_quality.name),
+        quality=_quality(person),
     )
 
 
@@ -248,5 +251,8 @@ def _state(number: rtc.ParticipantState.ValueType) -> ParticipantState:
         return ParticipantState.JOINED
 
 
-def _quality(name: str) -> ConnectionQuality:
-    return ConnectionQuality(name.removeprefix("QUALITY_").lower())
+def _quality(person: rtc.RemoteParticipant) -> ConnectionQuality:
+    try:
+        return ConnectionQuality(person.connection_quality.name.removeprefix("QUALITY_").lower())
+    except ValueError:  # a newer server's number
+        return ConnectionQuality.UNKNOWN

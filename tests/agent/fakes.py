@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sidecar.core.config import Target
 from sidecar.core.contract.errors import ClientFailed
-from sidecar.core.contract.failures import Category
+from sidecar.core.contract.failures import BrokenInstall, Category
 from sidecar.core.contract.messages import AccessToken, AgentSession, Notification, TokenRequest
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import (
@@ -49,6 +49,10 @@ class FakeRoom:
         self.has_left = False
         self.error: Exception | None = None
         """Raised by `join` instead of any decision: a bug."""
+        self.leave_error: Exception | None = None
+        """Raised by `leave`: a bug."""
+        self.emit_error: Exception | None = None
+        """Raised by `join` once it is decided, instead of telling it: a bug."""
         self._decided: asyncio.Future[Fact] = asyncio.get_running_loop().create_future()
 
     @property
@@ -69,6 +73,9 @@ class FakeRoom:
             raise self.error
         fact = await self._decided
         self.has_joined = isinstance(fact, Joined)
+        if self.emit_error is not None:
+            self.join_has_returned = True
+            raise self.emit_error
         self.emit(fact)
         await self.may_return.wait()
         self.join_has_returned = True
@@ -77,6 +84,8 @@ class FakeRoom:
         """Leave once the test allows it."""
         assert self.join_has_returned, "left before its join came back"
         self.leave_began.set()
+        if self.leave_error is not None:
+            raise self.leave_error
         await self.may_leave.wait()
         self.has_left = True
 
@@ -135,6 +144,7 @@ class FakeApi:
         self.there: set[str] = set()
         """Identities that the server knows although it may not list them."""
         self.asked_about: list[str] = []
+        self.there_error: Exception | None = None
         self.may_say_who_is_there = asyncio.Event()
         self.may_say_who_is_there.set()
         self.lists = 0
@@ -143,12 +153,19 @@ class FakeApi:
         self.error: Exception | None = None
         """Raised by every call but `agent_token` and `is_there`."""
         self.token_error: Exception | None = None
+        self.broken: str | None = None
+        """What part of the installation cannot be loaded."""
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.may_remove = asyncio.Event()
         """Whether a removal may be answered; set unless a test clears it."""
         self.may_remove.set()
         self.after_token: Callable[[], None] = _nothing
+
+    async def check_install(self) -> None:
+        """All is there, unless the test says what is not."""
+        if self.broken is not None:
+            raise BrokenInstall(self.broken)
 
     async def agent_token(self, target: Target) -> str:
         """`token-1`, `token-2`, ..., or the token that the target has."""
@@ -186,6 +203,8 @@ class FakeApi:
     async def is_there(self, target: Target, identity: str) -> bool:
         """Whether *identity* is one of `there`."""
         self.asked_about.append(identity)
+        if self.there_error is not None:
+            raise self.there_error
         await self.may_say_who_is_there.wait()
         return identity in self.there
 
@@ -253,9 +272,14 @@ class RecordingNotify:
     """The `Notify`: everything queued, in order."""
 
     notifications: list[Notification] = field(default_factory=list)
+    error: Exception | None = None
+    """Raised by the next call instead: a bug."""
 
     def __call__(self, notification: Notification, /) -> None:
         """Keep *notification*."""
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
         self.notifications.append(notification)
 
 

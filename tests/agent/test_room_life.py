@@ -8,7 +8,7 @@ import pytest
 
 from sidecar.core.config import Settings
 from sidecar.core.contract.errors import ConnectFailed, NotConnected
-from sidecar.core.contract.failures import Category
+from sidecar.core.contract.failures import BrokenInstall, Category
 from sidecar.core.contract.messages import AgentState
 from sidecar.core.facts import Reconnecting, RoomEnded
 from tests.agent.fakes import turns
@@ -141,6 +141,48 @@ async def test_a_stop_that_is_given_up_leaves_the_room_as_it_is():
     room.may_leave.set()
     await turns()
     assert room.has_left
+
+
+@pytest.mark.parametrize("part", ["what makes tokens", "the native library"])
+@in_virtual_time
+async def test_a_broken_installation_is_told_as_one_and_not_tried_again(part: str):
+    world = World()
+    connecting = world.connecting()
+    if part == "what makes tokens":
+        world.api.token_error = BrokenInstall("livekit.api is not there")
+    else:
+        await (await world.rooms.opened()).fails(Category.BROKEN_INSTALL)
+    with pytest.raises(ConnectFailed) as failed:
+        await connecting
+    assert failed.value.data["category"] == "broken-install"
+    assert failed.value.data["retryable"] is False
+    assert "Reinstall" in str(failed.value.data["fix"])
+    await world.passes(600)
+    assert world.states[-1] == "failed"
+    assert len(world.rooms.made) <= 1
+
+
+@pytest.mark.parametrize("bug", ["the token", "the join", "what takes the join"])
+@in_virtual_time
+async def test_a_bug_in_a_join_is_told_as_one_and_the_next_try_is_a_new_one(bug: str):
+    world = World()
+    if bug == "the token":
+        world.api.token_error = ZeroDivisionError()
+    elif bug == "the join":
+        world.rooms.error = ZeroDivisionError()
+    connecting = world.connecting()
+    if bug == "what takes the join":
+        room = await world.rooms.opened()
+        room.emit_error = ZeroDivisionError()
+        await room.joins()
+    with pytest.raises(ConnectFailed) as failed:
+        await connecting
+    assert failed.value.data["category"] == "internal"
+    assert failed.value.data["retryable"] is True
+    world.api.token_error = None
+    await world.joined(ALICE)
+    assert world.agent.status().state is AgentState.CONNECTED
+    assert world.rooms.most_at_once <= 1
 
 
 @in_virtual_time

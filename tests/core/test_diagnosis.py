@@ -17,7 +17,7 @@ URL = "ws://127.0.0.1:7880"
 DEN = target(Settings(url=URL, api_key="key", api_secret="sesame", room="den"))
 BY_TOKEN = target(Settings(url=URL, token=token(agent_claims(exp=START_MS // 1000))))
 WELL = ServerProbe(True, status=200, token_status=200, time_ms=START_MS)
-ALL = ("configuration", "network", "server", "clock", "credentials", "room")
+ALL = ("installation", "configuration", "network", "server", "clock", "credentials", "room")
 
 
 def diagnosed(
@@ -70,7 +70,7 @@ def test_what_is_wrong_fails_its_check_alone_and_has_a_fix(probe: ServerProbe, n
 
 def test_of_a_server_that_does_not_answer_nothing_more_is_said():
     names = [each.name for each in diagnosed(ServerProbe(True)).checks]
-    assert names == ["configuration", "network", "server", "room"]
+    assert names == ["installation", "configuration", "network", "server", "room"]
 
 
 @pytest.mark.parametrize(("skew_ms", "words"), [(40_000, "behind"), (-40_000, "ahead of")])
@@ -95,7 +95,7 @@ def test_a_refused_token_whose_own_end_has_passed_has_expired():
 def test_without_a_target_or_with_a_malformed_url_the_configuration_is_all_there_is():
     malformed = replace(DEN, url="ws://user:secret@host")
     for found in (diagnosed(None, None), diagnosed(WELL, malformed)):
-        assert [each.name for each in found.checks] == ["configuration"]
+        assert [each.name for each in found.checks] == ["installation", "configuration"]
         assert only_bad(found).fix
         assert "secret" not in str(found)
 
@@ -112,3 +112,18 @@ def test_an_agent_that_is_not_in_its_room_is_told_with_the_last_failure(state: A
 def test_no_credential_is_repeated():
     assert "sesame" not in str(diagnosed())
     assert str(BY_TOKEN.token) not in str(diagnosed(at=BY_TOKEN))
+
+
+@pytest.mark.parametrize("at", [None, DEN], ids=["before any connect", "with a target"])
+def test_a_part_that_cannot_be_loaded_is_named_with_what_to_reinstall_or_allow(at: Target | None):
+    probe = None if at is None else WELL
+    found = diagnosis(at, probe, START_MS, AgentState.FAILED, None, "livekit_ffi.dll is not there")
+    check = found.checks[0]
+    assert (check.name, check.ok, check.detail) == (
+        "installation",
+        False,
+        "livekit_ffi.dll is not there",
+    )
+    assert check.fix is not None
+    assert "Reinstall" in check.fix
+    assert "antivirus" in check.fix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.contract.errors import ErrorCode, ShuttingDown, SidecarError
+from sidecar.core.contract.errors import ErrorCode, ShuttingDown, SidecarError, UnknownSession
 from sidecar.core.contract.failures import FATAL, Category, failure
 from sidecar.core.contract.protocol import ERRORS
 from sidecar.core.contract.wire import to_wire
@@ -23,18 +23,20 @@ def test_the_categories_are_those_of_the_specification():
         "full",
         "timeout",
         "malformed",
+        "broken-install",
+        "internal",
     }
 
 
-def test_all_but_unauthorized_and_malformed_are_retried():
+def test_all_but_unauthorized_malformed_and_a_broken_install_are_retried():
     assert {each for each in Category if not failure(each, URL).retryable} == FATAL
-    assert {each.value for each in FATAL} == {"unauthorized", "malformed"}
+    assert {each.value for each in FATAL} == {"unauthorized", "malformed", "broken-install"}
 
 
 @pytest.mark.parametrize("category", sorted(Category))
 def test_each_category_names_its_cause_with_the_url_and_its_fix(category: Category):
     found = failure(category, URL)
-    assert URL in found.detail
+    assert URL in found.detail or category is Category.BROKEN_INSTALL
     assert found.detail.endswith(".")
     assert found.fix.endswith(".")
     assert to_wire(found) == {
@@ -91,10 +93,7 @@ def test_the_codes_are_those_of_the_specification():
     "error_class", sorted(SidecarError.__subclasses__(), key=str), ids=lambda each: each.__name__
 )
 def test_every_error_carries_its_fix(error_class: type[SidecarError]):
-    error = (
-        ShuttingDown()
-        if error_class is ShuttingDown
-        else error_class("The cause.", "The fix.", category="c")
-    )
+    has_one_text = error_class in (ShuttingDown, UnknownSession)
+    error = error_class() if has_one_text else error_class("The cause.", "The fix.", category="c")
     assert error.data["fix"]
     assert str(error) == error.message

@@ -13,7 +13,7 @@ from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
 from sidecar.dev.tokens import mint_token
 from tests.livekit.stdio import connect_params
 
-ALL = ["configuration", "network", "server", "clock", "credentials", "room"]
+ALL = ["installation", "configuration", "network", "server", "clock", "credentials", "room"]
 
 
 @pytest_asyncio.fixture
@@ -48,7 +48,7 @@ async def test_before_any_connect_the_configuration_is_what_is_missing(
     sidecar: SidecarClient,
 ) -> None:
     checks = await _checks(sidecar)
-    assert (list(checks), _bad(checks)) == (["configuration"], ["configuration"])
+    assert (list(checks), _bad(checks)) == (["installation", "configuration"], ["configuration"])
 
 
 async def test_a_wrong_secret_fails_the_credentials_and_is_not_repeated(
@@ -71,7 +71,7 @@ async def test_a_server_that_is_down_fails_the_server_and_nothing_is_said_of_mor
     with pytest.raises(RpcError):
         await sidecar.call("connect", connect_params(server, room))
     checks = await _checks(sidecar)
-    assert list(checks) == ["configuration", "network", "server", "room"]
+    assert list(checks) == ["installation", "configuration", "network", "server", "room"]
     assert _bad(checks) == ["server", "room"]
 
 

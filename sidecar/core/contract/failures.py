@@ -22,6 +22,14 @@ class Category(StrEnum):
     FULL = "full"
     TIMEOUT = "timeout"
     MALFORMED = "malformed"
+    BROKEN_INSTALL = "broken-install"
+    """A part of the sidecar is missing or cannot be loaded."""
+    INTERNAL = "internal"
+    """A bug of the sidecar."""
+
+
+class BrokenInstall(Exception):
+    """A part of the sidecar is missing or cannot be loaded; the text names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +89,24 @@ _SENTENCES: dict[Category, tuple[str, str]] = {
         "The url or the token for {url} is not well formed.",
         "Give a url like wss://host or ws://host:7880, and the token exactly as it was issued.",
     ),
+    Category.BROKEN_INSTALL: (
+        "The sidecar's installation is broken: LiveKit's native library, or a file that it needs,"
+        " cannot be loaded.",
+        "Reinstall the application. If an antivirus program has put livekit_ffi into quarantine,"
+        " restore the file and allow it. Windows N editions need the Media Feature Pack.",
+    ),
+    Category.INTERNAL: (
+        "The sidecar could not join {url}, by a bug of its own.",
+        "Report it with the traceback in the sidecar's log (stderr).",
+    ),
 }
 
-FATAL = frozenset({Category.UNAUTHORIZED, Category.MALFORMED})
+FATAL = frozenset({Category.UNAUTHORIZED, Category.MALFORMED, Category.BROKEN_INSTALL})
 """Waiting does not cure these; all others are retried."""
 
 
 def failure(category: Category, url: str) -> Failure:
-    """The failure of *category* at *url* (scheme, host and port alone), with its sentences."""
+    """The failure of *category* at *url*, as `config.shown_url` gives it, with its sentences."""
     detail, fix = _SENTENCES[category]
     return Failure(category, detail.format(url=url), fix, retryable=category not in FATAL)
 

@@ -317,7 +317,7 @@ class SessionList:
 class Check:
     """One thing that `diagnose` looked at."""
 
-    name: str = member("configuration, network, server, clock, credentials or room.")
+    name: str = member("installation, configuration, network, server, clock, credentials or room.")
     ok: bool = member("Whether it is as it should be.")
     detail: str = member("What was found, a sentence.")
     fix: str | None = member("What a person can do about it.", optional=True)

@@ -1,0 +1,298 @@
+"""No bug ends in silence: every task and thread that the sidecar starts is started with one."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import logging
+import os
+import sys
+import threading
+import types
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import sidecar
+from sidecar import tasks
+from sidecar.app import end_within
+from sidecar.core.contract.messages import ConnectionParams
+from sidecar.core.facts import Fact, Left
+from sidecar.dev.stdio_client import SidecarClient
+from sidecar.rpc.jsonrpc import Dispatcher
+from sidecar.rpc.stdio import Reader, Writer, watch_parent
+from sidecar.rtc import native
+from sidecar.rtc.chat import Chat
+from sidecar.watchdog import Watchdog
+from tests.agent.fakes import turns
+from tests.agent.virtual_time import in_virtual_time
+from tests.agent.world import World
+from tests.core.played import someone
+
+ALICE = someone("alice")
+PACKAGE = Path(sidecar.__file__).parent
+
+
+class Bug(Exception):
+    """What no caller expects."""
+
+
+def started_names() -> set[str]:
+    """The name of every task and thread that the sidecar starts, as its source has it."""
+    names = set()
+    for path in PACKAGE.rglob("*.py"):
+        if "dev" in path.relative_to(PACKAGE).parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "tasks.start",
+                "tasks.start_thread",
+            ):
+                name = node.args[0]
+                assert isinstance(name, ast.Constant), f"{path}: the name is no literal"
+                assert name.value not in names, f"{path}: {name.value!r} is started in two places"
+                names.add(name.value)
+    return names
+
+
+# In the agent, in virtual time
+
+
+async def _join() -> None:
+    world = World()
+    world.rooms.error = Bug()
+    world.connecting().add_done_callback(lambda done: done.exception())
+    await world.rooms.opened()
+    await turns()
+
+
+async def _leave() -> None:
+    world = World()
+    (await world.joined()).leave_error = Bug()
+    await world.agent.disconnect()
+    await turns()
+
+
+async def _compare() -> None:
+    world = World()
+    world.api.error = Bug()
+    await world.joined()
+    await turns()
+
+
+async def _ask_about_a_suspect() -> None:
+    world = World()
+    await world.joined(ALICE)
+    world.api.lists_only()
+    world.api.there_error = Bug()
+    await world.passes(60)
+
+
+async def _await_an_arrival() -> None:
+    world = World()
+    await world.joined()
+    await world.agent.create_connection(ConnectionParams(), "bob")
+    world.api.error = Bug()
+    await world.passes(1)
+
+
+async def _remove_a_participant() -> None:
+    world = World()
+    await world.joined(ALICE)
+    world.api.error = Bug()
+    (session_id,) = world.agent.sessions
+    with pytest.raises(Bug):
+        await world.agent.close_session(session_id)
+    await turns()
+
+
+async def _answer() -> None:
+    def send(_: bytes) -> None:
+        raise Bug
+
+    async def later() -> str:
+        return "later"
+
+    Dispatcher({"later": later}, send).receive(b'{"jsonrpc":"2.0","id":1,"method":"later"}')
+    await turns()
+
+
+class _Text:
+    """A text stream that is complete at once."""
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        raise StopAsyncIteration
+
+
+async def _read_a_text() -> None:
+    def emit(_: Fact) -> None:
+        raise Bug
+
+    Chat(emit, lambda: 0.0).stream_opened(_Text(), "alice")  # type: ignore[arg-type]
+    await turns()
+
+
+IN_A_TASK: dict[str, Callable[[], Awaitable[None]]] = {
+    "join": _join,
+    "leave": _leave,
+    "compare with the server's list": _compare,
+    "ask about a suspect": _ask_about_a_suspect,
+    "await an arrival": _await_an_arrival,
+    "remove a participant": _remove_a_participant,
+    "answer": _answer,
+    "read a text": _read_a_text,
+}
+
+
+# Threads
+
+
+def _raise(*_: object) -> None:
+    raise Bug
+
+
+class _BrokenLoop:
+    def call_soon_threadsafe(self, *_: object) -> None:
+        raise Bug
+
+
+def _stdin(after: Callable[[], None]) -> None:
+    read_fd, write_fd = os.pipe()
+    os.write(write_fd, b"\n")
+    loop = _BrokenLoop()
+    Reader(read_fd, loop, iter, after, lambda _: after()).start()  # type: ignore[arg-type]
+
+
+def _stdout(after: Callable[[], None]) -> None:
+    writer = Writer(os.open(os.devnull, os.O_WRONLY), _raise, after, lambda _: after())  # type: ignore[arg-type]
+    writer.start()
+    writer.put(object())  # type: ignore[arg-type]
+
+
+def _parent(_: Callable[[], None]) -> None:
+    child = os.posix_spawn(sys.executable, [sys.executable, "-c", "input()"], os.environ)
+    assert watch_parent(child, _raise)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+
+
+def _watchdog(_: Callable[[], None]) -> None:
+    loop = asyncio.new_event_loop()
+    Watchdog(loop, _raise, stuck_s=0.0).start()
+    loop.close()
+
+
+def _end(_: Callable[[], None]) -> None:
+    end_within(0.0, _raise)  # type: ignore[arg-type]
+
+
+def _dispose(_: Callable[[], None]) -> None:
+    client = types.SimpleNamespace(_dispose=_raise)
+    module = types.SimpleNamespace(FfiClient=types.SimpleNamespace(_instance=client))
+    before = sys.modules.get("livekit.rtc._ffi_client")
+    sys.modules["livekit.rtc._ffi_client"] = module  # type: ignore[assignment]
+    try:
+        native.start_disposing()
+    finally:
+        if before is None:
+            del sys.modules["livekit.rtc._ffi_client"]
+        else:
+            sys.modules["livekit.rtc._ffi_client"] = before
+
+
+IN_A_THREAD: dict[str, Callable[[Callable[[], None]], None]] = {
+    "stdin": _stdin,
+    "stdout": _stdout,
+    "parent": _parent,
+    "watchdog": _watchdog,
+    "end": _end,
+    "dispose": _dispose,
+}
+ENDS_THE_PROCESS = {"stdin", "stdout"}
+"""Without these the sidecar is deaf or dumb."""
+
+IN_A_PROCESS = {"connect at the start": "connect", "leave and answer": "stop"}
+
+
+def test_every_task_and_thread_has_its_row_here():
+    assert started_names() == {*IN_A_TASK, *IN_A_THREAD, *IN_A_PROCESS}
+
+
+def bugs(caplog: pytest.LogCaptureFixture) -> Iterator[logging.LogRecord]:
+    """The records with the traceback of a Bug."""
+    for record in caplog.records:
+        if record.exc_info is not None and isinstance(record.exc_info[1], Bug):
+            assert record.name.startswith("sidecar.")
+            assert record.levelno == logging.ERROR
+            yield record
+
+
+@pytest.mark.parametrize("name", IN_A_TASK)
+def test_a_bug_in_a_task_is_logged_with_its_traceback(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_virtual_time(IN_A_TASK[name])()
+    assert list(bugs(caplog))
+
+
+@pytest.mark.parametrize("name", IN_A_THREAD)
+def test_a_bug_in_a_thread_is_logged_with_its_traceback(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = threading.Event()
+    before = set(threading.enumerate())
+    IN_A_THREAD[name](ended.set)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+    (record,) = bugs(caplog)
+    assert repr(name) in record.getMessage()
+    assert ended.is_set() == (name in ENDS_THE_PROCESS)
+
+
+@pytest.mark.parametrize("name", IN_A_PROCESS)
+async def test_a_bug_in_the_process_is_logged_and_one_in_its_end_is_its_status(name: str) -> None:
+    command = [sys.executable, "-m", "tests.faulty_start", IN_A_PROCESS[name]]
+    async with SidecarClient(command, cwd=PACKAGE.parent) as running:
+        assert await running.request("ping") == "pong"
+        assert await running.request("shutdown") is None
+        status = await running.wait()
+    log = "\n".join(running.stderr_lines)
+    assert f"The task '{name}' failed, by a bug." in log
+    assert "ZeroDivisionError: a bug in the" in log
+    assert status == (1 if name == "leave and answer" else 0)
+
+
+async def test_a_bug_in_a_callback_of_the_loop_is_logged_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(tasks.log_callback_bug)
+    loop.call_soon(_raise)
+    await turns()
+    (record,) = bugs(caplog)
+    assert "callback" in record.getMessage()
+
+
+@pytest.mark.parametrize("bug", [Bug(), None], ids=["with a bug", "without"])
+def test_a_deadline_that_fails_by_a_bug_is_logged_and_the_next_ones_are_kept(
+    bug: Bug | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    @in_virtual_time
+    async def history() -> None:
+        world = World()
+        room = await world.joined(ALICE, someone("bob"))
+        world.api.lists_only()
+        room.emit(Left("PA_alice", "alice", None))
+        await world.passes(1)
+        room.emit(Left("PA_bob", "bob", None))
+        world.notify.error = bug
+        await world.passes(5)
+        assert world.lines[-1] == "closed PA_bob left"
+        assert world.agent.sessions == {}
+
+    history()
+    assert len(list(bugs(caplog))) == (bug is not None)
