@@ -17,6 +17,7 @@ import pytest
 import sidecar
 from sidecar import tasks
 from sidecar.app import end_within
+from sidecar.core.config import Settings
 from sidecar.core.contract.messages import ConnectionParams
 from sidecar.core.facts import Fact, Left
 from sidecar.dev.stdio_client import SidecarClient
@@ -27,7 +28,7 @@ from sidecar.rtc.chat import Chat
 from sidecar.watchdog import Watchdog
 from tests.agent.fakes import turns
 from tests.agent.virtual_time import in_virtual_time
-from tests.agent.world import World
+from tests.agent.world import URL, World
 from tests.core.played import someone
 
 ALICE = someone("alice")
@@ -107,6 +108,14 @@ async def _remove_a_participant() -> None:
     await turns()
 
 
+async def _ask_for_a_token() -> None:
+    world = World(Settings(url=URL, room="den"))
+    world.client.gives_tokens = True
+    world.client.error = Bug()
+    world.connecting().add_done_callback(lambda done: done.cancelled() or done.exception())
+    await turns()
+
+
 async def _answer() -> None:
     def send(_: bytes) -> None:
         raise Bug
@@ -143,6 +152,7 @@ IN_A_TASK: dict[str, Callable[[], Awaitable[None]]] = {
     "ask about a suspect": _ask_about_a_suspect,
     "await an arrival": _await_an_arrival,
     "remove a participant": _remove_a_participant,
+    "ask for a token": _ask_for_a_token,
     "answer": _answer,
     "read a text": _read_a_text,
 }

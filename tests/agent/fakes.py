@@ -239,11 +239,15 @@ class FakeClient:
         self.gives_tokens = False
         self.resolves_proxies = False
         self.asked: list[TokenRequest] = []
+        self.error: Exception | None = None
+        """Raised instead of any answer: a bug."""
         self._answers: list[asyncio.Future[AccessToken]] = []
 
     async def get_token(self, request: TokenRequest) -> AccessToken:
         """What the test answers."""
         self.asked.append(request)
+        if self.error is not None:
+            raise self.error
         self._answers.append(asyncio.get_running_loop().create_future())
         return await asyncio.shield(self._answers[-1])
 
