@@ -1,8 +1,7 @@
 'use strict';
 
 /**
- * The public API of the bridge; `index.d.ts` describes it. Nothing here requires Electron: the app
- * hands its objects in.
+ * The public API of the bridge; `index.d.ts` describes it. Loading it requires no Electron.
  */
 
 const { RpcError, SidecarError } = require('./lib/errors.cjs');

@@ -8,11 +8,16 @@
 import {
   AgentSession,
   AgentState,
+  Category,
+  ConnectParams,
   ConnectionDetails,
   ConnectionParams,
+  Diagnosis,
   Methods,
   Notifications,
   SessionList,
+  Status,
+  WakeParams,
 } from './protocol';
 
 export * from './protocol';
@@ -32,11 +37,14 @@ export interface SidecarOptions {
   /** Where the agent joins, as soon as the sidecar is ready. */
   connect: ConnectOptions;
   /**
-   * Electron's own objects, injected. With `app` a packaged app starts the sidecar it ships
+   * Electron's own objects. In a main process of Electron they are found when this is left out; give
+   * others for tests, or false for none. With `app` a packaged app starts the sidecar it ships
    * (`{resourcesPath}/sidecar/sidecar`), and a quit waits until the sidecar has left the room. With
    * `ipcMain` pages are served `window.clara`; one sidecar of an app can do that.
    */
-  electron?: ElectronLike;
+  electron?: ElectronLike | false;
+  /** What the pages may ask for; everything unless given. */
+  pages?: PageRules;
   /**
    * Whose main frames may use `window.clara`, as `app://main` or `http://localhost:5173`. `file://`
    * among them, and without this option, stands for the files under the app's path.
@@ -65,8 +73,9 @@ export interface SidecarOptions {
    */
   requireSingleInstanceLock?: boolean;
   /**
-   * Development only, a packaged app ignores it: the program to start instead of
-   * `$SIDECAR_PYTHON -m sidecar` or `.venv/bin/python -m sidecar`. A path, or a name on PATH.
+   * Development only, a packaged app ignores it: the program to start, a path or a name on PATH.
+   * Without it the program is `$SIDECAR_PYTHON -m sidecar`, or the one of the installed package
+   * `clara-voice-sidecar-{platform}-{arch}`, or in the bridge's own repository its `.venv`.
    */
   command?: string;
   /** The arguments of `command`; the bridge adds its own behind them. */
@@ -80,15 +89,34 @@ export interface SidecarOptions {
   env?: { readonly [name: string]: string | undefined };
   /** Gets each message of the sidecar as one line; the default is `console`. */
   logger?: Logger;
+  /** The least that the sidecar logs, also in a packaged app; `info` unless given. */
+  logLevel?: LogEntry['level'];
   /** Milliseconds from the start to the sidecar's first answer; 30,000 unless given. */
   startTimeoutMs?: number;
   /** Milliseconds that request() waits unless told otherwise; 30,000 unless given. */
   requestTimeoutMs?: number;
   /**
    * How often a sidecar that ended by itself is started again; false: never. Unless given, at most
-   * 3 times in 5 minutes, after 0.5, 1 and 2 s.
+   * 3 times in 5 minutes, after 0.5, 1 and 2 s; each of the three figures can be given alone. The
+   * next process goes on where the app left it: in the room of the last connect(), or in none after
+   * disconnect().
    */
-  restart?: RestartPolicy | false;
+  restart?: Partial<RestartPolicy> | false;
+}
+
+/** What the pages of the app may ask for. */
+export interface PageRules {
+  /**
+   * false: no page may. A function gets what a page asks for, and gives what the sidecar is asked
+   * for instead, for example with the identity of the user who signed in. What it throws reaches the
+   * page as `UNEXPECTED`.
+   */
+  createConnection?:
+    false | ((request: ConnectionParams) => ConnectionParams | Promise<ConnectionParams>);
+  /** false: no page may. */
+  closeSession?: false;
+  /** true: the app's own preload imports `clara-voice-bridge/preload`, and ours is not looked for. */
+  ownPreload?: boolean;
 }
 
 export interface RestartPolicy {
@@ -120,6 +148,8 @@ export interface ConnectOptions {
   identity?: string;
   /** The agent's display name. */
   name?: string;
+  /** Subscribes to all tracks, which costs their bandwidth; `connectionQuality` needs it. */
+  autoSubscribe?: boolean;
 }
 
 /**
@@ -150,9 +180,10 @@ export interface Sidecar {
    * none is ever sent twice.
    *
    * @throws RpcError when the sidecar answers with an error; SidecarError TIMEOUT, ABORTED, BUSY,
-   *   NOT_READY, STOPPED, or why the sidecar ended; TypeError when an argument is wrong.
+   *   NOT_READY, STOPPED, or why the sidecar ended; TypeError when an argument is wrong, and for
+   *   `initialize` and `shutdown`: start() and stop() send these.
    */
-  request<M extends keyof Methods>(
+  request<M extends Exclude<keyof Methods, 'initialize' | 'shutdown'>>(
     method: M,
     params?: Methods[M]['params'],
     options?: RequestOptions,
@@ -171,6 +202,21 @@ export interface Sidecar {
   /** Removes a person from the room; the closed session, after its event. Rejects likewise. */
   closeSession(sessionId: string): Promise<AgentSession>;
   /**
+   * Sends the agent into a room; params are taken over the ones of before. Resolves once it is
+   * there. Where the agent is in another room, disconnect() comes first. Rejects as request() does.
+   */
+  connect(params?: ConnectParams): Promise<Status>;
+  /** Takes the agent out of its room; the sessions close. It stays out, also after a crash. */
+  disconnect(): Promise<Status>;
+  /** The sidecar's own status, with figures; `status` is the short one, and never waits. */
+  getStatus(): Promise<Status>;
+  /** Ends a wait for the next attempt at once; `network-online` unless told otherwise. */
+  wake(reason?: WakeParams['reason']): Promise<null>;
+  /** Looks for what keeps the agent out of its room; within 10 s. */
+  diagnose(): Promise<Diagnosis>;
+  /** Whether voice is up, and if not, why and until when; `status-changed` tells each change. */
+  readonly status: VoiceStatus;
+  /**
    * The open sessions as the events told them so far, oldest first: a new array of frozen objects.
    * Also while no sidecar runs: they wait for the next one as `reconnecting`.
    */
@@ -182,9 +228,34 @@ export interface Sidecar {
   readonly preloadPath: string;
   /** As last told by `agent-state-changed`, which tells `idle` when a process is gone. */
   readonly agentState: AgentState;
-  /** Adds a listener; an exception in it is logged and goes no further. */
+  /** Adds a listener; what it throws, or rejects with, is logged and goes no further. */
   on<N extends keyof SidecarEvents>(name: N, listener: (event: SidecarEvents[N]) => void): this;
+  /** As on(), for the next event alone; so `events.once(sidecar, name)` works, too. */
+  once<N extends keyof SidecarEvents>(name: N, listener: (event: SidecarEvents[N]) => void): this;
   off<N extends keyof SidecarEvents>(name: N, listener: (event: SidecarEvents[N]) => void): this;
+  /** As off(). */
+  removeListener<N extends keyof SidecarEvents>(
+    name: N,
+    listener: (event: SidecarEvents[N]) => void,
+  ): this;
+}
+
+/** The answer to "is voice up?". */
+export interface VoiceStatus {
+  /** The sidecar runs and its agent is in the room. */
+  readonly available: boolean;
+  readonly processState: ProcessState;
+  readonly agentState: AgentState;
+  /** The room that the agent is in or wants to be in. */
+  readonly room?: string;
+  /** Why voice is not available: of the process, else of the last attempt to join. */
+  readonly error?: {
+    readonly code: SidecarErrorCode | Category;
+    readonly message: string;
+    readonly fix: string;
+  };
+  /** Milliseconds from the event to the next attempt, where one comes by itself. */
+  readonly retryInMs?: number;
 }
 
 /**
@@ -200,6 +271,8 @@ export interface Sidecar {
  */
 export interface SidecarEvents extends Notifications {
   'process-state': ProcessStateChanged;
+  /** `sidecar.status` is another. */
+  'status-changed': VoiceStatus;
   log: LogEntry;
   exit: SidecarExit;
 }
@@ -214,8 +287,10 @@ export type ProcessState = 'idle' | 'starting' | 'ready' | 'backoff' | 'stopping
 export interface ProcessStateChanged {
   state: ProcessState;
   previousState: ProcessState;
-  /** With `failed`. */
+  /** With `failed` and `backoff`: why. */
   error?: SidecarError;
+  /** Milliseconds to the restart; with `backoff`. */
+  retryInMs?: number;
 }
 
 /** One message of the sidecar, or of the bridge itself (`logger` is then `clara-voice-bridge`). */
@@ -281,6 +356,10 @@ export type SidecarErrorCode =
 export class SidecarError extends Error {
   readonly name: 'SidecarError';
   readonly code: SidecarErrorCode;
+  /** What is wrong; the message is this and `fix`. */
+  readonly problem: string;
+  /** What to do, where there is something. */
+  readonly fix?: string;
   readonly cause?: unknown;
   /** These three where a process stands behind the error. */
   readonly exitCode?: number | null;
@@ -296,7 +375,7 @@ export class RpcError extends Error {
   readonly data?: { readonly fix?: string; readonly [key: string]: unknown };
 }
 
-/** Electron's own objects, injected: the bridge requires none. */
+/** Electron's own objects, as `require('electron')` has them. */
 export interface ElectronLike {
   app: AppLike;
   /** With it pages are served `window.clara`. */

@@ -74,6 +74,8 @@ export interface AgentStatus
   state: AgentState;
   /** `ready` is the one in which there is a sidecar to ask. */
   processState: ProcessState;
+  /** The room that the agent is in or wants to be in. */
+  room?: string;
   /** Why the last attempt to join failed; there until the agent is in the room. */
   error?: Failure;
   /** Why there is no sidecar. */
@@ -87,7 +89,7 @@ export interface AgentStatus
 export interface ClaraStatus
   extends
     Partial<Omit<Status, 'epoch' | 'state' | 'sessions' | 'seq'>>,
-    Omit<AgentStatus, 'error' | 'attempt' | 'capabilities'> {
+    Omit<AgentStatus, 'error' | 'attempt' | 'capabilities' | 'room'> {
   sessions: number;
   seq: number;
 }

@@ -1,55 +1,41 @@
 'use strict';
 
 /**
- * Owns the two error classes of the public API and nothing else: what went wrong between the app
- * and its sidecar (SidecarError), and what the sidecar answered to a request (RpcError).
+ * Owns the two error classes of the public API: what went wrong between the app and its sidecar
+ * (SidecarError), and what the sidecar answered to a request (RpcError); and how the app's own code
+ * is called, whose errors must not become the bridge's.
  */
 
 /** @typedef {import('../index').SidecarErrorCode} SidecarErrorCode */
 
-/**
- * Every `code` a SidecarError can carry in this version; `index.d.ts` says what each means.
- * @type {readonly SidecarErrorCode[]}
- */
-const SIDECAR_ERROR_CODES = Object.freeze([
-  'SIDECAR_MISSING',
-  'REMOVED',
-  'BLOCKED',
-  'WRONG_ARCH',
-  'BAD_CWD',
-  'START_TIMEOUT',
-  'VERSION_MISMATCH',
-  'EXITED',
-  'CRASH_LOOP',
-  'STOPPED',
-  'BUSY',
-  'TIMEOUT',
-  'ABORTED',
-  'NOT_READY',
-]);
-
-/**
- * The sidecar could not run, or could not be asked.
- *
- * `exitCode`, `signal` and `stderrTail` (its last lines on stderr, at most 50) are there when a
- * process stands behind the error; `cause` when another error or an abort reason does.
- */
+/** The sidecar could not run, or could not be asked. */
 class SidecarError extends Error {
+  problem = '';
+  /** @type {string | undefined} */
+  fix;
+
   /**
-   * @param {SidecarErrorCode} code
-   * @param {string} message
-   * @param {{cause?: unknown, exitCode?: number | null, signal?: string | null,
-   *   stderrTail?: readonly string[]}} [facts]
+   * @param {SidecarErrorCode} code `index.d.ts` says what each means
+   * @param {string} problem
+   * @param {{fix?: string, cause?: unknown, exitCode?: number | null, signal?: string | null,
+   *   stderrTail?: readonly string[]}} [facts] `fix` is a sentence on what to do, and the end of the
+   *   message; `exitCode`, `signal` and `stderrTail` (at most 50 lines) are there when a process
+   *   stands behind the error; `cause` when another error or an abort reason does
    */
-  constructor(code, message, facts = {}) {
-    super(message);
+  constructor(code, problem, facts = {}) {
+    super(facts.fix === undefined ? problem : `${problem} ${facts.fix}`);
     this.code = code;
-    // Only what there is: an error is printed with all its members.
+    // Only what there is, since an error is printed with all its members. `cause` is no option of
+    // the constructor here: Node 12 does not know it.
     if (facts.exitCode !== undefined) this.exitCode = facts.exitCode;
     if (facts.signal !== undefined) this.signal = facts.signal;
     if (facts.stderrTail !== undefined) this.stderrTail = facts.stderrTail;
-    // Not the constructor's `cause` option: Node 12 does not know it.
     if (facts.cause !== undefined) this.cause = facts.cause;
+    // Not shown when the error is printed: they are its message.
+    Object.defineProperties(this, {
+      problem: { value: problem, enumerable: false },
+      fix: { value: facts.fix, enumerable: false },
+    });
   }
 }
 
@@ -71,4 +57,19 @@ for (const type of [SidecarError, RpcError]) {
   Object.defineProperty(type.prototype, 'name', { value: type.name });
 }
 
-module.exports = { RpcError, SIDECAR_ERROR_CODES, SidecarError };
+/**
+ * Calls the app's own code, which may throw, or give a promise that rejects.
+ *
+ * @param {() => unknown} call
+ * @param {(error: unknown) => void} onError must not throw
+ */
+function guarded(call, onError) {
+  try {
+    const given = /** @type {any} */ (call());
+    if (given && typeof given.then === 'function') given.then(undefined, onError);
+  } catch (error) {
+    onError(error);
+  }
+}
+
+module.exports = { RpcError, SidecarError, guarded };

@@ -6,6 +6,8 @@
  * Knows no process and no protocol.
  */
 
+const { guarded } = require('./errors.cjs');
+
 /**
  * @typedef {import('../index').Logger} Logger
  * @typedef {import('../index').LogEntry} LogEntry
@@ -92,11 +94,11 @@ class LogLines {
    * @param {string} message
    */
   tellLogger(level, message) {
-    try {
-      this.#logger[LOGGER_METHODS[level]](message);
-    } catch (error) {
-      // A logger that throws must not stop the lines behind this one.
-    }
+    // A logger that throws must not stop the lines behind this one.
+    guarded(
+      () => this.#logger[LOGGER_METHODS[level]](message),
+      () => {},
+    );
   }
 
   /** @param {LogEntry} entry */
@@ -159,24 +161,43 @@ function now() {
   return new Date().toISOString();
 }
 
+/** What a write to a closed pipe, a closed terminal and a terminal that is gone fails with. */
+const NO_READER = Object.freeze(['EPIPE', 'EIO', 'ENXIO']);
+/** How many hold them: one listener serves all sidecars of the app. */
+let holders = 0;
+
 /**
  * Keeps an app alive whose own stdout or stderr has lost its reader (a closed terminal, a launcher
- * that ended): every console line would otherwise be an uncaught EPIPE
+ * that ended): every console line would otherwise be an uncaught error
  * (https://github.com/amd/gaia/issues/3498, https://github.com/rotki/rotki/pull/11592).
  *
- * Other errors are thrown as they would be without this listener.
+ * Any other error ends the app exactly when it would without this listener: when the app itself
+ * does not listen.
  *
  * @param {readonly NodeJS.WritableStream[]} streams
+ * @returns {() => void} takes the listeners away; a second call does nothing
  */
-function swallowBrokenPipes(streams) {
+function holdBrokenPipes(streams) {
+  holders += 1;
   for (const stream of streams) {
-    if (!stream.listeners('error').includes(ignoreBrokenPipe)) stream.on('error', ignoreBrokenPipe);
+    if (!stream.listeners('error').includes(onPipeError)) stream.on('error', onPipeError);
   }
+  let isHeld = true;
+  return () => {
+    if (!isHeld) return;
+    isHeld = false;
+    holders -= 1;
+    if (holders > 0) return;
+    for (const stream of streams) stream.removeListener('error', onPipeError);
+  };
 }
 
-/** @param {NodeJS.ErrnoException} error */
-function ignoreBrokenPipe(error) {
-  if (error.code !== 'EPIPE') throw error;
+/**
+ * @this {NodeJS.WritableStream}
+ * @param {NodeJS.ErrnoException} error
+ */
+function onPipeError(error) {
+  if (!NO_READER.includes(String(error.code)) && this.listenerCount('error') === 1) throw error;
 }
 
-module.exports = { LogLines, TAIL_LINES, swallowBrokenPipes };
+module.exports = { LogLines, TAIL_LINES, holdBrokenPipes };

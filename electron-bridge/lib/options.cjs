@@ -1,13 +1,14 @@
 'use strict';
 
 /**
- * Owns the check of what createSidecar() is given. Every refusal is a TypeError that names the
- * option; none shows a string's value, since it may be a secret.
+ * Owns the check of what createSidecar() and request() are given, and the defaults. Every refusal is
+ * a TypeError that names the option; none shows a string's value, since it may be a secret.
  */
 
-const { URL_OPTION } = require('./electron/proxy.cjs');
+const { PROXY_OPTION } = require('./electron/proxy.cjs');
 const { isOrigin } = require('./pages/sender.cjs');
 const { DEFAULT_POLICY } = require('./process/restarts.cjs');
+const { METHODS } = require('./protocol.cjs');
 
 /** Milliseconds from the spawn to the answer to `initialize`: a first run under an antivirus
  * program or Gatekeeper takes 10 to 60 times as long as later ones. */
@@ -16,107 +17,157 @@ const START_TIMEOUT_MS = 30 * 1000;
 const REQUEST_TIMEOUT_MS = 30 * 1000;
 /** The longest delay setTimeout knows (a longer one fires at once). */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
-const isString = (/** @type {unknown} */ value) => typeof value === 'string';
-const isText = (/** @type {unknown} */ value) => typeof value === 'string' && value !== '';
-const isObject = (/** @type {unknown} */ value) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isStrings = (/** @type {unknown} */ value) => Array.isArray(value) && value.every(isString);
-const isEnvironment = (/** @type {unknown} */ value) =>
-  isObject(value) &&
-  Object.values(Object(value)).every((each) => each === undefined || isString(each));
-const isTimeoutMs = (/** @type {unknown} */ value) =>
-  Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_TIMEOUT_MS;
-const isDelayMs = (/** @type {unknown} */ value) => value === 0 || isTimeoutMs(value);
-const isRestart = (/** @type {unknown} */ value) =>
-  value === false || (isObject(value) && isPolicy(Object(value)));
-const isPolicy = (/** @type {Record<string, unknown>} */ { max, windowMs, delaysMs, ...others }) =>
-  Object.keys(others).length === 0 &&
-  isDelayMs(max) &&
-  isTimeoutMs(windowMs) &&
-  Array.isArray(delaysMs) &&
-  delaysMs.length > 0 &&
-  delaysMs.every(isDelayMs);
-const isServerUrl = (/** @type {unknown} */ value) =>
-  typeof value === 'string' && /^(wss?|https?):\/\/[^/]/.test(value);
-const isLogger = (/** @type {unknown} */ value) => hasMethods(value, LOGGER_METHODS);
-const isFunction = (/** @type {unknown} */ value) => typeof value === 'function';
-const isFlag = (/** @type {unknown} */ value) => typeof value === 'boolean';
-const isProxy = (/** @type {unknown} */ value) =>
-  typeof value === 'string' && (value === 'system' || value === 'none' || URL_OPTION.test(value));
-const isElectron = (/** @type {unknown} */ value) =>
-  isObject(value) &&
-  hasMethods(Object(value).app, APP_METHODS) &&
-  typeof Object(value).app.isPackaged === 'boolean' &&
-  (Object(value).ipcMain === undefined ||
-    (hasMethods(Object(value).ipcMain, IPC_MAIN_METHODS) &&
-      hasMethods(Object(value).app, ['getAppPath']))) &&
-  ['powerMonitor', 'autoUpdater'].every(
-    (name) => Object(value)[name] === undefined || hasMethods(Object(value)[name], EMITTER_METHODS),
-  );
-const isOrigins = (/** @type {unknown} */ value) => Array.isArray(value) && value.every(isOrigin);
-
-const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'];
-const EMITTER_METHODS = ['on', 'removeListener'];
-const APP_METHODS = ['getPath', 'on', 'removeListener', 'quit'];
-const IPC_MAIN_METHODS = ['handle', 'removeHandler', 'on', 'removeListener'];
-
-/**
- * @typedef {{is: (value: unknown) => boolean, words: string}} Rule
- * @type {Readonly<Record<string, Rule>>}
- */
-const OPTIONS = Object.freeze({
-  command: { is: isText, words: 'a program: a path, or a name on PATH' },
-  args: { is: isStrings, words: 'an array of strings' },
-  cwd: { is: isText, words: 'the path of a folder' },
-  env: { is: isEnvironment, words: 'an object of strings, as process.env' },
-  connect: {
-    is: isObject,
-    words: 'an object { url, room } with a token, or apiKey and apiSecret, or beside a getToken',
-  },
-  electron: {
-    is: isElectron,
-    words:
-      "an object of Electron's own, { app, ipcMain, powerMonitor, session, autoUpdater }, app at " +
-      'least',
-  },
-  allowedOrigins: {
-    is: isOrigins,
-    words: 'an array of origins, as app://main, http://localhost:5173, or file:// for app files',
-  },
-  getToken: { is: isFunction, words: 'a function that gives { token }, or a promise of it' },
-  proxy: {
-    is: isProxy,
-    words: "'system', 'none', or the address of an HTTP proxy, as http://proxy:3128",
-  },
-  requireSingleInstanceLock: { is: isFlag, words: 'true or false' },
-  logger: { is: isLogger, words: 'an object with the methods debug, info, warn and error' },
-  startTimeoutMs: { is: isTimeoutMs, words: `a whole number from 1 to ${MAX_TIMEOUT_MS}` },
-  requestTimeoutMs: { is: isTimeoutMs, words: `a whole number from 1 to ${MAX_TIMEOUT_MS}` },
-  restart: {
-    is: isRestart,
-    words: 'false, or { max, windowMs, delaysMs }: two whole numbers and an array of them',
-  },
+/** Of the sidecar (`--log-level`). */
+const LOG_LEVELS = Object.freeze(['debug', 'info', 'warning', 'error', 'critical']);
+/** Requests that are the bridge's own, with the method to use instead. */
+/** @type {Readonly<Record<string, string>>} */
+const OWN_REQUESTS = Object.freeze({
+  [METHODS.shutdown]: 'stop()',
+  [METHODS.initialize]: 'start()',
 });
 
-/** @type {Readonly<Record<string, Rule>>} */
+/** @typedef {(value: any) => boolean} Check */
+
+/** @type {Check} */
+const isText = (value) => typeof value === 'string' && value !== '';
+/** @type {Check} */
+const isFlag = (value) => typeof value === 'boolean';
+/** @type {Check} */
+const isFunction = (value) => typeof value === 'function';
+/** @type {Check} */
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** @type {(isOne: Check) => Check} */
+const arrayOf = (isOne) => (value) => Array.isArray(value) && value.every(isOne);
+/** @type {Check} */
+const isTimeoutMs = (value) => Number.isInteger(value) && value >= 1 && value <= MAX_TIMEOUT_MS;
+/** @type {Check} */
+const isCount = (value) => value === 0 || isTimeoutMs(value);
+/** @type {(...names: string[]) => Check} */
+const hasMethods =
+  (...names) =>
+  (value) =>
+    value !== null && value !== undefined && names.every((name) => isFunction(value[name]));
+/** An object with no other members than these, each of them optional.
+ * @type {(members: Record<string, Check>) => Check} */
+const partOf = (members) => (value) =>
+  isObject(value) &&
+  Object.keys(value).every(
+    (name) =>
+      Object.prototype.hasOwnProperty.call(members, name) &&
+      (value[name] === undefined || members[name](value[name])),
+  );
+/** @type {(...checks: Check[]) => Check} */
+const either =
+  (...checks) =>
+  (value) =>
+    checks.some((is) => is(value));
+/** @type {Check} */
+const isFalse = (value) => value === false;
+
+const isEmitter = hasMethods('on', 'removeListener');
+/** @type {Check} */
+const isElectron = (value) => {
+  const { app, ipcMain, powerMonitor, autoUpdater } = Object(value);
+  return (
+    hasMethods('getPath', 'on', 'removeListener', 'quit')(app) &&
+    isFlag(app.isPackaged) &&
+    (ipcMain === undefined ||
+      (hasMethods('handle', 'removeHandler', 'on', 'removeListener')(ipcMain) &&
+        hasMethods('getAppPath')(app))) &&
+    [powerMonitor, autoUpdater].every((each) => each === undefined || isEmitter(each))
+  );
+};
+
+const TIMEOUT_WORDS = `a whole number from 1 to ${MAX_TIMEOUT_MS}`;
+
+/**
+ * What each option must be, and how that is said.
+ * @type {Readonly<Record<string, readonly [Check, string]>>}
+ */
+const OPTIONS = Object.freeze({
+  command: [isText, 'a program: a path, or a name on PATH'],
+  args: [arrayOf((each) => typeof each === 'string'), 'an array of strings'],
+  cwd: [isText, 'the path of a folder'],
+  env: [
+    (value) =>
+      isObject(value) &&
+      Object.values(value).every((each) => each === undefined || typeof each === 'string'),
+    'an object of strings, as process.env',
+  ],
+  connect: [
+    isObject,
+    'an object { url, room } with a token, or apiKey and apiSecret, or beside a getToken',
+  ],
+  electron: [
+    either(isFalse, isElectron),
+    "an object of Electron's own, { app, ipcMain, powerMonitor, session, autoUpdater }, app at " +
+      'least, or false for none',
+  ],
+  allowedOrigins: [
+    arrayOf(isOrigin),
+    'an array of origins, as app://main, http://localhost:5173, or file:// for app files',
+  ],
+  pages: [
+    partOf({
+      createConnection: either(isFalse, isFunction),
+      closeSession: isFalse,
+      ownPreload: isFlag,
+    }),
+    'any of { createConnection: false or a function (request) => request, closeSession: false, ' +
+      'ownPreload: true or false }',
+  ],
+  getToken: [isFunction, 'a function that gives { token }, or a promise of it'],
+  proxy: [
+    (value) => typeof value === 'string' && PROXY_OPTION.test(value),
+    "'system', 'none', or the address of an HTTP proxy, as http://proxy:3128",
+  ],
+  requireSingleInstanceLock: [isFlag, 'true or false'],
+  logger: [
+    hasMethods('debug', 'info', 'warn', 'error'),
+    'an object with the methods debug, info, warn and error',
+  ],
+  logLevel: [(value) => LOG_LEVELS.includes(value), `one of ${LOG_LEVELS.join(', ')}`],
+  startTimeoutMs: [isTimeoutMs, TIMEOUT_WORDS],
+  requestTimeoutMs: [isTimeoutMs, TIMEOUT_WORDS],
+  restart: [
+    either(
+      isFalse,
+      partOf({
+        max: isCount,
+        windowMs: isTimeoutMs,
+        delaysMs: (value) => arrayOf(isCount)(value) && value.length > 0,
+      }),
+    ),
+    'false, or any of { max, windowMs, delaysMs }: two whole numbers and an array of them',
+  ],
+});
+
+/** @type {Readonly<Record<string, readonly [Check, string]>>} */
 const CONNECT = Object.freeze({
-  url: { is: isServerUrl, words: "the LiveKit server's address, as wss://example.livekit.cloud" },
-  room: { is: isText, words: 'the name of a room' },
-  token: { is: isText, words: 'an access token' },
-  apiKey: { is: isText, words: 'an API key' },
-  apiSecret: { is: isText, words: 'an API secret' },
-  identity: { is: isText, words: 'the identity under which the agent joins' },
-  name: { is: isString, words: 'a string' },
+  url: [
+    (value) => /^(wss?|https?):\/\/[^/]/.test(String(value)),
+    "the LiveKit server's address, as wss://example.livekit.cloud",
+  ],
+  room: [isText, 'the name of a room'],
+  token: [isText, 'an access token'],
+  apiKey: [isText, 'an API key'],
+  apiSecret: [isText, 'an API secret'],
+  identity: [isText, 'the identity under which the agent joins'],
+  name: [(value) => typeof value === 'string', 'a string'],
+  autoSubscribe: [isFlag, 'true or false'],
 });
 
 /**
  * @param {unknown} given
- * @returns {import('../index').SidecarOptions & {startTimeoutMs: number, requestTimeoutMs: number,
- *   logger: import('../index').Logger, restart: import('../index').RestartPolicy | false}} a copy, complete with the defaults
+ * @param {() => import('../index').ElectronLike | undefined} [findElectron] is called where the option
+ *   `electron` is not given
+ * @returns {Omit<import('../index').SidecarOptions, 'electron'> & {
+ *   electron?: import('../index').ElectronLike, startTimeoutMs: number, requestTimeoutMs: number,
+ *   logger: import('../index').Logger, restart: import('../index').RestartPolicy | false}} a copy,
+ *   complete with the defaults
  * @throws {TypeError}
  */
-function checkedOptions(given) {
+function checkedOptions(given, findElectron = () => undefined) {
   if (!isObject(given)) throw refusal('the options', 'an object', given);
   const options = Object(given);
   check('', options, OPTIONS, ['connect']);
@@ -134,7 +185,8 @@ function checkedOptions(given) {
         'unless there is a `getToken`.',
     );
   }
-  const { session, app } = Object(options.electron);
+  const electron = options.electron === undefined ? findElectron() : options.electron || undefined;
+  const { session, app } = Object(electron);
   if (options.proxy === 'system' && session === undefined) {
     throw new TypeError(
       "createSidecar: the `proxy` 'system' needs Electron's `session` in `electron`.",
@@ -144,17 +196,28 @@ function checkedOptions(given) {
     throw new TypeError("createSidecar: `requireSingleInstanceLock` needs Electron's `app`.");
   }
   return {
-    ...options,
-    connect: { ...options.connect },
-    logger: options.logger || console,
-    startTimeoutMs: options.startTimeoutMs || START_TIMEOUT_MS,
-    requestTimeoutMs: options.requestTimeoutMs || REQUEST_TIMEOUT_MS,
-    restart: options.restart === undefined ? DEFAULT_POLICY : options.restart,
+    logger: console,
+    startTimeoutMs: START_TIMEOUT_MS,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    ...present(options),
+    electron,
+    connect: present(options.connect),
+    restart: options.restart === false ? false : { ...DEFAULT_POLICY, ...present(options.restart) },
   };
 }
 
 /**
- * Checks what request() is given besides what options.timeoutMs and signal mean to the client.
+ * @param {Record<string, any> | undefined} values
+ * @returns {any} a copy without the members that are undefined
+ */
+function present(values) {
+  return Object.fromEntries(
+    Object.entries(Object(values)).filter(([, value]) => value !== undefined),
+  );
+}
+
+/**
+ * Checks what request() is given.
  *
  * @param {unknown} method
  * @param {unknown} params
@@ -162,53 +225,45 @@ function checkedOptions(given) {
  * @throws {TypeError}
  */
 function checkRequest(method, params, { timeoutMs, signal }) {
-  const check = (
-    /** @type {string} */ what,
-    /** @type {boolean} */ isGood,
-    /** @type {string} */
-    words,
-    /** @type {unknown} */ value,
-  ) => {
+  /** @type {ReadonlyArray<[string, boolean, string, unknown]>} */
+  const checks = [
+    ['the method', isText(method), 'a name', method],
+    ['the params', params === undefined || isObject(params), 'an object', params],
+    ['`timeoutMs`', timeoutMs === undefined || isTimeoutMs(timeoutMs), TIMEOUT_WORDS, timeoutMs],
+    [
+      '`signal`',
+      signal === undefined || hasMethods('addEventListener', 'removeEventListener')(signal),
+      'an AbortSignal',
+      signal,
+    ],
+  ];
+  for (const [what, isGood, words, value] of checks) {
     if (!isGood) throw new TypeError(`request: ${what} must be ${words}, got ${described(value)}.`);
-  };
-  check('the method', isText(method), 'a name', method);
-  check('the params', params === undefined || isObject(params), 'an object', params);
-  check(
-    '`timeoutMs`',
-    timeoutMs === undefined || isTimeoutMs(timeoutMs),
-    OPTIONS.requestTimeoutMs.words,
-    timeoutMs,
-  );
-  check(
-    '`signal`',
-    signal === undefined || hasMethods(signal, ['addEventListener', 'removeEventListener']),
-    'an AbortSignal',
-    signal,
-  );
+  }
+  const instead = OWN_REQUESTS[String(method)];
+  if (instead !== undefined) {
+    throw new TypeError(`request: "${method}" is the bridge's own. Call ${instead} instead.`);
+  }
 }
 
 /**
  * @param {string} prefix
  * @param {Record<string, unknown>} values
- * @param {Readonly<Record<string, Rule>>} rules
+ * @param {Readonly<Record<string, readonly [Check, string]>>} rules
  * @param {readonly string[]} required
  */
 function check(prefix, values, rules, required) {
   for (const name of Object.keys(values)) {
     if (Object.prototype.hasOwnProperty.call(rules, name)) continue;
+    const names = Object.keys(rules).map((each) => prefix + each);
     throw new TypeError(
-      `createSidecar: there is no option \`${prefix}${name}\`. The options are ` +
-        `${Object.keys(rules)
-          .map((each) => prefix + each)
-          .join(', ')}.`,
+      `createSidecar: there is no option \`${prefix}${name}\`. The options are ${names.join(', ')}.`,
     );
   }
-  for (const [name, { is, words }] of Object.entries(rules)) {
+  for (const [name, [is, words]] of Object.entries(rules)) {
     const value = values[name];
-    const isMissing = value === undefined && required.includes(name);
-    if (isMissing || (value !== undefined && !is(value))) {
-      throw refusal(`\`${prefix}${name}\``, words, value);
-    }
+    if (value === undefined && !required.includes(name)) continue;
+    if (!is(value)) throw refusal(`\`${prefix}${name}\``, words, value);
   }
 }
 
@@ -222,27 +277,16 @@ function refusal(what, words, value) {
 }
 
 /**
- * What a value is, never what a string says.
+ * Says what a value is, and never what a string says.
  * @param {unknown} value
  */
 function described(value) {
   if (value === '') return 'an empty string';
-  if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}
-
-/**
- * @param {unknown} value
- * @param {readonly string[]} names
- */
-function hasMethods(value, names) {
-  return (
-    value !== null &&
-    value !== undefined &&
-    names.every((name) => typeof Object(value)[name] === 'function')
-  );
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return ['string', 'function', 'symbol', 'bigint'].includes(typeof value)
+    ? `a ${typeof value}`
+    : String(value);
 }
 
 module.exports = { checkRequest, checkedOptions };

@@ -8,7 +8,13 @@
 const crypto = require('crypto');
 
 const { wake, watchPower } = require('./electron/power.cjs');
-const { installPreload, preloadPath } = require('./electron/preload-path.cjs');
+const { absence, findElectron } = require('./electron/objects.cjs');
+const {
+  checkPreload,
+  installPreload,
+  preloadPath,
+  watchPreload,
+} = require('./electron/preload-path.cjs');
 const { watchSessionEnd } = require('./electron/quit.cjs');
 const { SidecarError } = require('./errors.cjs');
 const { LogLines } = require('./logs.cjs');
@@ -29,7 +35,9 @@ const { TokenSource } = require('./tokens/token-source.cjs');
 /** @implements {SidecarApi} */
 class Sidecar {
   #options;
+  /** @type {Announcer} */
   #announcer;
+  /** @type {Supervisor} */
   #supervisor;
   #access;
   /** @type {ConnectionTokens | undefined} where the sidecar has no secret to make tokens with */
@@ -37,11 +45,16 @@ class Sidecar {
   /** @type {(() => void)[]} */
   #endings = [];
   #epoch = crypto.randomBytes(8).toString('hex');
+  /** Says what is absent, at the first start. */
+  #sayOnce = () => {};
 
   /** @param {unknown} options */
   constructor(options) {
-    this.#options = checkedOptions(options);
-    this.#announcer = new Announcer((problem) => logs.tellLogger('error', problem));
+    this.#options = checkedOptions(options, findElectron);
+    this.#announcer = new Announcer(
+      (problem) => logs.tellLogger('error', problem),
+      () => this.#supervisor.room,
+    );
     const announcer = this.#announcer;
     const logs = new LogLines(this.#options.logger, (entry) =>
       announcer.tell([{ name: 'log', event: entry }]),
@@ -62,8 +75,13 @@ class Sidecar {
     if (source !== undefined && connect.apiSecret === undefined) {
       this.#connectionTokens = this.#endedByStop(new ConnectionTokens(source, connect));
     }
-    this.#servePages();
+    const report = (/** @type {string} */ problem) => logs.report('warning', problem);
+    this.#servePages(report);
     this.#watchSystem();
+    const absent = absence(this.#options.electron);
+    if (Object(options).electron !== false && absent !== null) {
+      this.#sayOnce = () => logs.report('info', absent);
+    }
   }
 
   get processState() {
@@ -74,13 +92,12 @@ class Sidecar {
     return this.#announcer.agentState;
   }
 
-  get sessions() {
-    return this.#announcer.sessions;
+  get status() {
+    return this.#announcer.status;
   }
 
-  /** For the bridge's own consumers: the seq of the last event that `sessions` includes. */
-  get mirrorSeq() {
-    return this.#announcer.seq;
+  get sessions() {
+    return this.#announcer.sessions;
   }
 
   get preloadPath() {
@@ -93,6 +110,8 @@ class Sidecar {
   }
 
   start() {
+    this.#sayOnce();
+    this.#sayOnce = () => {};
     return this.#supervisor.start();
   }
 
@@ -121,7 +140,7 @@ class Sidecar {
 
   async listSessions() {
     await this.#supervisor.refresh({ timeoutMs: this.#options.requestTimeoutMs });
-    return { sessions: this.sessions, seq: this.mirrorSeq, epoch: this.#epoch };
+    return { sessions: this.sessions, seq: this.#announcer.seq, epoch: this.#epoch };
   }
 
   /** @param {import('../index').ConnectionParams} [options] */
@@ -136,6 +155,28 @@ class Sidecar {
     return this.#connectionTokens.create(options, this.#access.identities, requestTimeoutMs);
   }
 
+  /** @param {import('../index').ConnectParams} [params] */
+  connect(params) {
+    return this.request(METHODS.connect, params);
+  }
+
+  disconnect() {
+    return this.request(METHODS.disconnect);
+  }
+
+  getStatus() {
+    return this.request(METHODS.getStatus);
+  }
+
+  /** @param {import('../index').WakeParams['reason']} [reason] */
+  wake(reason = 'network-online') {
+    return this.request(METHODS.wake, { reason });
+  }
+
+  diagnose() {
+    return this.request(METHODS.diagnose);
+  }
+
   /** @param {string} sessionId */
   closeSession(sessionId) {
     return this.request(METHODS.closeSession, { sessionId });
@@ -146,7 +187,16 @@ class Sidecar {
    * @param {(event: any) => void} listener
    */
   on(name, listener) {
-    this.#announcer.on(name, listener);
+    this.#announcer.add('on', name, listener);
+    return this;
+  }
+
+  /**
+   * @param {string} name
+   * @param {(event: any) => void} listener
+   */
+  once(name, listener) {
+    this.#announcer.add('once', name, listener);
     return this;
   }
 
@@ -159,6 +209,16 @@ class Sidecar {
     return this;
   }
 
+  /**
+   * As off(); Node's events.once() needs it.
+   *
+   * @param {string} name
+   * @param {(event: any) => void} listener
+   */
+  removeListener(name, listener) {
+    return this.off(name, listener);
+  }
+
   /** @param {ConnectionTokens} tokens */
   #endedByStop = (tokens) => {
     this.#announcer.on('process-state', ({ state }) => {
@@ -169,14 +229,27 @@ class Sidecar {
     return tokens;
   };
 
-  #servePages = () => {
-    const { electron, allowedOrigins } = this.#options;
+  /** @param {(problem: string) => void} warn */
+  #servePages = (warn) => {
+    const { electron, allowedOrigins, pages: rules = {} } = this.#options;
     if (electron === undefined || electron.ipcMain === undefined) return;
     const { app, ipcMain } = electron;
-    const seq = () => this.mirrorSeq;
-    const online = () => wake(this, 'network-online');
-    const pages = new RendererIpc({ ipcMain, app, allowedOrigins, sidecar: this, seq, online });
-    this.#endings.push(() => pages.dispose());
+    if (!rules.ownPreload) checkPreload('createSidecar');
+    const pages = new RendererIpc({
+      ipcMain,
+      app,
+      allowedOrigins,
+      rules,
+      sidecar: this,
+      seq: () => this.#announcer.seq,
+      status: () => this.#announcer.statusForPage(),
+      online: () => wake(this, 'network-online'),
+      warn,
+    });
+    this.#endings.push(
+      () => pages.dispose(),
+      watchPreload(app, (problem) => warn(problem)),
+    );
   };
 
   #watchSystem = () => {

@@ -71,6 +71,28 @@ test('a listener that throws is reported, and the rest is told', () => {
   assert.match(problems[0], /^A listener of "session-created" threw: Error: a bug\n/);
 });
 
+test('a listener whose promise rejects is reported as one that throws', async () => {
+  const problems = [];
+  const announcer = new Announcer((problem) => problems.push(problem));
+  announcer.on('session-created', async () => {
+    throw new Error('a bug');
+  });
+  announcer.tell([created('alice', 1)]);
+  await new Promise(setImmediate);
+  assert.match(problems[0], /^A listener of "session-created" threw: Error: a bug\n/);
+});
+
+test('a listener that was added once is called once, and can be taken back', () => {
+  const announcer = new Announcer(assert.fail);
+  const heard = [];
+  announcer.add('once', 'session-created', ({ seq }) => heard.push(seq));
+  const never = () => heard.push('never');
+  announcer.add('once', 'session-created', never);
+  announcer.off('session-created', never);
+  announcer.tell([created('alice', 1), created('bob', 2)]);
+  assert.deepEqual(heard, [1]);
+});
+
 test('there is no event of another name', () => {
   const announcer = new Announcer(assert.fail);
   assert.throws(

@@ -11,6 +11,8 @@ const { childEnvironment, resolveLaunch } = require('../../electron-bridge/lib/p
 
 const OURS = ['--wait', '--log-format', 'json'];
 const SCRIPT = '#!/bin/sh\n';
+const OURS_TOML = '[project]\nname = "clara-voice-sidecar"\n';
+const AS_MODULE = ['-P', '-m', 'sidecar'];
 
 /** An empty folder that goes with the test; `put` makes a file in it, folders and all. */
 function folder(t) {
@@ -66,7 +68,7 @@ test('a packaged app starts what it ships, in userData, which is made if need be
 test('a packaged app ignores what is for development', (t) => {
   const { root, put } = folder(t);
   const program = put('resources/sidecar/sidecar');
-  put('repository/pyproject.toml');
+  put('repository/pyproject.toml', OURS_TOML);
   put('repository/.venv/bin/python');
   const options = {
     electron: { app: packagedApp(root) },
@@ -82,7 +84,7 @@ test('a packaged app ignores what is for development', (t) => {
 
 test("a packaged app never falls back to a developer's sidecar", (t) => {
   const { root, put } = folder(t);
-  put('repository/pyproject.toml');
+  put('repository/pyproject.toml', OURS_TOML);
   put('repository/.venv/bin/python');
   const options = { electron: { app: packagedApp(root) }, command: 'python3' };
   const place = around(root, { env: { SIDECAR_PYTHON: 'python3' } });
@@ -100,14 +102,14 @@ test("on Windows the program is sidecar.exe, and the venv's python in Scripts", 
   const program = put('resources/sidecar/sidecar.exe');
   const windows = around(root, { platform: 'win32' });
   assert.equal(resolveLaunch({ electron: { app: packagedApp(root) } }, windows).command, program);
-  put('repository/pyproject.toml');
+  put('repository/pyproject.toml', OURS_TOML);
   const python = put('repository/.venv/Scripts/python.exe');
   assert.equal(resolveLaunch({}, windows).command, python);
 });
 
 test('in development `command` comes before $SIDECAR_PYTHON, and that before the .venv', (t) => {
   const { root, put } = folder(t);
-  put('repository/pyproject.toml');
+  put('repository/pyproject.toml', OURS_TOML);
   const repository = path.join(root, 'repository');
   const python = put('repository/.venv/bin/python');
   const given = put('given');
@@ -119,21 +121,93 @@ test('in development `command` comes before $SIDECAR_PYTHON, and that before the
   const byVariable = resolveLaunch({ electron }, all);
   assert.deepEqual(
     [byVariable.command, byVariable.args, byVariable.cwd],
-    ['python3.12', ['-m', 'sidecar', ...OURS], repository],
+    ['python3.12', [...AS_MODULE, ...OURS], repository],
   );
   const byVenv = resolveLaunch({}, around(root));
   assert.deepEqual(
     [byVenv.command, byVenv.args, byVenv.cwd, byVenv.packaged],
-    [python, ['-m', 'sidecar', ...OURS], repository, false],
+    [python, [...AS_MODULE, ...OURS], repository, false],
   );
 });
 
-test('in development with nothing to start the error names the three cures', (t) => {
-  const { root } = folder(t);
-  assert.throws(
-    () => resolveLaunch({}, around(root)),
-    code('SIDECAR_MISSING', 'uv sync', 'SIDECAR_PYTHON', '`command`'),
+test('in development with nothing to start the error names what was looked for, and what helps', (t) => {
+  const { root, put } = folder(t);
+  const missing = code(
+    'SIDECAR_MISSING',
+    '`command`',
+    'SIDECAR_PYTHON',
+    'clara-voice-sidecar-linux-x64',
   );
+  const refused = (words, isThere) => (error) => {
+    assert.equal(error.message.includes(words), isThere, error.message);
+    return missing(error);
+  };
+  assert.throws(() => resolveLaunch({}, around(root)), refused('uv sync', false));
+  put('repository/pyproject.toml', '[project]\nname = "somebody-elses"\n');
+  put('repository/.venv/bin/python');
+  assert.throws(() => resolveLaunch({}, around(root)), refused('.venv', false));
+  put('repository/pyproject.toml', OURS_TOML);
+  fs.rmSync(path.join(root, 'repository/.venv'), { recursive: true });
+  assert.throws(() => resolveLaunch({}, around(root)), refused('uv sync', true));
+});
+
+test('an installed package of the sidecar is found from the app, before the .venv', (t) => {
+  const { root, put } = folder(t);
+  put('repository/pyproject.toml', OURS_TOML);
+  put('repository/.venv/bin/python');
+  const name = 'clara-voice-sidecar-linux-x64';
+  put(`app/node_modules/${name}/package.json`, '{}');
+  const program = put(`app/node_modules/${name}/sidecar/sidecar`);
+  const app = { isPackaged: false, getAppPath: () => path.join(root, 'app') };
+  const launch = resolveLaunch({ electron: { app } }, around(root));
+  assert.deepEqual([launch.command, launch.args], [program, OURS]);
+});
+
+test('the level of the log goes to the sidecar, packaged or not', (t) => {
+  const { root, put } = folder(t);
+  put('resources/sidecar/sidecar');
+  const asked = [...OURS, '--log-level', 'debug'];
+  const electron = { app: packagedApp(root) };
+  assert.deepEqual(resolveLaunch({ electron, logLevel: 'debug' }, around(root)).args, asked);
+  const command = put('program');
+  assert.deepEqual(resolveLaunch({ command, logLevel: 'debug' }, around(root)).args, asked);
+});
+
+test('userData below a place where no folder can be made ends the start, and does not hang it', (t) => {
+  const { root, put } = folder(t);
+  put('resources/sidecar/sidecar');
+  for (const userData of ['/proc/nowhere/app', path.join(put('a-file'), 'app')]) {
+    const app = { isPackaged: true, getPath: () => userData };
+    assert.throws(
+      () => resolveLaunch({ electron: { app } }, around(root)),
+      code('BAD_CWD', userData),
+    );
+  }
+});
+
+test('a folder where the program should be, and a file where the folder should be, are named', (t) => {
+  const { root, put } = folder(t);
+  assert.throws(
+    () => resolveLaunch({ command: root }, around(root)),
+    code('SIDECAR_MISSING', root),
+  );
+  const electron = { app: packagedApp(root) };
+  put('resources/sidecar/sidecar/file');
+  assert.throws(() => resolveLaunch({ electron }, around(root)), code('REMOVED'));
+  fs.rmSync(path.join(root, 'resources'), { recursive: true });
+  put('resources/sidecar');
+  assert.throws(() => resolveLaunch({ electron }, around(root)), code('SIDECAR_MISSING'));
+});
+
+test('a folder that may not be entered is named, not the command', (t) => {
+  if (process.getuid() === 0) return t.skip('root enters every folder');
+  const { root, put } = folder(t);
+  const command = put('program');
+  const cwd = path.dirname(put('closed/file'));
+  fs.chmodSync(cwd, 0o600);
+  t.after(() => fs.chmodSync(cwd, 0o700));
+  assert.throws(() => resolveLaunch({ command, cwd }, around(root)), code('BAD_CWD', cwd));
+  return undefined;
 });
 
 test('a command that does not exist is named as what is missing, not the folder', (t) => {

@@ -2,10 +2,11 @@
 
 const assert = require('node:assert/strict');
 const childProcess = require('node:child_process');
+const EventEmitter = require('node:events');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { LogLines } = require('../../electron-bridge/lib/logs.cjs');
+const { LogLines, holdBrokenPipes } = require('../../electron-bridge/lib/logs.cjs');
 const { RecordingLogger } = require('./fixtures/scripted.cjs');
 
 function recorded() {
@@ -101,6 +102,47 @@ test('a logger that throws does not stop the lines, nor the events', () => {
   lines.handleLine('one');
   lines.handleLine('two');
   assert.deepEqual(entries, ['one', 'two']);
+});
+
+test('a logger whose promise rejects is no unhandled rejection', async () => {
+  const reject = () => Promise.reject(new Error('disk full'));
+  const lines = new LogLines({ info: reject, warn: reject }, () => {});
+  lines.handleLine('one');
+  await new Promise(setImmediate); // an unhandled rejection would end the test here
+});
+
+/** A stream as far as its errors go. */
+function scriptedStream(t) {
+  const stream = new EventEmitter();
+  t.after(holdBrokenPipes([stream]));
+  return stream;
+}
+
+for (const code of ['EPIPE', 'EIO', 'ENXIO']) {
+  test(`a stdout that fails with ${code} does not end the app`, (t) => {
+    scriptedStream(t).emit('error', Object.assign(new Error(code), { code }));
+  });
+}
+
+test('any other failure of stdout ends the app only when the app does not listen itself', (t) => {
+  const stream = scriptedStream(t);
+  const full = Object.assign(new Error('disk full'), { code: 'ENOSPC' });
+  assert.throws(() => stream.emit('error', full), full);
+  const heard = [];
+  stream.on('error', (error) => heard.push(error));
+  stream.emit('error', full);
+  assert.deepEqual(heard, [full]);
+});
+
+test('the listeners go with the last sidecar that holds them', () => {
+  const stream = new EventEmitter();
+  const releases = [holdBrokenPipes([stream]), holdBrokenPipes([stream])];
+  assert.equal(stream.listenerCount('error'), 1);
+  releases[0]();
+  releases[0]();
+  assert.equal(stream.listenerCount('error'), 1);
+  releases[1]();
+  assert.equal(stream.listenerCount('error'), 0);
 });
 
 test('an app whose stdout has lost its reader goes on', { timeout: 20_000 }, async () => {

@@ -87,7 +87,7 @@ const REFUSED = [
   [
     { connect: CONNECT, electron: {} },
     "`electron` must be an object of Electron's own, { app, ipcMain, powerMonitor, session, " +
-      'autoUpdater }, app at least, got an object.',
+      'autoUpdater }, app at least, or false for none, got an object.',
   ],
   [
     { connect: CONNECT, getToken: SECRET },
@@ -119,6 +119,23 @@ const REFUSED = [
     '`requestTimeoutMs` must be a whole number from 1 to 2147483647, got 2147483648.',
   ],
   [{ connect: CONNECT, requestTimeoutMs: Infinity }, 'got Infinity.'],
+  [
+    { connect: { ...CONNECT, autoSubscribe: 'yes' } },
+    '`connect.autoSubscribe` must be true or false, got a string.',
+  ],
+  [
+    { connect: CONNECT, logLevel: 'warn' },
+    '`logLevel` must be one of debug, info, warning, error, critical, got a string.',
+  ],
+  [
+    { connect: CONNECT, restart: { maximum: 3 } },
+    '`restart` must be false, or any of { max, windowMs, delaysMs }: two whole numbers and an array',
+  ],
+  [{ connect: CONNECT, restart: { delaysMs: [] } }, '`restart` must be false, or any of'],
+  [
+    { connect: CONNECT, pages: { createConnection: true } },
+    '`pages` must be any of { createConnection: false or a function (request) => request,',
+  ],
 ];
 for (const [given, words] of REFUSED) {
   test(`refused at once: ${words}`, () => {
@@ -147,7 +164,24 @@ test('the logger is console, and both timeouts 30 s, unless given', () => {
   assert.deepEqual([logger, startTimeoutMs, requestTimeoutMs], [console, 30_000, 30_000]);
 });
 
+test('each of the three figures of a restart can be given alone', () => {
+  const { restart } = checkedOptions({ connect: CONNECT, restart: { max: 5 } });
+  assert.deepEqual(restart, { max: 5, windowMs: 300_000, delaysMs: [500, 1000, 2000] });
+});
+
+test("Electron's objects are looked for only where `electron` is not given", () => {
+  const app = new ScriptedApp();
+  const found = (electron) =>
+    checkedOptions({ connect: CONNECT, electron }, () => ({ app })).electron;
+  assert.equal(found(undefined).app, app);
+  assert.equal(found(false), undefined);
+  const other = { app: new ScriptedApp() };
+  assert.equal(found(other), other);
+});
+
 const REQUESTS = [
+  [['shutdown'], 'request: "shutdown" is the bridge\'s own. Call stop() instead.'],
+  [['initialize'], 'request: "initialize" is the bridge\'s own. Call start() instead.'],
   [[''], 'request: the method must be a name, got an empty string.'],
   [['ping', 'x'], 'request: the params must be an object, got a string.'],
   [['ping', ['x']], 'request: the params must be an object, got an array.'],
@@ -171,7 +205,7 @@ test('an event that does not exist is refused, `error` among them', () => {
       name: 'TypeError',
       message:
         `There is no event "${name}". The events are session-created, session-updated, ` +
-        'session-closed, agent-state-changed, process-state, log, exit.',
+        'session-closed, agent-state-changed, process-state, status-changed, log, exit.',
     });
   }
 });

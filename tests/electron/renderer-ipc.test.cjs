@@ -229,3 +229,30 @@ test(
     );
   },
 );
+
+test('a page may not ask for what the rules of the app deny', async () => {
+  const { voice, clara } = served({ rules: { createConnection: false, closeSession: false } });
+  for (const call of [clara.createConnection(), clara.closeSession('session_1_a')]) {
+    const { code, data } = await failure(call);
+    assert.equal(code, 'DENIED');
+    assert.match(data.fix, /`pages`/);
+  }
+  assert.deepEqual(voice.asked, []);
+});
+
+test('the app can fix what a page asks for', async () => {
+  const createConnection = async (request) => ({ ...request, identity: 'user-7' });
+  const { voice, clara } = served({ rules: { createConnection } });
+  voice.answers.createConnection = () => ({ token: 't' });
+  await clara.createConnection({ identity: 'alice', canPublish: false });
+  assert.deepEqual(voice.asked, [['createConnection', { identity: 'user-7', canPublish: false }]]);
+});
+
+test('a page that is refused is one line in the log', async () => {
+  const lines = [];
+  const { clara } = served({ url: FOREIGN, warn: (line) => lines.push(line) });
+  await failure(clara.listSessions());
+  await failure(clara.getStatus());
+  assert.equal(lines.length, 1);
+  assert.match(lines[0], /https:\/\/example\.org\/.*allowedOrigins/);
+});

@@ -2,34 +2,81 @@
 
 /** Owns where preload.cjs is and how a session of Electron is told of it. */
 
+const fs = require('fs');
 const path = require('path');
 
-/** For `webPreferences.preload`, or to copy where a bundler moved this file. */
-const preloadPath = path.join(__dirname, '..', 'preload.cjs');
+/** For `webPreferences.preload`. */
+const preloadPath = path.join(__dirname, '..', '..', 'preload.cjs');
+
+/**
+ * A bundler takes this file elsewhere and leaves preload.cjs behind: the pages would have no
+ * window.clara, and nothing would say so.
+ *
+ * @param {string} caller for the message
+ * @param {string} [file]
+ * @throws {Error}
+ */
+function checkPreload(caller, file = preloadPath) {
+  let isFile = false;
+  try {
+    isFile = fs.statSync(file).isFile();
+  } catch (error) {
+    // It does not exist, or its folder cannot be read.
+  }
+  if (isFile) return;
+  throw new Error(
+    `${caller}: the preload script is no file: ${file}. Was the main process bundled? Then keep ` +
+      'clara-voice-bridge out of the bundle: list it as `external` (esbuild, Vite: ' +
+      'build.rollupOptions.external) or in `externals` (webpack), and ship it in node_modules. Does your ' +
+      'own preload import clara-voice-bridge/preload? Then give createSidecar `pages: { ownPreload: true }`.',
+  );
+}
 
 /**
  * Gives window.clara to every page of the session, beside the preload scripts it has. A second call
  * changes nothing.
  *
  * @param {import('../../index').SessionLike} session
+ * @throws {Error} when preload.cjs is no file
  */
 function installPreload(session) {
-  if (session !== null && typeof session === 'object') {
-    if (session.registerPreloadScript !== undefined) {
-      const scripts = session.getPreloadScripts ? session.getPreloadScripts() : [];
-      if (scripts.some(({ filePath }) => filePath === preloadPath)) return;
-      session.registerPreloadScript({ type: 'frame', filePath: preloadPath });
-      return;
-    }
-    if (session.setPreloads !== undefined && session.getPreloads !== undefined) {
-      const paths = session.getPreloads();
-      if (!paths.includes(preloadPath)) session.setPreloads([...paths, preloadPath]);
-      return;
-    }
+  checkPreload('installPreload');
+  const { registerPreloadScript, getPreloadScripts, setPreloads, getPreloads } = Object(session);
+  if (registerPreloadScript !== undefined) {
+    const scripts = getPreloadScripts ? getPreloadScripts.call(session) : [];
+    if (scripts.some((/** @type {any} */ each) => each.filePath === preloadPath)) return;
+    registerPreloadScript.call(session, { type: 'frame', filePath: preloadPath });
+  } else if (setPreloads !== undefined && getPreloads !== undefined) {
+    const paths = getPreloads.call(session);
+    if (!paths.includes(preloadPath)) setPreloads.call(session, [...paths, preloadPath]);
+  } else {
+    throw new TypeError(
+      "installPreload: it needs a session of Electron's, as session.defaultSession.",
+    );
   }
-  throw new TypeError(
-    "installPreload: it needs a session of Electron's, as session.defaultSession.",
-  );
 }
 
-module.exports = { installPreload, preloadPath };
+/**
+ * Electron tells of a preload script that fails to the window alone, and in the page's console.
+ *
+ * @param {import('../../index').AppLike} app
+ * @param {(problem: string) => void} onProblem
+ * @returns {() => void} ends the watch over windows to come
+ */
+function watchPreload(app, onProblem) {
+  const onContents = (/** @type {unknown} */ _, /** @type {any} */ contents) => {
+    contents.on(
+      'preload-error',
+      (/** @type {unknown} */ _, /** @type {string} */ file, /** @type {Error} */ error) => {
+        if (file !== preloadPath) return;
+        onProblem(`The preload script failed, so a page has no window.clara: ${error.message}`);
+      },
+    );
+  };
+  app.on('web-contents-created', onContents);
+  return () => {
+    app.removeListener('web-contents-created', onContents);
+  };
+}
+
+module.exports = { checkPreload, installPreload, preloadPath, watchPreload };

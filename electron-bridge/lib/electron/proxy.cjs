@@ -18,7 +18,7 @@ const VARIABLES = /^(http|https|all|no)_proxy$/i;
  * What the sidecar can go through: it says CONNECT to a proxy over plain TCP
  * (rust-sdks livekit-net/src/native/proxy.rs).
  */
-const URL_OPTION = /^http:\/\/[^/\s]+\/?$/;
+const PROXY_OPTION = /^(system|none|http:\/\/[^/\s]+\/?)$/;
 
 /**
  * @typedef {string | null} Proxy an address, or null for none
@@ -155,4 +155,4 @@ function throughProxy(launch, { answer, abandon }) {
   return { answer: answer.then(complete), abandon };
 }
 
-module.exports = { ANSWER_WITHIN_MS, URL_OPTION, chosenProxy, proxyOf, throughProxy, withProxy };
+module.exports = { ANSWER_WITHIN_MS, PROXY_OPTION, chosenProxy, proxyOf, throughProxy, withProxy };

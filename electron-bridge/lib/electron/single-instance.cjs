@@ -14,9 +14,12 @@ function refuseSecondInstance({ electron, requireSingleInstanceLock }) {
   if (app.hasSingleInstanceLock()) return;
   throw new SidecarError(
     'BUSY',
-    'No sidecar was started: this instance of the app does not hold the single-instance lock. Call ' +
-      '`app.requestSingleInstanceLock()` first, and `app.exit(0)` where it gives false (not ' +
-      '`app.quit()`, after which `whenReady` still comes); or leave `requireSingleInstanceLock` out.',
+    'No sidecar was started: this instance of the app does not hold the single-instance lock.',
+    {
+      fix:
+        'Call `app.requestSingleInstanceLock()` first, and `app.exit(0)` where it gives false (not ' +
+        '`app.quit()`, after which `whenReady` still comes); or leave `requireSingleInstanceLock` out.',
+    },
   );
 }
 

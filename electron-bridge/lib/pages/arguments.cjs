@@ -18,6 +18,14 @@ const MAX_TEXT = 16 * 1024;
 /** A page passed something else than the call takes; `message` says what it takes. */
 class ArgumentError extends Error {}
 
+/** The app does not let its pages do that. */
+class Refusal extends Error {
+  /** @param {string} call */
+  constructor(call) {
+    super(`${call}: this app does not let its pages do that.`);
+  }
+}
+
 const isText = (/** @type {unknown} */ value) =>
   typeof value === 'string' && value.length <= MAX_TEXT;
 const isBoolean = (/** @type {unknown} */ value) => typeof value === 'boolean';
@@ -101,6 +109,10 @@ function plainError(error) {
   if (error instanceof SidecarError)
     return { name: 'SidecarError', code: error.code, message: error.message };
   if (error instanceof ArgumentError) return claraError('INVALID_ARGUMENT', error.message);
+  if (error instanceof Refusal) {
+    const fix = 'Take the rule out of `pages` of createSidecar if they are meant to.';
+    return claraError('DENIED', error.message, fix);
+  }
   // Of the app's own code: its getToken, for one.
   return claraError('UNEXPECTED', error instanceof Error ? error.message : String(error));
 }
@@ -115,4 +127,12 @@ function claraError(code, message, fix) {
   return { name: 'ClaraError', code, message, ...(fix !== undefined && { data: { fix } }) };
 }
 
-module.exports = { ArgumentError, claraError, connectionOptions, plainError, sessionId, topic };
+module.exports = {
+  ArgumentError,
+  Refusal,
+  claraError,
+  connectionOptions,
+  plainError,
+  sessionId,
+  topic,
+};

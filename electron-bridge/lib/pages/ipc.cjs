@@ -9,9 +9,15 @@
  */
 
 const { METHODS, NOTIFICATIONS } = require('../protocol.cjs');
-const { claraError, connectionOptions, plainError, sessionId, topic } = require('./arguments.cjs');
+const {
+  Refusal,
+  claraError,
+  connectionOptions,
+  plainError,
+  sessionId,
+  topic,
+} = require('./arguments.cjs');
 const { PageSender, allowedPages } = require('./sender.cjs');
-const { VoiceStatus } = require('./status.cjs');
 const { CHANNELS, EVENTS, PageSubscriptions, TOPICS } = require('./subscriptions.cjs');
 
 /**
@@ -27,17 +33,22 @@ const { CHANNELS, EVENTS, PageSubscriptions, TOPICS } = require('./subscriptions
  * @property {(options: ConnectionParams) => Promise<ConnectionDetails>} createConnection
  * @property {(sessionId: string) => Promise<AgentSession>} closeSession
  *
- * @typedef {Pick<import('../../index').Sidecar, 'on' | 'off' | 'agentState' | 'processState'
- *   | 'request'> & Calls} Served
+ * @typedef {Pick<import('../../index').Sidecar, 'on' | 'off' | 'processState' | 'request'> & Calls} Served
  *
  * @typedef {object} Wiring
  * @property {IpcMainLike} ipcMain
  * @property {{getAppPath(): string}} app
  * @property {readonly string[]} [allowedOrigins]
+ * @property {import('../../index').PageRules} [rules]
  * @property {Served} sidecar
  * @property {() => void} online a page's network is back
  * @property {() => number} seq the mirror's seq, of the last event that `sidecar.sessions` includes
+ * @property {() => import('../../preload').AgentStatus} status
+ * @property {(problem: string) => void} [warn] gets a sentence for the log
  */
+
+/** Pages whose refusal is logged, so that a page that tries addresses cannot fill the log. */
+const MAX_REFUSED = 100;
 
 class RendererIpc {
   #ipcMain;
@@ -45,41 +56,39 @@ class RendererIpc {
   #seq;
   #sender;
   #origins;
+  #rules;
+  #warn;
   #subscriptions = new PageSubscriptions();
   #status;
   /** Counts what was told of the agent: the process's own changes have no seq. */
   #statusVersion = 0;
   /** @type {string[]} */
   #handled = [];
+  /** @type {Set<string>} the pages whose refusal was logged */
+  #refused = new Set();
 
   /**
    * @param {Wiring} wiring
    * @throws {Error} when another sidecar of this app serves window.clara already
    */
-  constructor({ ipcMain, app, allowedOrigins, sidecar, seq, online }) {
+  constructor(wiring) {
+    const { ipcMain, app, allowedOrigins, rules, sidecar, seq, status, online, warn } = wiring;
     this.#ipcMain = ipcMain;
     this.#sidecar = sidecar;
     this.#seq = seq;
+    this.#status = status;
+    this.#rules = rules || {};
+    this.#warn = warn || (() => {});
     this.#origins = allowedOrigins;
     this.#handleAll(online);
     this.#sender = new PageSender(ipcMain, allowedPages(app.getAppPath(), allowedOrigins));
-    this.#status = new VoiceStatus(sidecar, (status) => {
-      this.#statusVersion += 1;
-      const version = this.#statusVersion;
-      this.#subscriptions.publish(TOPICS.agent, EVENTS.published, TOPICS.agent, version, status);
-    });
-    sidecar.on(NOTIFICATIONS.SessionCreated, this.#onCreated);
-    sidecar.on(NOTIFICATIONS.SessionUpdated, this.#onUpdated);
-    sidecar.on(NOTIFICATIONS.SessionClosed, this.#onClosed);
+    for (const [name, listener] of this.#listeners) sidecar.on(name, listener);
   }
 
   /** Takes the handlers away; pages that are subscribed wait for the next sidecar. */
   dispose() {
     for (const channel of this.#handled.splice(0)) this.#ipcMain.removeHandler(channel);
-    this.#sidecar.off(NOTIFICATIONS.SessionCreated, this.#onCreated);
-    this.#sidecar.off(NOTIFICATIONS.SessionUpdated, this.#onUpdated);
-    this.#sidecar.off(NOTIFICATIONS.SessionClosed, this.#onClosed);
-    this.#status.dispose();
+    for (const [name, listener] of this.#listeners) this.#sidecar.off(name, listener);
     this.#sender.dispose();
     this.#subscriptions.clear(EVENTS.ended);
   }
@@ -88,16 +97,22 @@ class RendererIpc {
   #handleAll = (online) => {
     this.#handle(CHANNELS.listSessions, () => this.#snapshot());
     this.#handle(CHANNELS.getStatus, () => this.#fullStatus());
-    this.#handle(CHANNELS.createConnection, (_, options) =>
-      this.#sidecar.createConnection(connectionOptions(options)),
-    );
-    this.#handle(CHANNELS.closeSession, (_, id) => this.#sidecar.closeSession(sessionId(id)));
+    this.#handle(CHANNELS.createConnection, async (_, options) => {
+      const { createConnection: rule } = this.#rules;
+      if (rule === false) throw new Refusal('createConnection');
+      const wanted = connectionOptions(options);
+      return this.#sidecar.createConnection(rule ? await rule(wanted) : wanted);
+    });
+    this.#handle(CHANNELS.closeSession, (_, id) => {
+      if (this.#rules.closeSession === false) throw new Refusal('closeSession');
+      return this.#sidecar.closeSession(sessionId(id));
+    });
     this.#handle(CHANNELS.subscribe, ({ sender }, name) => {
       const wanted = topic(name);
       this.#subscriptions.add(sender, wanted);
       return wanted === TOPICS.sessions
         ? { version: this.#seq(), value: this.#snapshot() }
-        : { version: this.#statusVersion, value: this.#status.now() };
+        : { version: this.#statusVersion, value: this.#status() };
     });
     this.#handle(CHANNELS.unsubscribe, ({ sender }, name) => {
       this.#subscriptions.delete(sender, topic(name));
@@ -116,7 +131,7 @@ class RendererIpc {
           // No await where none is needed: calls of a page keep their order.
           const isAllowed = this.#sender.isAllowed(call);
           if (!(isAllowed === true || (await isAllowed)))
-            return { ok: false, error: this.#denial() };
+            return { ok: false, error: this.#denial(call) };
           return { ok: true, value: await answer(call, argument) };
         } catch (error) {
           return { ok: false, error: plainError(error) };
@@ -133,13 +148,17 @@ class RendererIpc {
     this.#handled.push(channel);
   };
 
-  #denial = () => {
+  /** @param {IpcCallLike} call */
+  #denial = ({ sender, senderFrame }) => {
     const pages = this.#origins ? this.#origins.join(', ') : "the app's own files";
-    return claraError(
-      'DENIED',
-      `window.clara is for the main frame of a page of ${pages} alone.`,
-      'Add the origin of the page to `allowedOrigins` of createSidecar.',
-    );
+    const message = `window.clara is for the main frame of a page of ${pages} alone.`;
+    const fix = 'Add the origin of the page to `allowedOrigins` of createSidecar.';
+    const page = senderFrame ? senderFrame.url : sender.isDestroyed() ? '' : sender.getURL();
+    if (!this.#refused.has(page) && this.#refused.size < MAX_REFUSED) {
+      this.#refused.add(page);
+      this.#warn(`A page was refused, ${page}: ${message} ${fix}`);
+    }
+    return claraError('DENIED', message, fix);
   };
 
   /** @returns {SessionsSnapshot} */
@@ -157,7 +176,7 @@ class RendererIpc {
         if (this.#sidecar.processState === 'ready') throw error;
       }
     }
-    const { error, ...status } = this.#status.now();
+    const { error, ...status } = this.#status();
     return {
       ...(error !== undefined && { lastError: error }),
       ...wire,
@@ -167,24 +186,40 @@ class RendererIpc {
     };
   };
 
-  /** @param {import('../../index').SessionCreated} event */
-  #onCreated = ({ session, seq }) => this.#publish({ type: 'created', session, seq });
+  #tellStatus = () => {
+    this.#statusVersion += 1;
+    this.#publish(TOPICS.agent, this.#statusVersion, this.#status());
+  };
 
-  /** @param {import('../../index').SessionUpdated} event */
-  #onUpdated = ({ session, seq }) => this.#publish({ type: 'updated', session, seq });
+  /**
+   * What it hears of the sidecar, and what that becomes for the pages. The list of sessions does not
+   * go along: the preload keeps it.
+   * @type {Array<[any, (event: any) => void]>}
+   */
+  #listeners = [
+    [NOTIFICATIONS.SessionCreated, (event) => this.#tellSession('created', event)],
+    [NOTIFICATIONS.SessionUpdated, (event) => this.#tellSession('updated', event)],
+    [NOTIFICATIONS.SessionClosed, (event) => this.#tellSession('closed', event)],
+    [NOTIFICATIONS.AgentStateChanged, this.#tellStatus],
+    ['process-state', this.#tellStatus],
+  ];
 
-  /** @param {import('../../index').SessionClosed} event */
-  #onClosed = ({ session, reason, seq }) => this.#publish({ type: 'closed', session, reason, seq });
+  /**
+   * @param {'created' | 'updated' | 'closed'} type
+   * @param {any} event
+   */
+  #tellSession = (type, { session, seq, reason }) => {
+    const change = { type, session, seq, ...(type === 'closed' && { reason }) };
+    this.#publish(TOPICS.sessions, seq, change);
+  };
 
-  /** @param {import('../../preload').SessionsChange} change without the list: the preload keeps it */
-  #publish = (change) => {
-    this.#subscriptions.publish(
-      TOPICS.sessions,
-      EVENTS.published,
-      TOPICS.sessions,
-      change.seq,
-      change,
-    );
+  /**
+   * @param {string} topic
+   * @param {number} version
+   * @param {unknown} change
+   */
+  #publish = (topic, version, change) => {
+    this.#subscriptions.publish(topic, EVENTS.published, topic, version, change);
   };
 }
 

@@ -21,8 +21,10 @@ const SIDECAR_ARGS = Object.freeze(['--wait', '--log-format', 'json']);
  */
 const STRIPPED = /^(LIVEKIT_.*|PYINSTALLER_.*|_PYI_.*|ELECTRON_RUN_AS_NODE|NODE_OPTIONS)$/;
 
-/** In this repository: the folder of pyproject.toml, beside the bridge's own. */
-const REPOSITORY = path.resolve(__dirname, '..', '..');
+/** The folder above the bridge: in its repository the one of pyproject.toml. */
+const ABOVE = path.resolve(__dirname, '..', '..', '..');
+/** In a pyproject.toml, whose folder is then the sidecar's repository and not some project's. */
+const OURS = /^name = "clara-voice-sidecar"$/m;
 
 /**
  * @typedef {object} Launch
@@ -32,10 +34,13 @@ const REPOSITORY = path.resolve(__dirname, '..', '..');
  * @property {NodeJS.ProcessEnv} env complete: never merged with the parent's by who spawns
  * @property {boolean} packaged
  *
+ * @typedef {Pick<import('../../index').SidecarOptions, 'command' | 'args' | 'cwd' | 'env' | 'logLevel'>
+ *   & {electron?: import('../../index').ElectronLike}} LaunchOptions
+ *
  * @typedef {object} Surroundings what the answer depends on besides the options; for tests
  * @property {NodeJS.ProcessEnv} env
  * @property {string | undefined} resourcesPath
- * @property {string} repository
+ * @property {string} repository the folder above the bridge, where that is the sidecar's repository
  * @property {NodeJS.Platform} platform
  * @property {string} arch
  */
@@ -46,7 +51,7 @@ function surroundings() {
     env: process.env,
     // Electron's own addition to `process`; undefined under plain Node.
     resourcesPath: /** @type {any} */ (process).resourcesPath,
-    repository: REPOSITORY,
+    repository: ABOVE,
     platform: process.platform,
     arch: process.arch,
   };
@@ -58,8 +63,7 @@ function surroundings() {
  * Packaged exactly when Electron says so, and then nothing else is tried: a missing file must not
  * make a user's machine run a developer's program.
  *
- * @param {Pick<import('../../index').SidecarOptions, 'command' | 'args' | 'cwd' | 'env' | 'electron'>}
- *   options
+ * @param {LaunchOptions} options
  * @param {Surroundings} [around]
  * @returns {Launch}
  * @throws {SidecarError} SIDECAR_MISSING, REMOVED, WRONG_ARCH, BAD_CWD
@@ -73,9 +77,10 @@ function resolveLaunch(options, around = surroundings()) {
   const directory = packaged ? cwd : options.cwd || cwd;
   checkDirectory(directory);
   checkProgram(command, around);
+  const level = options.logLevel === undefined ? [] : ['--log-level', options.logLevel];
   return {
     command,
-    args: [...args, ...SIDECAR_ARGS],
+    args: [...args, ...SIDECAR_ARGS, ...level],
     cwd: directory,
     env: childEnvironment(options.env || around.env, around.platform),
     packaged,
@@ -88,19 +93,24 @@ function resolveLaunch(options, around = surroundings()) {
  */
 function packagedProgram(app, { resourcesPath, platform }) {
   const folder = path.join(String(resourcesPath), 'sidecar');
-  const command = path.join(folder, platform === 'win32' ? 'sidecar.exe' : 'sidecar');
-  if (!fs.existsSync(folder)) {
+  const command = programIn(folder, platform);
+  if (!isKind(folder, 'isDirectory')) {
     throw new SidecarError(
       'SIDECAR_MISSING',
-      `The app was packaged without its sidecar: there is no ${folder}. Ship the folder that ` +
-        'PyInstaller made as an extra resource named "sidecar" (electron-builder: extraResources).',
+      `The app was packaged without its sidecar: there is no folder ${folder}.`,
+      {
+        fix:
+          'Ship the folder that PyInstaller made as an extra resource named "sidecar" ' +
+          '(electron-builder: extraResources).',
+      },
     );
   }
-  if (!fs.existsSync(command)) {
+  if (!isKind(command, 'isFile')) {
     throw new SidecarError(
       'REMOVED',
       `${command} is gone, while its folder is still there: most likely an antivirus program ` +
-        'took it into quarantine. Restore it there and allow it, or install the app again.',
+        'took it into quarantine.',
+      { fix: 'Restore it there and allow it, or install the app again.' },
     );
   }
   // userData, since the install folder may be read-only.
@@ -108,24 +118,71 @@ function packagedProgram(app, { resourcesPath, platform }) {
 }
 
 /**
- * @param {Pick<import('../../index').SidecarOptions, 'command' | 'args'>} options
+ * Looks for the program in the order that docs and error give.
+ *
+ * @param {LaunchOptions} options
  * @param {Surroundings} around
  */
-function developmentProgram({ command, args = [] }, { env, repository, platform }) {
-  const isRepository = fs.existsSync(path.join(repository, 'pyproject.toml'));
+function developmentProgram({ command, args = [], electron }, around) {
+  const { env, platform, arch, repository } = around;
+  const isRepository = isOurRepository(repository);
   const cwd = isRepository ? repository : process.cwd();
   if (command !== undefined) return { command: absolute(command), args, cwd };
-  const asModule = ['-m', 'sidecar'];
+  // -P: a file of the folder it starts in (types.py, queue.py, sidecar.py) is not imported.
+  const asModule = ['-P', '-m', 'sidecar'];
   if (env.SIDECAR_PYTHON) return { command: absolute(env.SIDECAR_PYTHON), args: asModule, cwd };
+  const name = `clara-voice-sidecar-${platform}-${arch}`;
+  const installed = packageFolder(name, electron);
+  if (installed !== null) {
+    return { command: programIn(path.join(installed, 'sidecar'), platform), args: [], cwd };
+  }
   const inVenv = platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python'];
   const python = path.join(repository, '.venv', ...inVenv);
-  if (isRepository && fs.existsSync(python)) return { command: python, args: asModule, cwd };
+  if (isRepository && isKind(python, 'isFile')) return { command: python, args: asModule, cwd };
+  const venv = isRepository ? `, and no ${python}` : '';
   throw new SidecarError(
     'SIDECAR_MISSING',
-    `There is no sidecar to start: no \`command\` option, no SIDECAR_PYTHON, and no ${python}. ` +
-      'Run `uv sync` in the folder of pyproject.toml, or set SIDECAR_PYTHON to a Python that has ' +
-      'the sidecar installed, or give `command` the path of a frozen sidecar.',
+    'There is no sidecar to start. Looked for: the option `command`, the variable SIDECAR_PYTHON, ' +
+      `the package ${name}${venv}; none is there.`,
+    {
+      fix: isRepository
+        ? 'Run `uv sync` in the folder of pyproject.toml.'
+        : 'Give `command` the path of a frozen sidecar, or set SIDECAR_PYTHON to a Python 3.11 or ' +
+          `newer that has the sidecar installed, or install ${name}.`,
+    },
   );
+}
+
+/**
+ * @param {string} folder that PyInstaller made
+ * @param {string} platform
+ */
+function programIn(folder, platform) {
+  return path.join(folder, platform === 'win32' ? 'sidecar.exe' : 'sidecar');
+}
+
+/**
+ * @param {string} name of an npm package
+ * @param {import('../../index').ElectronLike | undefined} electron
+ * @returns {string | null} its folder, found from the app as from the bridge
+ */
+function packageFolder(name, electron) {
+  const app = electron && electron.app;
+  const from = [app && app.getAppPath ? app.getAppPath() : process.cwd(), __dirname];
+  try {
+    return path.dirname(require.resolve(`${name}/package.json`, { paths: from }));
+  } catch (error) {
+    return null;
+  }
+}
+
+/** @param {string} folder */
+function isOurRepository(folder) {
+  try {
+    return OURS.test(fs.readFileSync(path.join(folder, 'pyproject.toml'), 'utf8'));
+  } catch (error) {
+    return false;
+  }
 }
 
 /**
@@ -151,30 +208,49 @@ function absolute(command) {
 function existingUserData(app) {
   const folder = app.getPath('userData');
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
   } catch (error) {
-    // Whoever needs the folder says what is missing, and for what.
+    // Who needs the folder says what is missing, and for what.
   }
   return folder;
 }
 
 /**
- * A missing folder would be reported by the system as a missing program.
+ * Not mkdir's own `recursive`, which never returns below a place such as /proc.
+ * @param {string} folder
+ */
+function makeFolders(folder) {
+  const parent = path.dirname(folder);
+  if (isKind(folder, 'isDirectory') || parent === folder) return;
+  makeFolders(parent);
+  fs.mkdirSync(folder);
+}
+
+/**
+ * The system would report a folder that is missing, or cannot be entered, as the program's fault.
  * @param {string} directory
  */
 function checkDirectory(directory) {
-  if (isDirectory(directory)) return;
-  throw new SidecarError(
-    'BAD_CWD',
-    `The sidecar cannot be started in ${directory}, which is no folder. Create it, or give ` +
-      'another one as `cwd`.',
-  );
+  const fix = 'Create it, or give another one as `cwd`.';
+  if (!isKind(directory, 'isDirectory')) {
+    const problem = `The sidecar cannot be started in ${directory}, which is no folder.`;
+    throw new SidecarError('BAD_CWD', problem, { fix });
+  }
+  try {
+    fs.accessSync(directory, fs.constants.X_OK);
+  } catch (error) {
+    const problem = `The sidecar cannot be started in ${directory}, which this user may not enter.`;
+    throw new SidecarError('BAD_CWD', problem, { fix });
+  }
 }
 
-/** @param {string} directory */
-function isDirectory(directory) {
+/**
+ * @param {string} file
+ * @param {'isFile' | 'isDirectory'} kind
+ */
+function isKind(file, kind) {
   try {
-    return fs.statSync(directory).isDirectory();
+    return fs.statSync(file)[kind]();
   } catch (error) {
     return false;
   }
@@ -186,11 +262,10 @@ function isDirectory(directory) {
  */
 function checkProgram(command, { platform, arch }) {
   if (isBareName(command)) return;
-  if (!fs.existsSync(command)) {
-    throw new SidecarError(
-      'SIDECAR_MISSING',
-      `There is no ${command}. Correct the \`command\` option or SIDECAR_PYTHON, whichever names it.`,
-    );
+  if (!isKind(command, 'isFile')) {
+    throw new SidecarError('SIDECAR_MISSING', `There is no program ${command}.`, {
+      fix: 'Correct the `command` option or SIDECAR_PYTHON, or install again, whichever it comes from.',
+    });
   }
   const refusal = platform === 'linux' ? refusalOfHeader(command, arch) : null;
   if (refusal !== null) throw new SidecarError('WRONG_ARCH', refusal);

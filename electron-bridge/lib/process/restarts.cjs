@@ -75,7 +75,7 @@ class Restarts {
     return { delayMs: delaysMs[Math.min(count, delaysMs.length - 1)] };
   }
 
-  /** Whoever starts it by hand has all restarts before them. */
+  /** Resets the count: a start by hand has all restarts before it. */
   forget() {
     this.#decided = [];
   }
@@ -89,9 +89,14 @@ function crashLoop(last) {
   const { exitCode, signal, stderrTail } = last;
   return new SidecarError(
     'CRASH_LOOP',
-    `The sidecar ended again and again and is not started any more. ${last.message} Look into the ` +
-      'log for the cause; start() tries again.',
-    { exitCode, signal, stderrTail, cause: last },
+    `The sidecar ended again and again and is not started any more. ${last.message}`,
+    {
+      fix: 'Look into the log for the cause; start() tries again.',
+      exitCode,
+      signal,
+      stderrTail,
+      cause: last,
+    },
   );
 }
 

@@ -15,7 +15,7 @@ const { SidecarProcess } = require('./sidecar-process.cjs');
 const { spawnFailure } = require('./spawn-failure.cjs');
 const { StartingProcess } = require('./starting-process.cjs');
 
-const CURE = 'Ship the sidecar and the bridge of one release.';
+const SAME_RELEASE = 'Ship the sidecar and the bridge of one release.';
 
 /**
  * The params of `initialize`; the sidecar also ends when the process `parentPid` is gone.
@@ -46,7 +46,8 @@ function mismatch(result, packaged) {
   return new SidecarError(
     'VERSION_MISMATCH',
     `The bridge is version ${VERSION} with protocol ${PROTOCOL_VERSION}, the sidecar is version ` +
-      `${version} with protocol ${protocolVersion}. ${CURE}`,
+      `${version} with protocol ${protocolVersion}.`,
+    { fix: SAME_RELEASE },
   );
 }
 
@@ -62,17 +63,19 @@ function startFailure(error, timeoutMs, stderrTail) {
     return new SidecarError(
       'VERSION_MISMATCH',
       `The sidecar refused the bridge, version ${VERSION} with protocol ${PROTOCOL_VERSION}: ` +
-        `${error.message} ${CURE}`,
-      { cause: error },
+        error.message,
+      { fix: SAME_RELEASE, cause: error },
     );
   }
   if (error instanceof SidecarError && error.code === 'TIMEOUT') {
     return new SidecarError(
       'START_TIMEOUT',
-      `The sidecar did not answer within ${timeoutMs} ms of its start and was ended. A first run ` +
-        'under an antivirus program can take long: give a longer `startTimeoutMs`.' +
+      `The sidecar did not answer within ${timeoutMs} ms of its start and was ended.` +
         lastWords(stderrTail),
-      { stderrTail },
+      {
+        fix: 'A first run under an antivirus program can take long: give a longer `startTimeoutMs`.',
+        stderrTail,
+      },
     );
   }
   return null;
@@ -191,12 +194,12 @@ class Run {
     this.#reason = new SidecarError('STOPPED', 'The sidecar was stopped by stop().');
     const options = { timeoutMs: SHUTDOWN_TIMEOUT_MS, ahead: true };
     this.#rpc.request(METHODS.shutdown, undefined, options).catch(() => {
-      // An end without an answer is an end as well.
+      // The process may end before it answers; that is fine.
     });
     this.#process.end();
   }
 
-  /** From now on its stop, asked for or yet to come, has a second. */
+  /** Limits the stop, present or next, to one second. */
   hurry() {
     this.#deadlines.clear(this.#lastCall);
     this.#lastCall = this.#deadlines.set(FAST_STOP_MS, () => this.#process.kill());
@@ -283,7 +286,8 @@ class Run {
       if (spawnError !== null) return spawnFailure(spawnError, this.#launch);
       const facts = { exitCode: code, signal, stderrTail };
       if (reason !== undefined) {
-        return new SidecarError(reason.code, reason.message, { ...facts, cause: reason.cause });
+        const { code: why, problem, fix, cause } = reason;
+        return new SidecarError(why, problem, { ...facts, fix, cause });
       }
       const how = signal === null ? `with status ${code}` : `by signal ${signal}`;
       return new SidecarError('EXITED', `The sidecar ended ${how}.${lastWords(stderrTail)}`, facts);

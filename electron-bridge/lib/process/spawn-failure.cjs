@@ -26,30 +26,33 @@ function spawnFailure(error, { command, packaged }) {
       ? new SidecarError(
           'REMOVED',
           `${command} vanished while it was being started ${said}: most likely an antivirus ` +
-            'program took it into quarantine. Restore it there and allow it, or install again.',
-          { cause: error },
+            'program took it into quarantine.',
+          { fix: 'Restore it there and allow it, or install again.', cause: error },
         )
-      : new SidecarError(
-          'SIDECAR_MISSING',
-          `No program ${command} was found ${said}. Give \`command\` its full path.`,
-          { cause: error },
-        );
+      : new SidecarError('SIDECAR_MISSING', `No program ${command} was found ${said}.`, {
+          fix: 'Give `command` its full path.',
+          cause: error,
+        });
   }
   if (isWrongArch(error)) {
     return new SidecarError(
       'WRONG_ARCH',
-      `${command} was built for another system or processor than this one ${said}. Build the ` +
-        'sidecar on the system and architecture that the app is shipped for.',
-      { cause: error },
+      `${command} was built for another system or processor than this one ${said}.`,
+      {
+        fix: 'Build the sidecar on the system and architecture that the app is shipped for.',
+        cause: error,
+      },
     );
   }
-  return new SidecarError(
-    'BLOCKED',
-    `The system refused to start ${command} ${said}. Check that the file may be executed ` +
-      '(its run bit, its folder, an antivirus program or policy), and that the system is not out ' +
-      'of processes, files or memory.',
-    { cause: error },
-  );
+  const isTooBig = error.code === 'E2BIG';
+  return new SidecarError('BLOCKED', `The system refused to start ${command} ${said}.`, {
+    fix: isTooBig
+      ? 'The environment is larger than the system allows: give `env` with what the sidecar needs ' +
+        'alone, PATH and HOME for example.'
+      : 'Check that the file may be executed (its run bit, its folder, an antivirus program or ' +
+        'policy), and that the system is not out of processes, files or memory.',
+    cause: error,
+  });
 }
 
 /** @param {NodeJS.ErrnoException} error */

@@ -9,16 +9,16 @@
 const { performance } = require('perf_hooks');
 
 const { holdQuit } = require('../electron/quit.cjs');
-const { SidecarError } = require('../errors.cjs');
-const { swallowBrokenPipes } = require('../logs.cjs');
-const { METHODS, NOTIFICATIONS } = require('../protocol.cjs');
+const { RpcError, SidecarError } = require('../errors.cjs');
+const { holdBrokenPipes } = require('../logs.cjs');
+const { ERRORS, METHODS, NOTIFICATIONS } = require('../protocol.cjs');
 const { Intake } = require('../sessions/events.cjs');
 const { deferred } = require('../time.cjs');
 const { connectParams } = require('../tokens/agent-identity.cjs');
 const { Restarts, crashLoop, nextState } = require('./restarts.cjs');
 const { startRun } = require('./run.cjs');
 
-/** Ends that another process may not share. All others would only be repeated. */
+/** Failures worth a restart; the others would fail the same way again. */
 const RESTARTABLE = Object.freeze(['EXITED', 'START_TIMEOUT']);
 
 /**
@@ -49,6 +49,11 @@ class Supervisor {
   #started = deferred();
   #stopped = deferred();
   #releaseQuit = () => {};
+  #releasePipes = () => {};
+  /** Where the next process sends the agent: what the app asked for last. */
+  #target;
+  /** Whether the app took the agent out: the next process leaves it there. */
+  #isOut = false;
 
   /**
    * @param {ReturnType<import('../options.cjs').checkedOptions>} options
@@ -66,12 +71,18 @@ class Supervisor {
     this.#announcer = announcer;
     this.#deadlines = deadlines;
     this.#access = access;
+    this.#target = options.connect;
     this.#restarts = new Restarts(options.restart);
     this.#intake = new Intake({ mirror, announcer, warn: (text) => logs.report('warning', text) });
   }
 
   get state() {
     return this.#state;
+  }
+
+  /** The room that the agent is sent to; undefined while it is to stay out. */
+  get room() {
+    return this.#isOut ? undefined : this.#target.room;
   }
 
   /**
@@ -91,6 +102,8 @@ class Supervisor {
       this.#startRun(); // now: somebody waits
     } else if (this.#state !== 'starting') {
       this.#restarts.forget();
+      // After stop() all begins anew; out of `failed` it goes on where the app left it.
+      if (this.#state === 'idle') this.#aim(this.#options.connect, false);
       this.#wasReady = false;
       this.#started = deferred();
       this.#startRun();
@@ -134,9 +147,10 @@ class Supervisor {
   }
 
   /** As stopOnce(), for good. */
-  dispose() {
+  async dispose() {
     this.#isDisposed = true;
-    return this.stopOnce();
+    await this.stopOnce();
+    this.#releasePipes();
   }
 
   /** The system is about to sleep; a stop under way goes on after it, told of the wake-up or not. */
@@ -164,6 +178,7 @@ class Supervisor {
     if (this.#state === 'stopping') {
       throw new SidecarError('STOPPED', `"${method}" was not sent: the sidecar is being stopped.`);
     }
+    const forget = this.#remember(method, params);
     if (this.#run === undefined) {
       const cure = this.#state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
       throw new SidecarError(
@@ -171,7 +186,14 @@ class Supervisor {
         `"${method}" was not sent: the sidecar does not run (${this.#state}). ${cure}`,
       );
     }
-    return this.#run.request(method, params, options);
+    // The whole target: this process may never have been told of it.
+    const sent = method === METHODS.connect ? this.#connectParams() : params;
+    const answer = this.#run.request(method, sent, options);
+    answer.catch((error) => {
+      // A join that failed goes on; any other refusal changed nothing.
+      if (error instanceof RpcError && error.code !== ERRORS.CONNECT_FAILED) forget();
+    });
+    return answer;
   }
 
   /**
@@ -183,10 +205,38 @@ class Supervisor {
     await this.request(METHODS.listSessions, undefined, { ...options, onResult });
   }
 
+  /**
+   * Keeps what the app asks for, so that a restart goes on there. At once, since a crash may come
+   * before the answer.
+   *
+   * @param {string} method
+   * @param {object | undefined} params
+   * @returns {() => void} takes it back
+   */
+  #remember = (method, params) => {
+    const [target, isOut] = [this.#target, this.#isOut];
+    if (method === METHODS.disconnect) this.#aim(target, true);
+    else if (method === METHODS.connect && this.#run) this.#aim(over(target, params), false);
+    const now = this.#target;
+    return () => {
+      if (this.#target === now) this.#aim(target, isOut);
+    };
+  };
+
+  /**
+   * @param {import('../../index').ConnectOptions} target
+   * @param {boolean} isOut
+   */
+  #aim = (target, isOut) => {
+    this.#target = target;
+    this.#isOut = isOut;
+  };
+
   #startRun = () => {
     this.#deadlines.clear(this.#restart);
     this.#logs.forget();
-    swallowBrokenPipes([process.stdout, process.stderr]);
+    this.#releasePipes();
+    this.#releasePipes = holdBrokenPipes([process.stdout, process.stderr]);
     /** @type {Run} */
     let run;
     try {
@@ -220,13 +270,18 @@ class Supervisor {
     this.#announcer.tell([this.#moved('start')]);
   };
 
+  #connectParams = () =>
+    connectParams({ ...this.#options, connect: this.#target }, (text) =>
+      this.#logs.report('warning', text),
+    );
+
   /** @param {Run} run */
   #onReady = (run) => {
     this.#wasReady = true;
     this.#announcer.tell([this.#moved('ready')]);
     this.#started.resolve();
-    const params = connectParams(this.#options, (text) => this.#logs.report('warning', text));
-    this.#access.begin(params, (complete) => run.connect(complete));
+    if (this.#isOut) return;
+    this.#access.begin(this.#connectParams(), (complete) => run.connect(complete));
   };
 
   /** @param {import('./run.cjs').RunEnd} end */
@@ -253,8 +308,11 @@ class Supervisor {
       return;
     }
     if (this.#state === 'ready') this.#started = deferred();
-    this.#restart = this.#deadlines.set(decision.delayMs, () => this.#startRun());
-    this.#announcer.tell([...this.#mirror.crashed(), this.#moved('crashed'), ...told(true)]);
+    const { delayMs } = decision;
+    this.#logs.report('error', `${error.message} It is started again in ${delayMs} ms.`);
+    this.#restart = this.#deadlines.set(delayMs, () => this.#startRun());
+    const moved = this.#moved('crashed', { error, retryInMs: delayMs });
+    this.#announcer.tell([...this.#mirror.crashed(), moved, ...told(true)]);
   };
 
   /**
@@ -263,21 +321,21 @@ class Supervisor {
    */
   #fail = (error, told) => {
     this.#failure = error;
-    const failed = [...this.#mirror.ended('sidecar-exited'), this.#moved('failed', error)];
+    this.#logs.report('error', `There is no sidecar: ${error.message}`);
+    const failed = [...this.#mirror.ended('sidecar-exited'), this.#moved('failed', { error })];
     this.#started.reject(error);
     this.#announcer.tell([...failed, ...told]);
   };
 
   /**
    * @param {import('./restarts.cjs').ProcessEvent} happened
-   * @param {SidecarError} [error]
+   * @param {{error?: SidecarError, retryInMs?: number}} [facts]
    * @returns {Announcement}
    */
-  #moved = (happened, error) => {
+  #moved = (happened, facts) => {
     const previousState = this.#state;
     this.#state = nextState(previousState, happened);
-    const event = { state: this.#state, previousState, ...(error && { error }) };
-    return { name: 'process-state', event };
+    return { name: 'process-state', event: { state: this.#state, previousState, ...facts } };
   };
 
   /** @param {string} what */
@@ -288,6 +346,24 @@ class Supervisor {
       `${what} is refused: dispose() was called. Make a new one with createSidecar().`,
     );
   };
+}
+
+/**
+ * @param {import('../../index').ConnectOptions} target of before
+ * @param {any} params of `connect`, over it
+ * @returns {any} the target of now: a token takes the place of a key with its secret, and so on
+ */
+function over({ token, apiKey, apiSecret, ...where }, params) {
+  const given = present(params);
+  const isByRight = given.token !== undefined || given.apiSecret !== undefined;
+  return { ...where, ...(isByRight ? {} : present({ token, apiKey, apiSecret })), ...given };
+}
+
+/** @param {any} values */
+function present(values) {
+  const isPresent = (/** @type {[string, unknown]} */ [, value]) =>
+    value !== undefined && value !== null;
+  return Object.fromEntries(Object.entries(Object(values)).filter(isPresent));
 }
 
 module.exports = { Supervisor };

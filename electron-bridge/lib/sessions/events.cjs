@@ -7,11 +7,20 @@
  */
 
 const EventEmitter = require('events');
+const { isDeepStrictEqual } = require('util');
 
+const { guarded } = require('../errors.cjs');
 const { METHODS, NOTIFICATIONS } = require('../protocol.cjs');
+const { VoiceStatus } = require('./status.cjs');
 
 /** @type {readonly string[]} */
-const EVENTS = Object.freeze([...Object.values(NOTIFICATIONS), 'process-state', 'log', 'exit']);
+const EVENTS = Object.freeze([
+  ...Object.values(NOTIFICATIONS),
+  'process-state',
+  'status-changed',
+  'log',
+  'exit',
+]);
 
 /** @typedef {{name: string, event: any}} Announcement */
 
@@ -24,12 +33,18 @@ class Announcer {
   /** @type {Map<string, import('../../index').AgentSession>} */
   #sessions = new Map();
   #seq = 0;
-  /** @type {import('../../index').AgentState} */
-  #agentState = 'idle';
+  #status;
+  /** @type {import('../../index').VoiceStatus} as told last */
+  #summary;
 
-  /** @param {(problem: string) => void} onListenerError must not tell anything */
-  constructor(onListenerError) {
+  /**
+   * @param {(problem: string) => void} onListenerError must not tell anything
+   * @param {() => string | undefined} [roomOf] gives the room that the agent is sent to now
+   */
+  constructor(onListenerError, roomOf = () => undefined) {
     this.#onListenerError = onListenerError;
+    this.#status = new VoiceStatus(roomOf);
+    this.#summary = this.#status.summary();
     this.#emitter.setMaxListeners(0); // a page each, and the app's own
   }
 
@@ -43,8 +58,32 @@ class Announcer {
     return this.#seq;
   }
 
+  /** The answer to "is voice up?", frozen. */
+  get status() {
+    return this.#summary;
+  }
+
   get agentState() {
-    return this.#agentState;
+    return this.#status.agentState;
+  }
+
+  /** What a page is told of voice. */
+  statusForPage() {
+    return this.#status.forPage();
+  }
+
+  /**
+   * @param {'on' | 'once'} how
+   * @param {string} name
+   * @param {(event: any) => void} listener
+   */
+  add(how, name, listener) {
+    // events.once() of Node listens for `error`, too; there never is one.
+    const isKnown = EVENTS.includes(name) || (how === 'once' && name === 'error');
+    if (!isKnown) {
+      throw new TypeError(`There is no event "${name}". The events are ${EVENTS.join(', ')}.`);
+    }
+    this.#emitter[how](name, listener);
   }
 
   /**
@@ -52,10 +91,7 @@ class Announcer {
    * @param {(event: any) => void} listener
    */
   on(name, listener) {
-    if (!EVENTS.includes(name)) {
-      throw new TypeError(`There is no event "${name}". The events are ${EVENTS.join(', ')}.`);
-    }
-    this.#emitter.on(name, listener);
+    this.add('on', name, listener);
   }
 
   /**
@@ -82,18 +118,26 @@ class Announcer {
     this.#isTelling = false;
   }
 
+  /** @param {Announcement} announcement */
+  #emit = ({ name, event }) => {
+    const before = this.#summary;
+    this.#remember(name, event);
+    this.#call(name, event);
+    if (this.#summary !== before) this.#call('status-changed', this.#summary);
+  };
+
   /**
    * A listener's bug is the app's, and must not stop the events behind this one.
-   * @param {Announcement} announcement
+   *
+   * @param {string} name
+   * @param {any} event
    */
-  #emit = ({ name, event }) => {
-    this.#remember(name, event);
-    for (const listener of this.#emitter.listeners(name)) {
-      try {
-        listener.call(undefined, event);
-      } catch (error) {
-        this.#onListenerError(`A listener of "${name}" threw: ${stackOf(error)}`);
-      }
+  #call = (name, event) => {
+    for (const listener of this.#emitter.rawListeners(name)) {
+      guarded(
+        () => listener.call(undefined, event),
+        (error) => this.#onListenerError(`A listener of "${name}" threw: ${stackOf(error)}`),
+      );
     }
   };
 
@@ -103,9 +147,11 @@ class Announcer {
    */
   #remember = (name, event) => {
     if (event.seq !== undefined) this.#seq = event.seq;
-    if (name === NOTIFICATIONS.AgentStateChanged) this.#agentState = event.state;
-    else if (name === NOTIFICATIONS.SessionClosed) this.#sessions.delete(event.session.sessionId);
+    if (name === NOTIFICATIONS.SessionClosed) this.#sessions.delete(event.session.sessionId);
     else if (event.session) this.#sessions.set(event.session.sessionId, event.session);
+    if (!this.#status.take(name, event)) return;
+    const summary = this.#status.summary();
+    if (!isDeepStrictEqual(summary, this.#summary)) this.#summary = summary;
   };
 }
 

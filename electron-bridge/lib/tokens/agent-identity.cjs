@@ -14,7 +14,8 @@ const { existingUserData } = require('../process/launch.cjs');
 const { tokenClaims } = require('./access-token.cjs');
 
 /**
- * @param {Pick<import('../../index').SidecarOptions, 'connect' | 'electron' | 'getToken'>} options
+ * @param {Pick<import('../../index').SidecarOptions, 'connect' | 'getToken'> & {electron?:
+ *   import('../../index').ElectronLike}} options
  * @param {(warning: string) => void} warn
  * @returns {import('../../index').ConnectOptions}
  */

@@ -1,0 +1,61 @@
+'use strict';
+
+/**
+ * Owns where Electron's own objects come from when the app hands none in, and what is said of the
+ * ones that are not there.
+ */
+
+/** What the app goes without, by the object that is not there. */
+const COSTS = Object.freeze({
+  app: 'a quit does not wait for the sidecar, and a packaged app does not find the one it ships',
+  ipcMain: 'pages have no window.clara',
+  powerMonitor: 'deadlines run on while the system sleeps, and its wake-up is not told',
+  autoUpdater: 'an update waits for the sidecar as any quit does',
+});
+
+/** @returns {import('../../index').ElectronLike | undefined} undefined outside of a main process */
+function findElectron() {
+  // `type` is Electron's own addition to `process`.
+  const isMain = process.versions.electron && /** @type {any} */ (process).type === 'browser';
+  if (!isMain) return undefined;
+  const electron = loaded();
+  if (!electron || !electron.app) return undefined;
+  /** @type {any} */
+  const found = {};
+  for (const name of [...Object.keys(COSTS), 'session']) {
+    try {
+      if (electron[name]) found[name] = electron[name];
+    } catch (error) {
+      // A build of Electron without it: its store builds have no autoUpdater.
+    }
+  }
+  return found;
+}
+
+/** @returns {any} */
+function loaded() {
+  try {
+    return require('electron');
+  } catch (error) {
+    return undefined; // a bundle that cannot require it; the log says what is absent
+  }
+}
+
+/**
+ * @param {import('../../index').ElectronLike | undefined} electron
+ * @returns {string | null} a sentence for the log; null when nothing is absent
+ */
+function absence(electron) {
+  if (electron === undefined) {
+    return (
+      'There is no Electron: pages have no window.clara, a quit does not wait for the sidecar, and ' +
+      'sleep is not seen. Give its objects as `electron` of createSidecar, or `electron: false`.'
+    );
+  }
+  const absent = Object.entries(COSTS).filter(([name]) => !(name in electron));
+  if (absent.length === 0) return null;
+  const costs = absent.map(([name, cost]) => `without \`${name}\` ${cost}`).join('; ');
+  return `Not all of Electron's objects are there: ${costs}. Give them in \`electron\` of createSidecar.`;
+}
+
+module.exports = { absence, findElectron };
