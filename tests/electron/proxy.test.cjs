@@ -5,7 +5,7 @@ const { test } = require('node:test');
 
 const {
   ANSWER_WITHIN_MS,
-  URL_OPTION,
+  PROXY_OPTION,
   chosenProxy,
   proxyOf,
   withProxy,
@@ -132,9 +132,9 @@ test('the proxy chosen is the only one that the sidecar knows, with no exception
 
 test('an option is the address of an HTTP proxy', () => {
   for (const good of ['http://proxy', 'http://proxy:3128/', 'http://me:secret@10.0.0.1:3128']) {
-    assert.match(good, URL_OPTION);
+    assert.match(good, PROXY_OPTION);
   }
   for (const bad of ['proxy:3128', 'https://proxy', 'socks5://proxy', 'http://', 'http://p/x']) {
-    assert.doesNotMatch(bad, URL_OPTION);
+    assert.doesNotMatch(bad, PROXY_OPTION);
   }
 });
