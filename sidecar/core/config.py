@@ -18,8 +18,8 @@ from sidecar.core.contract.wire import wire_name
 DEFAULT_IDENTITY = "clara-voice-agent"
 DEFAULT_NAME = "Clara"
 MAX_NAME_BYTES = 256
-"""Of UTF-8. The server answers 400 to a longer room, identity or name (livekit-server
-pkg/config/config.go, LimitConfig)."""
+"""Of UTF-8. The server answers 400 to a longer room or identity, and refuses to change a name to a
+longer one (livekit-server pkg/config/config.go, LimitConfig)."""
 
 ENVIRONMENT = {
     "LIVEKIT_URL": "url",
