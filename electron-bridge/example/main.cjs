@@ -63,11 +63,11 @@ async function main() {
   ipcMain.handle('app:try-again', async ({ sender }) => {
     if (!isOurPage(sender)) throw new Error('Only the app may ask.');
     if (sidecar.processState === 'ready') {
-      // It tries again by itself, and need not wait for that;
-      if (sidecar.agentState !== 'failed') {
+      // The agent tries again by itself; `wake` ends its wait.
+      if (!['failed', 'idle'].includes(sidecar.agentState)) {
         return sidecar.request('wake', { reason: 'network-online' });
       }
-      // or gave up: a new one asks for a new token.
+      // It gave up. A new sidecar asks for a new token.
       await sidecar.stop();
     }
     return sidecar.start();

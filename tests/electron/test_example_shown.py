@@ -79,9 +79,10 @@ async def test_try_again_joins_a_room_that_refused_the_agent_before(
         shown = await stack.enter_async_context(opened(**there))
         page = shown.page
         await page.until(shown_trouble, "what is wrong")
-        category = await page.evaluate("document.getElementById('trouble-category').textContent")
-        assert category == "unauthorized"
-        assert await page.evaluate("document.getElementById('trouble-fix').textContent")
+        title = await page.evaluate("document.getElementById('trouble-title').textContent")
+        assert title == "The voice service did not let Clara in"
+        detail = await page.evaluate("document.getElementById('trouble-detail').textContent")
+        assert detail.startswith("unauthorized: ")
         # The rest of the app goes on.
         await page.type("#notes", NOTE)
         assert await page.evaluate("document.getElementById('notes').value") == NOTE
@@ -119,17 +120,17 @@ async def test_three_sessions_in_three_states_are_told_apart(
                 seen = await shown.page.evaluate(
                     """[...document.querySelectorAll('#rows tr')].map((row) => [
                         row.querySelector('.name').textContent,
-                        row.querySelector('.state').textContent,
+                        row.querySelector('.connection').textContent,
                         row.querySelector('td.number').textContent,
-                    ]).sort()"""
+                    ])"""
                 )
                 assert seen == [
                     ["Ada Lovelace", "Connected", "2"],
-                    ["Grace Hopper", "Not connecting", "0"],
-                    ["Katherine Johnson", "Connecting", "0"],
+                    ["Grace Hopper", "No connection", "0"],
+                    ["Katherine Johnson", "Connecting…", "0"],
                 ]
-                count = await shown.page.evaluate("document.getElementById('count').textContent")
-                assert count == "3 people"
+                count = await shown.page.evaluate("document.querySelector('.count').textContent")
+                assert count == "3"
                 await keep_picture(shown, "example", tmp_path)
                 await shown.page.send(
                     "Emulation.setEmulatedMedia",

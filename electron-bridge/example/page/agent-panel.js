@@ -1,16 +1,17 @@
-/** Owns what the window shows of the agent: its state, and what is wrong with a way out. */
+/** Owns what the window shows of voice as a whole: its state, and what is wrong with a way on. */
 
 import { element, isBusy, setBusy, write } from './dom.js';
-import { agentWords, emptyWords, failureWords, troubleOf } from './words.js';
+import { agentWords, emptyWords, noticeOf } from './words.js';
 
 /** @typedef {import('../../preload').AgentStatus} AgentStatus */
 
 export class AgentPanel {
   #agent = element('agent');
-  #words = element('agent-words');
   #trouble = element('trouble');
   #tryAgain = element('try-again');
-  /** When the next attempt is due, as Date.now() tells time; null when none is. */
+  /** The words of the button while nothing is under way. */
+  #action = 'Try again';
+  /** When the next attempt is due, in the time of Date.now(); null when none is. */
   #nextAt = /** @type {number | null} */ (null);
 
   /** @param {() => Promise<unknown>} tryAgain */
@@ -23,16 +24,21 @@ export class AgentPanel {
   show(status) {
     const [tone, words] = agentWords(status);
     this.#agent.dataset.tone = tone;
-    write(this.#words, words);
-    const trouble = troubleOf(status);
-    this.#trouble.hidden = trouble === null;
+    write(element('agent-words'), words);
     const [title, more] = emptyWords(status);
     write(element('empty-title'), title);
     write(element('empty-words'), more);
-    if (trouble === null) return;
-    write(element('trouble-category'), trouble.category);
-    write(element('trouble-detail'), trouble.detail);
-    write(element('trouble-fix'), trouble.fix);
+
+    const notice = noticeOf(status);
+    this.#trouble.hidden = notice === null;
+    if (notice === null) return;
+    this.#trouble.dataset.tone = notice.tone;
+    write(element('trouble-title'), notice.title);
+    write(element('trouble-words'), notice.words);
+    write(element('trouble-detail'), notice.detail);
+    element('trouble-more').hidden = notice.detail === '';
+    this.#action = notice.action;
+    if (!isBusy(this.#tryAgain)) write(this.#tryAgain, notice.action);
     const { state, retryInMs } = status;
     this.#nextAt = state === 'backoff' && retryInMs ? Date.now() + retryInMs : null;
     this.#showNext();
@@ -46,16 +52,15 @@ export class AgentPanel {
     try {
       await tryAgain();
     } catch (error) {
-      // The state that it leads to says why; this is for whoever looks at the console.
-      console.warn(failureWords(error));
+      console.warn(error); // the user is told by the state that this leads to
     } finally {
       setBusy(this.#tryAgain, false);
-      write(this.#tryAgain, 'Try again');
+      write(this.#tryAgain, this.#action);
     }
   };
 
   #showNext = () => {
     const seconds = this.#nextAt === null ? 0 : Math.ceil((this.#nextAt - Date.now()) / 1000);
-    write(element('trouble-next'), seconds > 0 ? `Tries by itself in ${seconds} s` : '');
+    write(element('trouble-next'), seconds > 0 ? `Next try in ${seconds} s` : '');
   };
 }

@@ -13,8 +13,8 @@ const CHAT_TOPIC = 'lk.chat';
  * @typedef {object} CallEvents
  * @property {(author: string, text: string) => void} onMessage
  * @property {(isMuted: boolean) => void} onMuted
- * @property {(reason: string) => void} onLeft empty when it was asked for
- * @property {(reason: string) => void} onNoMicrophone the page stays, and is not heard
+ * @property {(reason: string) => void} onLeft livekit-client's reason; empty when asked for
+ * @property {(error: unknown) => void} onNoMicrophone the page stays in the room unheard
  */
 
 export class Call {
@@ -56,12 +56,7 @@ export class Call {
     });
     await room.connect(url, token);
     this.#room = room;
-    try {
-      await room.localParticipant.setMicrophoneEnabled(true);
-    } catch (error) {
-      this.#events.onNoMicrophone(error instanceof Error ? error.message : String(error));
-    }
-    this.#events.onMuted(this.isMuted);
+    await this.mute(false);
   }
 
   get isMuted() {
@@ -71,7 +66,11 @@ export class Call {
   /** @param {boolean} isMuted */
   async mute(isMuted) {
     if (this.#room === null) return;
-    await this.#room.localParticipant.setMicrophoneEnabled(!isMuted);
+    try {
+      await this.#room.localParticipant.setMicrophoneEnabled(!isMuted);
+    } catch (error) {
+      this.#events.onNoMicrophone(error);
+    }
     this.#events.onMuted(this.isMuted);
   }
 

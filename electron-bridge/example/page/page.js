@@ -1,19 +1,28 @@
-/** Puts the window together: what it hears from window.clara goes to the parts that show it. */
+/** Puts the window together: hands what window.clara tells to the parts that show it. */
 
 import { AgentPanel } from './agent-panel.js';
 import { CallPanel } from './call-panel.js';
 import { element, write } from './dom.js';
 import { SessionTable } from './session-table.js';
-import { canJoin } from './words.js';
+import { canJoin, canRemove } from './words.js';
 
 const agent = new AgentPanel(() => window.app.tryAgain());
 const table = new SessionTable(({ sessionId }) => window.clara.closeSession(sessionId));
 const call = new CallPanel((identity) => table.markSelf(identity));
 
 window.clara.onSessions((event) => table.show(event));
-window.clara.onAgentState(async (status) => {
+window.clara.onAgentState((status) => {
   agent.show(status);
   call.allow(canJoin(status));
-  const { room } = await window.clara.getStatus();
-  if (room) write(element('room'), room);
+  table.allowRemoving(canRemove(status));
+  showRoom();
 });
+
+async function showRoom() {
+  try {
+    const { room } = await window.clara.getStatus();
+    if (room) write(element('room'), room);
+  } catch (_) {
+    // The sidecar has just ended; the next state asks again.
+  }
+}

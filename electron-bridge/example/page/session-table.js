@@ -1,12 +1,15 @@
-/** Owns the table of sessions: one row for each, kept as long as the session is open. */
+/** Owns the list of people: one row for each session, the user's own first, the others by name. */
 
 import { element, isBusy, made, setBusy, write } from './dom.js';
-import { failureWords, peopleWords, QUALITY, SESSION, sinceWords } from './words.js';
+import { connectionWords, failureWords, sinceWords } from './words.js';
 
 /** Colours of the round initials; style.css has them. */
 const TINTS = 6;
-/** Characters of a name that are shown at all: CSS cuts it much earlier. */
+/** Characters of a name that are shown; the width of its column cuts most names earlier. */
 const MAX_NAME = 200;
+/** Sentences kept for the screen reader. */
+const MAX_NEWS = 10;
+const { compare } = new Intl.Collator(undefined, { numeric: true });
 
 /**
  * @typedef {import('../../preload').AgentSession} AgentSession
@@ -14,9 +17,10 @@ const MAX_NAME = 200;
  *
  * @typedef {object} Row
  * @property {HTMLElement} root
+ * @property {AgentSession} session
  * @property {(session: AgentSession) => void} show
  * @property {() => void} tick
- * @property {(self: string) => void} mark
+ * @property {(marks: {isSelf: boolean, isNamesake: boolean, canRemove: boolean}) => void} mark
  */
 
 export class SessionTable {
@@ -26,8 +30,9 @@ export class SessionTable {
   /** @type {Map<string, Row>} by session id */
   #shown = new Map();
   #remove;
-  /** The identity under which the page itself is in the room. */
+  /** The identity of this page in the room; empty while it is not there. */
   #self = '';
+  #canRemove = false;
 
   /** @param {(session: AgentSession) => Promise<unknown>} remove */
   constructor(remove) {
@@ -40,17 +45,27 @@ export class SessionTable {
     if (event.type === 'snapshot') this.#showAll(event.sessions);
     else if (event.type === 'closed') this.#drop(event.session.sessionId);
     else this.#put(event.session);
-    if (event.type === 'created') this.#tell(`${shortName(event.session)} came`);
-    if (event.type === 'closed') this.#tell(`${shortName(event.session)} went`);
-    write(element('count'), peopleWords(event.sessions.length));
+    this.#arrange();
+    if (event.type === 'created') this.#tell(`${nameOf(event.session)} joined`);
+    if (event.type === 'closed') this.#tell(`${nameOf(event.session)} left`);
+    for (const count of document.querySelectorAll('.count')) {
+      write(/** @type {HTMLElement} */ (count), String(event.sessions.length || ''));
+    }
     element('empty').hidden = event.sessions.length > 0;
     element('sessions').hidden = event.sessions.length === 0;
   }
 
-  /** @param {string} identity of the page itself; empty when it is not in the room */
+  /** @param {string} identity of the page itself; empty while it is not in the room */
   markSelf(identity) {
     this.#self = identity;
-    for (const row of this.#shown.values()) row.mark(identity);
+    this.#arrange();
+  }
+
+  /** @param {boolean} canRemove whether this app may remove people */
+  allowRemoving(canRemove) {
+    if (this.#canRemove === canRemove) return;
+    this.#canRemove = canRemove;
+    this.#arrange();
   }
 
   /** @param {AgentSession[]} sessions */
@@ -64,119 +79,145 @@ export class SessionTable {
   #put = (session) => {
     let row = this.#shown.get(session.sessionId);
     if (row === undefined) {
-      row = makeRow(this.#remove);
+      row = makeRow(session, this.#remove);
       this.#shown.set(session.sessionId, row);
-      this.#rows.append(row.root);
     }
     row.show(session);
-    row.mark(this.#self);
   };
 
   /** @param {string} id */
   #drop = (id) => {
     const row = this.#shown.get(id);
     if (row === undefined) return;
-    // Whoever works with the keyboard stays where they were.
+    // A keyboard user stays in the list.
     if (row.root.contains(document.activeElement)) {
       const near = row.root.nextElementSibling || row.root.previousElementSibling;
-      const button = near && near.querySelector('button');
-      (button || this.#title).focus();
+      const button = near && near.querySelector('button:not([hidden])');
+      (button instanceof HTMLElement ? button : this.#title).focus();
     }
     row.root.remove();
     this.#shown.delete(id);
   };
 
+  /** Puts the rows in order. Moves no row that stands right; a row that moves keeps the focus. */
+  #arrange = () => {
+    const focused = document.activeElement;
+    /** @type {Map<string, number>} */
+    const namesakes = new Map();
+    for (const { session } of this.#shown.values()) {
+      namesakes.set(nameOf(session), (namesakes.get(nameOf(session)) || 0) + 1);
+    }
+    const isSelf = (/** @type {Row} */ { session }) => session.participantId === this.#self;
+    const ordered = [...this.#shown.values()].sort(
+      (a, b) =>
+        Number(isSelf(b)) - Number(isSelf(a)) ||
+        compare(nameOf(a.session), nameOf(b.session)) ||
+        compare(a.session.sessionId, b.session.sessionId),
+    );
+    ordered.forEach((row, place) => {
+      const now = this.#rows.children[place];
+      if (now !== row.root) this.#rows.insertBefore(row.root, now || null);
+      row.mark({
+        isSelf: isSelf(row),
+        isNamesake: Number(namesakes.get(nameOf(row.session))) > 1,
+        canRemove: this.#canRemove,
+      });
+    });
+    if (focused instanceof HTMLElement && focused !== document.activeElement) focused.focus();
+  };
+
   /** @param {string} words for a screen reader */
   #tell = (words) => {
     const last = this.#news.childNodes;
-    while (last.length > 10) last[0].remove();
+    while (last.length >= MAX_NEWS) last[0].remove();
     this.#news.append(made('span', '', `${words}. `));
   };
 }
 
 /**
+ * @param {AgentSession} session
  * @param {(session: AgentSession) => Promise<unknown>} remove
  * @returns {Row}
  */
-function makeRow(remove) {
-  /** @type {AgentSession} */
-  let session;
+function makeRow(session, remove) {
   const initial = made('span', 'initial');
   initial.setAttribute('aria-hidden', 'true');
   const name = made('bdi', 'name');
-  const identity = made('bdi', 'identity');
   const you = made('span', 'you', 'You');
+  const identity = made('bdi', 'identity');
+  const hint = made('p', 'quiet hint');
+  const complaint = made('p', 'complaint');
+  complaint.setAttribute('role', 'alert');
   const dot = made('span', 'dot');
-  const state = made('span', '');
-  const toned = made('span', 'state', dot, state);
   const bars = made('span', 'bars', made('i', ''), made('i', ''), made('i', ''));
   bars.setAttribute('aria-hidden', 'true');
-  const quality = made('span', 'quality-words');
+  const words = made('span', '');
+  const connection = made('span', 'connection', dot, bars, words);
   const messages = made('td', 'number');
   const since = /** @type {HTMLTimeElement} */ (made('time', ''));
   const button = /** @type {HTMLButtonElement} */ (made('button', 'button small', 'Remove'));
-  const complaint = made('p', 'complaint');
-  complaint.setAttribute('role', 'alert');
   button.type = 'button';
-  button.addEventListener('click', async () => {
-    if (isBusy(button)) return;
-    setBusy(button, true);
-    write(complaint, '');
-    try {
-      await remove(session);
-    } catch (error) {
-      write(complaint, failureWords(error));
-    }
-    setBusy(button, false);
-  });
-  const person = made(
-    'th',
-    'person',
-    initial,
-    made('span', 'names', made('span', 'title', name, you), identity, complaint),
-  );
+  const names = made('span', 'names', made('span', 'title', name, you), identity, hint, complaint);
+  const person = made('th', '', made('span', 'person', initial, names));
   person.setAttribute('scope', 'row');
   const root = made(
     'tr',
     '',
     person,
-    made('td', '', toned),
-    made('td', 'quality', bars, quality),
+    made('td', '', connection),
     messages,
     made('td', 'number', since),
     made('td', 'action', button),
   );
-  const tick = () => write(since, sinceWords(Date.now() - Date.parse(session.startTime)));
-  return {
+  const row = {
     root,
-    tick,
-    mark(self) {
-      you.hidden = session.participantId !== self;
+    session,
+    tick: () => write(since, sinceWords(Date.now() - Date.parse(row.session.startTime))),
+    /** @type {Row['mark']} */
+    mark({ isSelf, isNamesake, canRemove }) {
+      you.hidden = !isSelf;
+      identity.hidden = !isNamesake;
+      button.hidden = isSelf || !canRemove; // a user who wants to go presses Leave
     },
+    /** @type {Row['show']} */
     show(now) {
-      session = now;
-      const [tone, words] = SESSION[now.connectionState];
-      const [level, levelWords] = QUALITY[now.connectionQuality];
+      row.session = now;
+      const shown = nameOf(now);
+      const [tone, state, level] = connectionWords(now);
       root.dataset.session = now.sessionId;
       root.dataset.state = now.connectionState;
       initial.dataset.tint = String(tintOf(now.participantId));
-      write(initial, [...shortName(now)][0].toUpperCase());
-      write(name, shortName(now));
-      write(identity, now.name && now.name !== now.participantId ? cut(now.participantId) : '');
-      toned.dataset.tone = tone;
-      write(state, words);
+      write(initial, [...shown][0].toUpperCase());
+      write(name, shown);
+      write(identity, cut(now.participantId));
+      write(hint, now.connectionState === 'error' ? 'Ask them to join again.' : '');
+      connection.dataset.tone = tone;
       bars.dataset.level = String(level);
-      write(quality, levelWords);
+      bars.hidden = level < 0;
+      dot.hidden = level >= 0;
+      write(words, state);
       write(messages, String(now.messageCount));
       since.dateTime = now.startTime;
-      button.setAttribute('aria-label', `Remove ${shortName(now)}`);
-      tick();
+      button.setAttribute('aria-label', `Remove ${shown}`);
+      row.tick();
     },
   };
+  button.addEventListener('click', async () => {
+    if (isBusy(button)) return;
+    setBusy(button, true);
+    write(complaint, '');
+    try {
+      await remove(row.session);
+    } catch (error) {
+      write(complaint, failureWords('They are still here.', error));
+    }
+    setBusy(button, false);
+  });
+  return row;
 }
 
 /** @param {AgentSession} session */
-function shortName({ name, participantId }) {
+function nameOf({ name, participantId }) {
   return cut(name.trim() || participantId);
 }
 

@@ -1,48 +1,149 @@
-/** Owns the words and tones in which states are told to a person. */
+/** Owns the words and tones in which states are told to the app's user. */
 
 /** @typedef {import('../../preload').AgentStatus} AgentStatus */
+/** @typedef {import('../../preload').AgentSession} AgentSession */
 /** @typedef {'good' | 'busy' | 'bad' | 'idle'} Tone */
+/** @typedef {[title: string, words: string]} Sentences what happened, and what to do */
+
+/**
+ * What the window says when voice does not work.
+ *
+ * @typedef {object} Notice
+ * @property {Tone} tone
+ * @property {string} title
+ * @property {string} words
+ * @property {string} detail for the person whom the user asks for help; may be empty
+ * @property {string} action the button's words
+ */
 
 /** @type {Record<import('../../preload').AgentState, [Tone, string]>} */
 const AGENT = {
-  idle: ['idle', 'Not in the room'],
-  connecting: ['busy', 'Joining the room'],
+  idle: ['idle', 'Off'],
+  connecting: ['busy', 'Connecting…'],
   connected: ['good', 'Connected'],
-  reconnecting: ['busy', 'Reconnecting'],
+  reconnecting: ['busy', 'Reconnecting…'],
   backoff: ['bad', 'Unavailable'],
-  'waiting-for-token': ['busy', 'Waiting for a token'],
+  'waiting-for-token': ['busy', 'Connecting…'],
   failed: ['bad', 'Unavailable'],
-  stopping: ['idle', 'Leaving the room'],
+  stopping: ['idle', 'Stopping…'],
 };
 
-/** @type {Record<string, [Tone, string]>} where there is no agent to ask */
+/** @type {Record<string, [Tone, string]>} while the sidecar is not ready */
 const PROCESS = {
   idle: ['idle', 'Off'],
-  starting: ['busy', 'Starting'],
-  backoff: ['busy', 'Restarting'],
-  stopping: ['idle', 'Stopping'],
+  starting: ['busy', 'Starting…'],
+  backoff: ['busy', 'Restarting…'],
+  stopping: ['idle', 'Stopping…'],
   failed: ['bad', 'Unavailable'],
 };
 
+/** @type {Record<string, Sentences>} by the category of the failed attempt */
+const NOT_JOINED = {
+  unreachable: ['Clara cannot reach the voice service', 'Check your internet connection.'],
+  unauthorized: [
+    'The voice service did not let Clara in',
+    'Try again. If that does not help, ask the people who gave you this app.',
+  ],
+  'not-found': [
+    'The voice service does not know this room',
+    'Ask the people who gave you this app whether the room still exists.',
+  ],
+  proxy: [
+    'The proxy of your network blocks voice',
+    'Try another network, or ask the people who run this one.',
+  ],
+  tls: [
+    'There is no secure connection to the voice service',
+    'Check the date and time of this computer. Some networks want you to sign in first.',
+  ],
+  'media-blocked': [
+    'Your network blocks sound',
+    'Try another network, or ask the people who run this one to allow voice calls.',
+  ],
+  full: ['The room is full, or the voice service is too busy', 'Wait a moment, then try again.'],
+  timeout: ['The voice service is too slow to answer', 'Wait a moment, then try again.'],
+  malformed: [
+    'This app is not set up correctly',
+    'Ask the people who gave you this app for a new version.',
+  ],
+};
+
+/** @type {Record<string, Sentences>} by LiveKit's reason for putting Clara out of the room */
+const PUT_OUT = {
+  PARTICIPANT_REMOVED: [
+    'Clara was removed from the room',
+    'You do not see who is here until Clara is back. Try again to bring it back.',
+  ],
+  DUPLICATE_IDENTITY: [
+    'Clara is already in this room from somewhere else',
+    'Close the other Clara, then try again.',
+  ],
+};
+
+/** @type {Record<string, Sentences>} by the code of the error that keeps the sidecar from running */
+const NOT_RUNNING = {
+  SIDECAR_MISSING: ['A part of Clara is missing', 'Install Clara again.'],
+  REMOVED: [
+    'A part of Clara is gone',
+    'An antivirus program may have removed it. Install Clara again.',
+  ],
+  BLOCKED: [
+    'This computer does not let Clara start voice',
+    'Allow Clara in your antivirus or security program, then try again.',
+  ],
+  WRONG_ARCH: [
+    'This Clara was made for another kind of computer',
+    'Download the version for this computer.',
+  ],
+  START_TIMEOUT: ['Voice is too slow to start', 'Close some other programs, then try again.'],
+  VERSION_MISMATCH: ['The parts of Clara do not fit together', 'Install Clara again.'],
+  CRASH_LOOP: ['Voice has stopped several times', 'Try again, or restart Clara.'],
+  BUSY: ['Clara is already open', 'Use the window that is open, or close it and try again.'],
+};
+
+/** @type {Sentences} */
+const STOPPED = ['Voice has stopped', 'Try again, or restart Clara.'];
+/** @type {Sentences} */
+const LOST = [
+  'The connection was lost',
+  'Clara tries to get it back. Check your internet connection.',
+];
+/** @type {Sentences} */
+const INTERRUPTED = [
+  'The connection was interrupted',
+  'Clara is reconnecting. Until then the list may be out of date.',
+];
+
 /** @type {Readonly<Record<import('../../preload').ConnectionState, [Tone, string]>>} */
-export const SESSION = {
-  connecting: ['busy', 'Connecting'],
+const SESSION = {
+  connecting: ['busy', 'Connecting…'],
   connected: ['good', 'Connected'],
-  reconnecting: ['busy', 'Reconnecting'],
-  error: ['bad', 'Not connecting'],
+  reconnecting: ['busy', 'Reconnecting…'],
+  error: ['bad', 'No connection'],
   closed: ['idle', 'Gone'],
 };
 
-/**
- * How many bars of 3, -1 for no bars at all, and in words.
- * @type {Record<import('../../preload').ConnectionQuality, [number, string]>}
- */
-export const QUALITY = {
-  unknown: [-1, 'Not known'],
-  lost: [0, 'Lost'],
-  poor: [1, 'Poor'],
-  good: [2, 'Good'],
-  excellent: [3, 'Excellent'],
+/** @type {Record<string, [Tone, string, number]>} with how many bars of three */
+const QUALITY = {
+  lost: ['bad', 'Lost', 0],
+  poor: ['bad', 'Poor', 1],
+  good: ['busy', 'Good', 2],
+  excellent: ['good', 'Excellent', 3],
+};
+
+/** @type {Record<string, string>} why the page is out of the room, by livekit-client's names */
+const LEFT = {
+  PARTICIPANT_REMOVED: 'You were removed from the room.',
+  DUPLICATE_IDENTITY: 'You joined from somewhere else.',
+  ROOM_DELETED: 'The room was closed.',
+  ROOM_CLOSED: 'The room was closed.',
+};
+
+/** @type {Record<string, string>} by the name of the error that getUserMedia() rejects with */
+const NO_MICROPHONE = {
+  NotAllowedError: 'Clara may not use your microphone. Allow it in the settings of this computer',
+  NotFoundError: 'No microphone was found. Plug one in',
+  NotReadableError: 'Another program uses your microphone. Close it',
 };
 
 /**
@@ -51,22 +152,49 @@ export const QUALITY = {
  */
 export function agentWords({ state, processState, error }) {
   if (processState !== 'ready') return PROCESS[processState] || ['idle', processState];
-  if (state === 'connecting' && error) return ['bad', 'Trying again'];
+  if (error && (state === 'connecting' || state === 'waiting-for-token')) {
+    return ['bad', 'Trying again…'];
+  }
   return AGENT[state] || ['idle', state];
 }
 
 /**
- * What is wrong, or null. A failure stays until the room is joined, also while it is tried again.
- *
  * @param {AgentStatus} status
- * @returns {{category: string, detail: string, fix: string} | null}
+ * @returns {Notice | null} null while there is nothing that the user could do
  */
-export function troubleOf({ processState, error, processError }) {
-  if (processState === 'failed' && processError) {
-    const { code, message } = processError;
-    return { category: code, detail: message, fix: 'The rest of the app goes on without voice.' };
+export function noticeOf(status) {
+  const { state, processState, error, processError, reason } = status;
+  if (processState === 'failed') {
+    const code = processError ? processError.code : '';
+    const detail = processError ? `${code}: ${processError.message}` : '';
+    return notice('bad', NOT_RUNNING[code] || STOPPED, detail);
   }
-  return error === undefined ? null : error;
+  if (processState === 'backoff') {
+    return notice('busy', ['Voice has stopped', 'It starts again by itself.'], '');
+  }
+  if (processState === 'idle') return notice('idle', ['Voice is off', ''], '', 'Turn on');
+  if (processState !== 'ready') return null;
+  if (state === 'reconnecting') return notice('busy', INTERRUPTED, '');
+  if (state === 'idle') {
+    // Without a reason the sidecar has just started, and connects in a moment.
+    return reason ? notice('idle', ['Voice is off', ''], '', 'Turn on') : null;
+  }
+  if (error) {
+    const sentences = PUT_OUT[String(reason)] || NOT_JOINED[error.category] || LOST;
+    return notice('bad', sentences, `${error.category}: ${error.detail} ${error.fix}`);
+  }
+  if (state === 'failed') return notice('bad', PUT_OUT[String(reason)] || LOST, reason || '');
+  return state === 'backoff' ? notice('bad', LOST, reason || '') : null;
+}
+
+/**
+ * @param {Tone} tone
+ * @param {Sentences} sentences
+ * @param {string} detail
+ * @returns {Notice}
+ */
+function notice(tone, [title, words], detail, action = 'Try again') {
+  return { tone, title, words, detail, action };
 }
 
 /**
@@ -78,29 +206,35 @@ export function canJoin({ state, processState }) {
 }
 
 /**
- * What stands in the place of the table when it is empty.
- *
  * @param {AgentStatus} status
- * @returns {[string, string]}
+ * @returns {boolean} whether this app may remove people
+ */
+export function canRemove({ capabilities }) {
+  return capabilities !== undefined && capabilities.closeSession;
+}
+
+/**
+ * @param {AgentStatus} status
+ * @returns {Sentences} what stands in the place of the table while it is empty
  */
 export function emptyWords(status) {
-  if (troubleOf(status) === null) {
-    return ['Nobody is here yet.', 'Whoever joins the room appears here.'];
-  }
-  return ['Nobody to be seen.', 'Who is in the room is known again once voice is back.'];
+  if (canJoin(status)) return ['Nobody is here yet', 'People appear here when they join.'];
+  return ['Nobody to show', 'You see who is here as soon as Clara is connected.'];
 }
 
 /**
- * @param {number} count
- * @returns {string}
+ * @param {AgentSession} session
+ * @returns {[Tone, string, number]} tone, words, and how many bars of three; -1: a dot instead
  */
-export function peopleWords(count) {
-  if (count === 0) return '';
-  return count === 1 ? '1 person' : `${count} people`;
+export function connectionWords({ connectionState, connectionQuality }) {
+  const quality = QUALITY[connectionQuality];
+  if (connectionState === 'connected' && quality !== undefined) return quality;
+  const [tone, words] = SESSION[connectionState] || ['idle', connectionState];
+  return [tone, words, -1];
 }
 
 /**
- * @param {number} ms since somebody came
+ * @param {number} ms since the person came
  * @returns {string}
  */
 export function sinceWords(ms) {
@@ -112,12 +246,44 @@ export function sinceWords(ms) {
 }
 
 /**
- * @param {unknown} error whatever a promise rejected with
+ * @param {object} call
+ * @param {boolean} call.isIn whether the page is in the room
+ * @param {boolean} call.isMuted
+ * @param {boolean} call.canJoin
+ * @param {string} call.news what has just happened; may be empty
  * @returns {string}
  */
-export function failureWords(error) {
-  const { message, data } = /** @type {{message?: string, data?: {fix?: string}}} */ (
-    Object(error)
-  );
-  return [message || String(error), data && data.fix].filter(Boolean).join(' ');
+export function callWords({ isIn, isMuted, canJoin, news }) {
+  if (isIn) return news || (isMuted ? 'You are muted.' : 'You are in the room.');
+  return canJoin ? news || 'You are not in the room.' : 'You can join once Clara is connected.';
+}
+
+/**
+ * @param {string} reason livekit-client's; empty when the user asked for it
+ * @returns {string}
+ */
+export function leftWords(reason) {
+  return reason && `${LEFT[reason] || 'Your connection was lost.'} You can join again.`;
+}
+
+/**
+ * @param {unknown} error of getUserMedia()
+ * @returns {string}
+ */
+export function microphoneWords(error) {
+  const { name } = /** @type {{name?: string}} */ (Object(error));
+  const cause = NO_MICROPHONE[String(name)] || 'Your microphone does not work';
+  return `${cause}, then press Unmute. Until then nobody hears you.`;
+}
+
+/**
+ * Shows the developer of the app the whole error in the console.
+ *
+ * @param {string} what did not work, as a sentence
+ * @param {unknown} error that a promise rejected with
+ * @returns {string}
+ */
+export function failureWords(what, error) {
+  console.warn(what, error);
+  return `${what} Try again in a moment.`;
 }
