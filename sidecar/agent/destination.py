@@ -194,7 +194,15 @@ class Destination:
         except BrokenInstall as error:
             broken = str(error)
         probe = None if target is None else await self._api.probe(target)
-        return diagnosis(target, probe, self._clock.tick().wall_ms, state, last_error, broken)
+        return diagnosis(
+            target,
+            probe,
+            self._clock.tick().wall_ms,
+            state,
+            last_error,
+            broken,
+            client_gives_tokens=self._client.gives_tokens,
+        )
 
     def evicted(self) -> None:
         """Somebody else took our identity, or put us out."""

@@ -37,6 +37,8 @@ def diagnosis(
     state: AgentState,
     last_error: Failure | None,
     broken: str | None = None,
+    *,
+    client_gives_tokens: bool = False,
 ) -> Diagnosis:
     """All checks that can be made.
 
@@ -60,7 +62,11 @@ def diagnosis(
         url = shown_url(target.url)
         checks += [_configuration(target), _network(probe), _server(probe, url)]
         if probe.status == 200:
-            checks += [*_clock(probe, now_ms), _credentials(target, probe, now_ms)]
+            checks += _clock(probe, now_ms)
+            if client_gives_tokens and target.needs_token(now_ms / 1000):
+                checks.append(_client_s_token(state))
+            else:
+                checks.append(_credentials(target, probe, now_ms))
         checks.append(_room(target, state, last_error))
     return Diagnosis(all(each.ok for each in checks), tuple(checks))
 
@@ -72,7 +78,7 @@ def _installation(broken: str | None) -> Check:
 
 
 def _configuration(target: Target) -> Check:
-    by = "an API key and its secret" if target.token is None else "a token"
+    by = "a token" if target.api_secret is None else "an API key and its secret"
     return Check(
         "configuration",
         True,
@@ -137,6 +143,17 @@ def _credentials(target: Target, probe: ServerProbe, now_ms: int) -> Check:
         False,
         f"The server says {said} of the agent's token.",
         "Look into the server's log.",
+    )
+
+
+def _client_s_token(state: AgentState) -> Check:
+    if state in (AgentState.CONNECTED, AgentState.RECONNECTING):
+        return Check("credentials", True, "The client gives a new token for the next join.")
+    return Check(
+        "credentials",
+        False,
+        "The agent has no access token: the client gives them, and has not given one.",
+        "Check the token endpoint behind `getToken`, and the network.",
     )
 
 

@@ -16,7 +16,7 @@ from sidecar.core.contract.errors import (
 )
 from sidecar.core.contract.failures import FATAL, Category
 from sidecar.core.contract.messages import AgentState, AgentStateChanged
-from sidecar.core.facts import Reconnecting
+from sidecar.core.facts import DisconnectReason, Reconnecting, RoomEnded
 from tests.agent.fakes import START_MS, turns
 from tests.agent.virtual_time import VirtualTimeLoop, in_virtual_time
 from tests.agent.world import SETTINGS, URL, World
@@ -261,3 +261,50 @@ async def test_a_backoff_says_when_it_tries_again():
     # Half of 1, 2, 4 s: `chance` says 0.5.
     assert [(each.attempt, each.retry_in_ms) for each in waits] == [(1, 500), (2, 1000), (3, 2000)]
     assert all(each.error is not None for each in waits)
+
+
+# What counts later
+
+
+@pytest.mark.parametrize("later", [Settings(name="Ada"), Settings(auto_subscribe=True)], ids=repr)
+@in_virtual_time
+async def test_another_name_or_auto_subscribe_in_the_room_is_warned_of_and_counts_at_the_next_join(
+    later: Settings,
+):
+    world = World()
+    room = await world.joined()
+    assert world.agent.status().warnings == ()
+    await world.connecting(later)
+    (warning,) = world.agent.status().warnings
+    assert "next join" in warning
+    assert "`disconnect`" in warning
+    await world.connecting(Settings())
+    assert world.agent.status().warnings == (warning,)
+    room.emit(RoomEnded(DisconnectReason.SERVER_SHUTDOWN))
+    await world.passes(5)
+    again = await world.rooms.opened(2)
+    assert (again.target.name, again.target.auto_subscribe) == (
+        later.name or room.target.name,
+        bool(later.auto_subscribe),
+    )
+    assert world.agent.status().warnings == ()
+
+
+@in_virtual_time
+async def test_the_same_name_and_auto_subscribe_again_take_the_warning_back():
+    world = World()
+    room = await world.joined()
+    await world.connecting(Settings(name="Ada", auto_subscribe=True))
+    await world.connecting(Settings(name=room.target.name, auto_subscribe=False))
+    assert world.agent.status().warnings == ()
+
+
+@in_virtual_time
+async def test_a_disconnect_and_a_connect_have_the_new_name_at_once():
+    world = World()
+    await world.joined()
+    await world.connecting(Settings(name="Ada"))
+    await world.agent.disconnect()
+    world.connecting()
+    assert (await world.rooms.opened(2)).target.name == "Ada"
+    assert world.agent.status().warnings == ()

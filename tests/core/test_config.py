@@ -240,3 +240,67 @@ def test_no_refusal_shows_what_was_given():
             target(Settings(room="x" * 300, **{name: "hush-hush"}).over(BY_SECRET))  # type: ignore[arg-type]
         assert "hush" not in refusal.value.message + str(refusal.value.data)
         assert refusal.value.code is ErrorCode.INVALID_PARAMS
+
+
+# A client that gives tokens
+
+
+@pytest.mark.parametrize(
+    ("settings", "lacking"),
+    [
+        (Settings(url=URL, room="den"), ()),
+        (Settings(url=URL), ("LIVEKIT_ROOM",)),
+        (Settings(room="den"), ("LIVEKIT_URL",)),
+        (Settings(url=URL, room="den", api_key="key"), ("LIVEKIT_API_SECRET",)),
+        (Settings(url=URL, room="den", api_secret="s"), ("LIVEKIT_API_KEY",)),
+    ],
+    ids=repr,
+)
+def test_where_the_client_gives_tokens_a_url_and_a_room_are_enough(
+    settings: Settings, lacking: tuple[str, ...]
+):
+    assert missing(settings, client_gives_tokens=True) == lacking
+
+
+def test_a_target_that_waits_for_its_token_has_none_and_no_secret():
+    found = target(Settings(url=URL, room="den", identity="clara"), client_gives_tokens=True)
+    assert (found.api_key, found.api_secret, found.token) == (None, None, None)
+    assert (found.room, found.identity) == ("den", "clara")
+    assert found.needs_token(0.0)
+    assert found.capabilities(0.0, client_gives_tokens=True).create_connection
+
+
+@pytest.mark.parametrize(
+    ("settings", "needs"),
+    [
+        (BY_SECRET, False),
+        (Settings(token=token(agent_claims(exp=131))), False),
+        (Settings(token=token(agent_claims(exp=130))), True),
+        (Settings(token=token(agent_claims(exp=99))), True),
+        (Settings(token=token(agent_claims())), False),
+    ],
+    ids=["a secret", "31 s to live", "30 s to live", "expired", "no expiry"],
+)
+def test_another_token_is_needed_where_the_one_there_is_lives_for_less_than_30_s(
+    settings: Settings, needs: bool
+):
+    assert target(settings.over(Settings(url=URL))).needs_token(100.0) is needs
+
+
+def test_without_its_token_the_settings_keep_the_room_and_the_identity_it_named():
+    made = token(agent_claims(room="den", identity="clara-7"))
+    kept = Settings(url=URL, token=made).without_token()
+    assert kept == Settings(url=URL, room="den", identity="clara-7")
+    named = Settings(url=URL, token=made, identity="clara").without_token()
+    assert named == Settings(url=URL, room="den", identity="clara")
+    assert Settings(url=URL, token="garbage").without_token() == Settings(url=URL)
+
+
+@pytest.mark.parametrize("name", ["room", "identity", "name"])
+def test_a_name_is_as_long_as_its_bytes(name: str):
+    def with_name(text: str) -> Settings:
+        return Settings(**{"url": URL, "room": "den", name: text}).over(BY_SECRET)  # type: ignore[arg-type]
+
+    assert target(with_name("🎤" * 64))
+    with pytest.raises(InvalidParams, match="256 bytes"):
+        target(with_name("🎤" * 65))

@@ -127,3 +127,25 @@ def test_a_part_that_cannot_be_loaded_is_named_with_what_to_reinstall_or_allow(a
     assert check.fix is not None
     assert "Reinstall" in check.fix
     assert "antivirus" in check.fix
+
+
+GIVEN = target(Settings(url=URL, room="den"), client_gives_tokens=True)
+
+
+@pytest.mark.parametrize("at", [GIVEN, BY_TOKEN], ids=["no token yet", "one that has expired"])
+def test_a_client_that_gives_tokens_is_named_where_the_agent_waits_for_one(at: Target):
+    state = AgentState.WAITING_FOR_TOKEN
+    refused = replace(WELL, token_status=401)
+    found = diagnosis(at, refused, START_MS, state, None, client_gives_tokens=True)
+    bad = next(each for each in found.checks if each.name == "credentials")
+    assert not bad.ok
+    assert "has not given one" in bad.detail
+    assert "getToken" in str(bad.fix)
+    assert "by a token" in found.checks[1].detail
+
+
+def test_an_agent_in_the_room_needs_no_token_before_its_next_join():
+    refused = replace(WELL, token_status=401)
+    state = AgentState.CONNECTED
+    assert diagnosis(BY_TOKEN, refused, START_MS, state, None, client_gives_tokens=True).ok
+    assert not diagnosis(BY_TOKEN, refused, START_MS, state, None).ok

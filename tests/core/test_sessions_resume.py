@@ -8,6 +8,7 @@ import pytest
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.facts import ConnectionQuality, ParticipantKind
 from sidecar.core.registry.resumption import Inheritance
 from tests.core.played import START_MS, Registry, earlier, joining, moment, someone
 
@@ -172,3 +173,34 @@ def test_an_id_that_an_earlier_process_closed_is_not_used_again():
     registry.joined(ALICE, now_s=3)
     assert registry.id_of("PA_alice") == f"session_{START_MS + 3_000}_alice"
     assert registry.session_of("PA_alice").start_time == earlier().start_time
+
+
+WHOLE = replace(
+    earlier(),
+    name="Alice",
+    kind=ParticipantKind.SIP,
+    metadata="m",
+    attributes={"a": "b"},
+    connection_quality=ConnectionQuality.GOOD,
+    truncated=True,
+)
+
+
+def test_what_was_known_of_a_resumed_session_is_in_all_that_is_told_until_its_person_is_seen():
+    registry = resumed(WHOLE)
+    registry.joined(now_s=1)
+    registry.at(2, "text", "alice", 2.0)
+    registry.at(60)
+    *updates, closed = (change.session for change in registry.changes)
+    assert [each.connection_state for each in updates] == [ConnectionState.CONNECTING] * 2
+    assert closed.message_count == WHOLE.message_count + 1
+    for told in [*updates, closed]:
+        kept = replace(WHOLE, connection_state=told.connection_state)
+        assert replace(told, message_count=WHOLE.message_count, end_time=None) == kept
+
+
+def test_once_its_person_is_seen_a_resumed_session_is_what_livekit_says():
+    registry = resumed(WHOLE).joined(replace(ALICE, name="Al"), now_s=1)
+    session = registry.session_of("PA_alice")
+    assert (session.name, session.metadata, session.attributes) == ("Al", "", {})
+    assert (session.kind, session.truncated) == (ParticipantKind.STANDARD, None)
