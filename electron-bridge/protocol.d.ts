@@ -145,7 +145,7 @@ export interface Status {
   counters: Counters
   /** Of the sidecar and of what it is made of. */
   versions: Record<string, string>
-  /** Why the last attempt to join failed. */
+  /** Why the last attempt to join failed, or why the agent was put out of the room. */
   lastError?: Failure
 }
 
@@ -174,7 +174,7 @@ export interface Counters {
   reconnects: number
 }
 
-/** One failed attempt, as a person is told of it. */
+/** One failed attempt, or the end of one that had joined, as a person is told of it. */
 export interface Failure {
   /**  */
   category: Category
@@ -186,8 +186,8 @@ export interface Failure {
   retryable: boolean
 }
 
-/** Why the agent could not join. */
-export type Category = "unreachable" | "unauthorized" | "not-found" | "proxy" | "tls" | "media-blocked" | "full" | "timeout" | "malformed" | "broken-install" | "internal"
+/** Why the agent could not join, or was put out of the room. */
+export type Category = "unreachable" | "unauthorized" | "not-found" | "proxy" | "tls" | "media-blocked" | "full" | "timeout" | "malformed" | "broken-install" | "internal" | "identity-taken" | "removed"
 
 /** Of the methods that take none. */
 export interface NoParams {
@@ -400,7 +400,7 @@ export interface AgentStateChanged {
   epoch: string
   /** What led here, in a word or LiveKit's own. */
   reason?: string
-  /** The failed attempt that led here. */
+  /** The failed attempt that led here, or why the agent was put out. */
   error?: Failure
   /** Failed attempts since the last success. */
   attempt?: number

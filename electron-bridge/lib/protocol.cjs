@@ -14,5 +14,5 @@ module.exports = Object.freeze({
   AGENT_STATES: Object.freeze(['idle', 'connecting', 'connected', 'reconnecting', 'backoff', 'waiting-for-token', 'failed', 'stopping']),
   CONNECTION_STATES: Object.freeze(['connecting', 'connected', 'reconnecting', 'error', 'closed']),
   CLOSE_REASONS: Object.freeze(['left', 'connection-lost', 'join-failed', 'replaced', 'removed', 'room-closed', 'left-during-reconnect', 'server-shutdown', 'agent-disconnected', 'sidecar-shutdown', 'sidecar-exited']),
-  FAILURE_CATEGORIES: Object.freeze(['unreachable', 'unauthorized', 'not-found', 'proxy', 'tls', 'media-blocked', 'full', 'timeout', 'malformed', 'broken-install', 'internal']),
+  FAILURE_CATEGORIES: Object.freeze(['unreachable', 'unauthorized', 'not-found', 'proxy', 'tls', 'media-blocked', 'full', 'timeout', 'malformed', 'broken-install', 'internal', 'identity-taken', 'removed']),
 })

@@ -230,7 +230,9 @@ class ClaraVoiceAgent:
             case Reconnected(people):
                 self._happen(Cause(Event.RECONNECTED, people=people))
             case RoomEnded(reason):
-                self._happen(Cause(ending_of(reason), reason=reason))
+                event = ending_of(reason)
+                put_out = self._destination.put_out(reason) if event is Event.EVICTED else None
+                self._happen(Cause(event, reason=reason, failure=put_out))
             case Seen(person):
                 self.on_participant_joined(person)
             case Left():
@@ -259,13 +261,14 @@ class ClaraVoiceAgent:
         decision = self._machine.on(cause.event, now_s, self._ports.chance())
         if cause.failure is not None:
             self._last_error = cause.failure
-            self._announcer.connect_failed(cause.failure, decision)
+            if cause.event is Event.EVICTED:
+                self._announcer.put_out(cause.failure)
+            else:
+                self._announcer.connect_failed(cause.failure, decision)
         if decision.state is not decision.previous:
             self._reconciler.stop()
             self._arrivals.stop()
             self._tokens.stop()
-            if cause.event is Event.EVICTED:
-                self._destination.evicted()
         if decision.state is not decision.previous or decision.retry_in_s is not None:
             capabilities = self._destination.capabilities()
             self._announcer.agent_state_changed(decision, cause, capabilities)

@@ -148,6 +148,10 @@ class Announcer:
         else:
             _log.error("%s %s %s", what, failure.fix, _next_try(decision))
 
+    def put_out(self, failure: Failure) -> None:
+        """The agent was put out of its room, and stays out until it is told to join."""
+        _log.error("%s: %s %s", failure.category, failure.detail, failure.fix)
+
     def _stamp(self) -> dict[str, Any]:  # Any: two members of different types, by name
         self.seq += 1
         return {"seq": self.seq, "epoch": self.epoch}

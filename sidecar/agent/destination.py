@@ -30,6 +30,7 @@ from sidecar.core.contract.messages import (
     TokenRequest,
 )
 from sidecar.core.diagnosis import diagnosis
+from sidecar.core.facts import DisconnectReason
 from sidecar.core.ports import Ports
 from sidecar.core.token_asking import MAX_REFUSALS, TokenAsking
 
@@ -204,12 +205,11 @@ class Destination:
             client_gives_tokens=self._client.gives_tokens,
         )
 
-    def evicted(self) -> None:
-        """Somebody else took our identity, or put us out."""
-        self.warn(
-            f"Another participant took the identity {self.required().identity!r}, or removed this"
-            " agent from the room; give each agent an identity of its own."
-        )
+    def put_out(self, reason: int) -> Failure:
+        """Why the agent is out of the room; *reason* is LiveKit's for the end of the Room."""
+        is_taken = reason == DisconnectReason.DUPLICATE_IDENTITY
+        category = Category.IDENTITY_TAKEN if is_taken else Category.REMOVED
+        return failure(category, shown_url(self.required().url))
 
     def warn(self, warning: str) -> None:
         """Log *warning* and keep it for `getStatus`, once."""

@@ -161,7 +161,8 @@ def _room(target: Target, state: AgentState, last_error: Failure | None) -> Chec
     if state is AgentState.CONNECTED:
         return Check("room", True, f"The agent is in room {target.room!r}.")
     if last_error is None:
-        fix = "Send `connect`." if state is AgentState.IDLE else "It goes on by itself; ask again."
+        is_over = state in (AgentState.IDLE, AgentState.FAILED)
+        fix = "Send `connect`." if is_over else "It goes on by itself; ask again."
         return Check("room", False, f"The agent is {state}.", fix)
     return Check("room", False, f"The agent is {state}: {last_error.detail}", last_error.fix)
 

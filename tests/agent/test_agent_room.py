@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.core.contract.close_reasons import CloseReason
-from sidecar.core.contract.failures import Category
+from sidecar.core.contract.failures import Category, failure
 from sidecar.core.contract.messages import AgentState, AgentStateChanged, SessionClosed
 from sidecar.core.facts import (
     DisconnectReason,
@@ -18,7 +18,7 @@ from sidecar.core.facts import (
     TextReceived,
 )
 from tests.agent.virtual_time import in_virtual_time
-from tests.agent.world import World
+from tests.agent.world import URL, World
 from tests.core.played import someone
 
 ALICE = someone("alice")
@@ -118,10 +118,12 @@ async def test_a_room_that_is_closed_closes_all_and_is_joined_again_at_once(reas
     assert world.lines[-1] == "updated PA_2 connected"
 
 
-@pytest.mark.parametrize("reason", [2, 4])
+@pytest.mark.parametrize(
+    ("reason", "category"), [(2, Category.IDENTITY_TAKEN), (4, Category.REMOVED)]
+)
 @in_virtual_time
-async def test_an_agent_that_was_put_out_says_so_and_does_not_fight(
-    reason: int, caplog: pytest.LogCaptureFixture
+async def test_an_agent_that_was_put_out_says_why_and_does_not_fight(
+    reason: int, category: Category, caplog: pytest.LogCaptureFixture
 ):
     world = World()
     room = await world.joined(ALICE)
@@ -131,8 +133,23 @@ async def test_an_agent_that_was_put_out_says_so_and_does_not_fight(
     await world.passes(300)
     status = world.agent.status()
     assert (status.state, len(world.rooms.made)) == (AgentState.FAILED, 1)
-    assert any("clara" in warning for warning in status.warnings)
-    assert any("clara" in each.getMessage() for each in caplog.records)
+    told = world.heard(AgentStateChanged)[-1]
+    assert told.error == status.last_error == failure(category, URL)
+    assert told.reason == DisconnectReason(reason).name
+    (line,) = (each for each in caplog.messages if category in each)
+    assert told.error.detail in line
+    assert told.error.fix in line
+    room_check = (await world.agent.diagnose()).checks[-1]
+    assert (room_check.name, room_check.ok, room_check.fix) == ("room", False, told.error.fix)
+    assert status.counters.errors == 0
+
+
+@in_virtual_time
+async def test_an_agent_that_was_put_out_and_joins_again_has_no_error_any_more():
+    world = World()
+    (await world.joined(ALICE)).emit(RoomEnded(DisconnectReason.PARTICIPANT_REMOVED))
+    await world.joined()
+    assert world.agent.status().last_error is None
 
 
 @in_virtual_time

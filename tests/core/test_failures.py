@@ -25,12 +25,20 @@ def test_the_categories_are_those_of_the_specification():
         "malformed",
         "broken-install",
         "internal",
+        "identity-taken",
+        "removed",
     }
 
 
-def test_all_but_unauthorized_malformed_and_a_broken_install_are_retried():
+def test_what_waiting_does_not_cure_is_not_retried_and_all_else_is():
     assert {each for each in Category if not failure(each, URL).retryable} == FATAL
-    assert {each.value for each in FATAL} == {"unauthorized", "malformed", "broken-install"}
+    assert {each.value for each in FATAL} == {
+        "unauthorized",
+        "malformed",
+        "broken-install",
+        "identity-taken",
+        "removed",
+    }
 
 
 @pytest.mark.parametrize("category", sorted(Category))

@@ -189,7 +189,7 @@ test('once it gave up, an attempt of the app itself begins it anew', async () =>
 });
 
 for (const [what, change] of [
-  ['an eviction', { state: 'failed' }],
+  ['an eviction', { state: 'failed', error: { category: 'removed', retryable: false } }],
   ['a failure that the sidecar retries', { state: 'backoff', error: { retryable: true } }],
   ['a reconnect', { state: 'reconnecting' }],
 ]) {

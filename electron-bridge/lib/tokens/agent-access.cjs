@@ -16,6 +16,9 @@ const LONGEST_DELAY_MS = 30 * 1000;
 /** Milliseconds; a token with less to live is not worth a join. */
 const SHORT_LIVED_MS = 30 * 1000;
 
+/** A failure of another category, as an agent that was put out, asks for no token. */
+const TOKEN_FAULTS = Object.freeze(['unauthorized', 'malformed']);
+
 /** An agent joins, and needs nothing else: it hears of people and of chat without any grant. */
 const AGENT_GRANTS = Object.freeze({
   canPublish: false,
@@ -108,7 +111,7 @@ class AgentAccess {
     }
     const isRefused =
       state === 'waiting-for-token' ||
-      (state === 'failed' && error !== undefined && !error.retryable);
+      (state === 'failed' && error !== undefined && TOKEN_FAULTS.includes(error.category));
     // While a question is out, its answer is the next attempt, whoever made this one.
     if (isRefused && !this.#isAsking()) this.#onRefused(state, error);
   }

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """Why the agent could not join."""
+    """Why the agent could not join, or was put out of the room."""
 
     UNREACHABLE = "unreachable"
     UNAUTHORIZED = "unauthorized"
@@ -26,6 +26,10 @@ class Category(StrEnum):
     """A part of the sidecar is missing or cannot be loaded."""
     INTERNAL = "internal"
     """A bug of the sidecar."""
+    IDENTITY_TAKEN = "identity-taken"
+    """The agent was in the room, until another participant joined with its identity."""
+    REMOVED = "removed"
+    """The agent was in the room, until an operator removed it."""
 
 
 class BrokenInstall(Exception):
@@ -34,7 +38,7 @@ class BrokenInstall(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed attempt, as a person is told of it.
+    """One failed attempt, or the end of one that had joined, as a person is told of it.
 
     On the wire: `{"category": str, "detail": str, "fix": str, "retryable": bool}`.
     """
@@ -99,9 +103,26 @@ _SENTENCES: dict[Category, tuple[str, str]] = {
         "The sidecar could not join {url}, by a bug of its own.",
         "Report it with the traceback in the sidecar's log (stderr).",
     ),
+    Category.IDENTITY_TAKEN: (
+        "Another participant joined the room at {url} with the agent's identity, so the server put"
+        " the agent out.",
+        "Give each agent an identity of its own, then send `connect`.",
+    ),
+    Category.REMOVED: (
+        "The agent was removed from the room at {url}, by a person or a program with the right to.",
+        "Send `connect` when the agent is to be in the room again.",
+    ),
 }
 
-FATAL = frozenset({Category.UNAUTHORIZED, Category.MALFORMED, Category.BROKEN_INSTALL})
+FATAL = frozenset(
+    {
+        Category.UNAUTHORIZED,
+        Category.MALFORMED,
+        Category.BROKEN_INSTALL,
+        Category.IDENTITY_TAKEN,
+        Category.REMOVED,
+    }
+)
 """Waiting does not cure these; all others are retried."""
 
 

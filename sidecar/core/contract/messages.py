@@ -106,7 +106,10 @@ class Status:
     capabilities: Capabilities = member("What the given credentials allow.")
     counters: Counters = member("Since the process started.")
     versions: Mapping[str, str] = member("Of the sidecar and of what it is made of.")
-    last_error: Failure | None = member("Why the last attempt to join failed.", optional=True)
+    last_error: Failure | None = member(
+        "Why the last attempt to join failed, or why the agent was put out of the room.",
+        optional=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +374,9 @@ class AgentStateChanged:
     seq: int = member("+1 per notification.")
     epoch: str = member("A random id of this sidecar process.")
     reason: str | None = member("What led here, in a word or LiveKit's own.", optional=True)
-    error: Failure | None = member("The failed attempt that led here.", optional=True)
+    error: Failure | None = member(
+        "The failed attempt that led here, or why the agent was put out.", optional=True
+    )
     attempt: int | None = member("Failed attempts since the last success.", optional=True)
     retry_in_ms: int | None = member("Milliseconds until the next attempt.", optional=True)
 
