@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from livekit import api, rtc
 
@@ -72,7 +73,7 @@ class Measuring:
         await person.leave()
         return (self._heard[person.sid] - joined_s) * 1000
 
-    async def update(self, identity: str, **what: object) -> bool:
+    async def update(self, identity: str, **what: Any) -> bool:
         """UpdateParticipant; whether the server knew the person."""
         server = self.server
         url = server.url.replace("ws", "http", 1)

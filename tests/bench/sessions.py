@@ -200,7 +200,7 @@ def measured() -> Iterator[str]:
 
     def outage() -> None:
         sessions.link_lost(_at(1.0))
-        sessions.snapshot(people, _at(2.0), room_name=_ROOM)
+        sessions.snapshot(people, _at(2.0))
 
     lines: list[bytes] = []
     listing = Dispatcher(

@@ -19,7 +19,8 @@ from sidecar.core.facts import (
     ParticipantState,
 )
 from sidecar.core.registry.changes import Change, Closed, Created
-from sidecar.core.registry.sessions import Poll, Sessions
+from sidecar.core.registry.comparison import Poll
+from sidecar.core.registry.sessions import Sessions
 
 START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: the wall clock at attended second 0."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.core.facts import ParticipantState
-from sidecar.core.registry.sessions import Poll
+from sidecar.core.registry.comparison import Poll
 from tests.core.played import Registry, joining, listing, moment, someone
 
 ALICE = someone("alice")

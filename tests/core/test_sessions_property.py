@@ -16,8 +16,9 @@ from sidecar.core.facts import (
     ParticipantState,
 )
 from sidecar.core.registry.changes import Change, Closed, Created
+from sidecar.core.registry.comparison import Poll
 from sidecar.core.registry.resumption import Inheritance
-from sidecar.core.registry.sessions import Poll, Sessions
+from sidecar.core.registry.sessions import Sessions
 from tests.core.played import START_MS, earlier, listing, moment, someone
 from tests.core.registry_model import (
     HOLD_S,

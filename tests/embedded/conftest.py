@@ -11,6 +11,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -83,7 +84,7 @@ async def people(room: str) -> AsyncIterator[Callable[..., Person]]:
     """Make people of any server; all have left when the test ends."""
     made: list[Person] = []
 
-    def make(server: AnyServer, identity: str, **token: object) -> Person:
+    def make(server: AnyServer, identity: str, **token: Any) -> Person:
         signed = mint_token(server.api_key, server.api_secret, room, identity, **token)
         made.append(Person(server.url, signed, identity))
         return made[-1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from aiohttp import web
 from livekit.protocol.models import ParticipantInfo
@@ -17,7 +18,7 @@ ROOM_SERVICE = (
     "/twirp/livekit.RoomService/ListParticipants",
     "/twirp/livekit.RoomService/RemoveParticipant",
 )
-Answer = Callable[[web.Request], "asyncio.Future[web.StreamResponse]"]
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Answering(Script):
@@ -116,7 +117,7 @@ class Peopled(Script):
 
 
 def imagined(
-    identity: str, sid: str = "", *, joined_at_ms: int = 1_700_000_000_000, **more: object
+    identity: str, sid: str = "", *, joined_at_ms: int = 1_700_000_000_000, **more: Any
 ) -> ParticipantInfo:
     """One who is active in a room, as the server tells of them."""
     return ParticipantInfo(

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from sidecar.dev.server import DevServer
+from typing import Protocol
+
 from sidecar.dev.stdio_client import JsonObject, SidecarClient
 
 
-def connect_params(server: DevServer, room: str, **more: object) -> JsonObject:
+class Served(Protocol):
+    """A LiveKit server, or its double, by what a `connect` needs of it."""
+
+    @property
+    def url(self) -> str:
+        """ws://host:port."""
+
+    @property
+    def api_key(self) -> str:
+        """One that the server knows."""
+
+    @property
+    def api_secret(self) -> str:
+        """Of that key."""
+
+
+def connect_params(server: Served, room: str, **more: object) -> JsonObject:
     """The params of `connect` for a room of *server*."""
     return {
         "url": server.url,

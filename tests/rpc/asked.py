@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sidecar import __version__
 from sidecar.core.config import NO_CAPABILITIES, Settings
 from sidecar.core.contract.errors import UnknownSession
@@ -23,7 +25,7 @@ from sidecar.rpc.methods import handlers
 from tests.rpc.notices import session
 from tests.rpc.peer import Peer, request
 
-INITIALIZE = {"protocolVersion": 1}
+INITIALIZE: dict[str, object] = {"protocolVersion": 1}
 VALID: dict[str, dict[str, object]] = {
     "initialize": INITIALIZE,
     "getSession": {"sessionId": "session_1_anna"},
@@ -134,19 +136,20 @@ class Methods:
         self.client = FakeClient()
         self.peer = Peer(handlers(self.agent, self.process, self.client))
 
-    async def ask(self, method: str, params: object = None) -> dict[str, object]:
+    async def ask(self, method: str, params: object = None) -> dict[str, Any]:
         """Send one request and give its whole answer."""
         self.peer.lines.clear()
         self.peer.say(request(method, params))
         (answer,) = await self.peer.all_answers()
+        assert isinstance(answer, dict)
         return answer
 
-    async def error_of(self, method: str, params: object = None) -> dict[str, object]:
+    async def error_of(self, method: str, params: object = None) -> dict[str, Any]:
         """Send one request and give the error it is answered with, which has a fix."""
         answer = await self.ask(method, params)
         assert set(answer) == {"jsonrpc", "id", "error"}, answer
-        fix = answer["error"]["data"]["fix"]
-        assert isinstance(fix, str)
-        assert fix.endswith(".")
-        assert answer["error"]["message"].endswith(".")
-        return answer["error"]
+        error: dict[str, Any] = answer["error"]
+        assert isinstance(error["data"]["fix"], str)
+        assert error["data"]["fix"].endswith(".")
+        assert error["message"].endswith(".")
+        return error

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-Json = dict[str, object]
+Json = dict[str, Any]  # Any: what a document holds, as deep as it is read here
 
 
 class Contract:

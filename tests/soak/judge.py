@@ -204,8 +204,8 @@ class Judge:
         if session.reason == "room-closed":
             return known == "ROOM_CLOSED" or self._near("room deleted", at_s, LATE_S)
         if session.reason == "server-shutdown":
-            kinds = ("server shut down", "reconnect simulated")
-            return any(self._near(kind, at_s, LATE_S + AWAY_S) for kind in kinds)
+            faults = ("server shut down", "reconnect simulated")
+            return any(self._near(each, at_s, LATE_S + AWAY_S) for each in faults)
         if session.reason == "left-during-reconnect":
             return longest_gap_s(self._connected, at_s - LATE_S, at_s) > 0.0
         return session.reason == "left"
