@@ -6,6 +6,7 @@ new block without a row fails. There is no PowerShell to run here: its blocks ar
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import plistlib
@@ -13,10 +14,13 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import threading
+import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import jsonschema
@@ -76,6 +80,11 @@ def blocks() -> list[Block]:
 
 
 Check = Callable[[Block, pytest.FixtureRequest], None]
+
+
+def python(block: Block, request: pytest.FixtureRequest) -> None:
+    """Parses; tests/test_contributing.py does these changes."""
+    assert ast.parse(textwrap.dedent(block.text)).body
 
 
 def output(block: Block, request: pytest.FixtureRequest) -> None:
@@ -201,7 +210,15 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "xml: <key>NSMicrophoneUsageDescription</key>": xml,
         'json: { "extraResources"': json_settings,
     },
-    "CONTRIBUTING.md": {"sh: python -m pip install uv && python -m uv sync": posix},
+    "CONTRIBUTING.md": {
+        "sh: python -m pip install uv && python -m uv sync": posix,
+        "sh: python -m uv run ruff format": posix,
+        "python: @dataclass(frozen=True, slots=True)": python,
+        'python: Method("countSessions"': python,
+        "python: def session_count": python,
+        "python: language: str | None": python,
+        "python: MIGRATED =": python,
+    },
     "docs/delays.md": {"text: floor: one session-created as bytes": output},
     "docs/design.md": {
         "text: SDK callback": output,
@@ -354,3 +371,13 @@ def test_the_links_of_the_bridge_s_readme_are_to_files_of_the_npm_package(node: 
     for link in links(BRIDGE / "README.md"):
         name = link.partition("#")[0].removesuffix("/")
         assert not name or name in packed | folders, f"npm does not show {link}"
+
+
+def test_the_links_of_the_readme_are_to_files_of_the_source_distribution() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["uv"]["build-backend"]["source-include"]
+    always = ["pyproject.toml", "README.md", "LICENSE", "sidecar/*"]
+    for link in links(ROOT / "README.md"):
+        name = link.partition("#")[0].removesuffix("/")
+        held = any(fnmatch(name, each.replace("**", "*")) for each in [*always, *patterns])
+        assert not name or held, f"PyPI's source distribution lacks {link}"
