@@ -40,8 +40,6 @@ _WRONG_KIND = (
     "The agent's token is not of kind `agent`: it keeps the room open by itself, and others see it"
     " as a person. Issue it with kind `agent`."
 )
-
-
 _LATER = (
     "`connect` gave another name or autoSubscribe while the agent was in the room or on its way"
     " there. It counts from the agent's next join on; to have it now, send `disconnect` and"
@@ -63,13 +61,13 @@ class Destination:
         self._joined: Target | None = None
         self._asking = TokenAsking()
         self.target: Target | None = None
-        """As `_wanted`, with the token that the client gave last, its identity and its url."""
+        """`_wanted`, with the newest token of the client, that token's identity and its url."""
         self.warnings: list[str] = []
 
     def want(self, settings: Settings, *, is_under_way: bool) -> None:
         """Take *settings*, over the earlier ones.
 
-        Where the client gives tokens, a token among *settings* is for the first join alone.
+        Where the client gives tokens, a token among *settings* serves the first join only.
 
         Raises:
             InvalidParams: they do not come to a target; nothing changed.
@@ -104,7 +102,7 @@ class Destination:
 
     @property
     def identities(self) -> frozenset[str]:
-        """The agent's own identities, now and at a next join; none of them is a person's."""
+        """The agent's identities, now and at its next join. No person may have one of them."""
         both = (self.target, self._wanted)
         return frozenset(each.identity for each in both if each is not None)
 
@@ -114,7 +112,7 @@ class Destination:
         return self._required(self._wanted).url
 
     def token_request(self) -> TokenRequest:
-        """What the client is asked for, for the agent: no right that it does not need."""
+        """The request for the agent's token, with no right that the agent does not need."""
         wanted = self._required(self._wanted)
         return TokenRequest(
             purpose="agent",
@@ -127,10 +125,10 @@ class Destination:
         )
 
     def take_token(self, given: AccessToken) -> None:
-        """Take what the client *given* for the next join.
+        """Use the token *given* by the client for the next join.
 
         Raises:
-            ClientFailed: with this token no agent joins the room; nothing changed.
+            ClientFailed: the agent cannot join the room with this token; nothing changed.
         """
         wanted = self._required(self._wanted)
         self._protect((given.token,))
@@ -142,14 +140,14 @@ class Destination:
         self._look_at_kind()
 
     def joins(self) -> Target:
-        """The target, which a Room opens now."""
+        """The target, for a Room that opens now."""
         self._joined = self.required()
         if _LATER in self.warnings:
             self.warnings.remove(_LATER)
         return self._joined
 
     def has_joined(self) -> None:
-        """The server took the token."""
+        """Note that the server took the token."""
         self._asking.joined()
 
     def required(self) -> Target:
@@ -166,23 +164,24 @@ class Destination:
 
     def failed(self, category: Category) -> tuple[Event, Failure]:
         """What a failed join means, and how a person is told of it."""
-        target = self.required()
-        url = shown_url(target.url)
+        tried = self._joined or self.required()
+        url = shown_url(tried.url)
         found = failure(category, url)
         if found.retryable:
             return Event.FAILED, found
         if category is Category.BROKEN_INSTALL:
             return Event.REFUSED, found
         # The server's texts do not tell an expired token from a wrong one: its own times do.
-        times = None if target.claims is None else times_problem(target.claims, self._now_s())
-        is_token_s = target.token is not None and url_problem(target.url) is None
+        claims = tried.claims
+        times = None if claims is None else times_problem(claims, self._now_s())
+        is_token_s = tried.token is not None and url_problem(tried.url) is None
         if is_token_s and self._client.gives_tokens:
-            self.target = replace(target, token=None)
+            self.target = replace(self.required(), token=None)
             event = self._asking.refused()
             if event is Event.REFUSED:
                 return event, tokens_refused(found, url, MAX_REFUSALS, times)
             return event, token_refused(found, times)
-        if target.claims is not None and has_expired(target.claims, self._now_s()):
+        if claims is not None and has_expired(claims, self._now_s()):
             return Event.TOKEN_EXPIRED, found
         return Event.REFUSED, found
 
@@ -206,7 +205,7 @@ class Destination:
         )
 
     def put_out(self, reason: int) -> Failure:
-        """Why the agent is out of the room; *reason* is LiveKit's for the end of the Room."""
+        """The failure that says why the server put the agent out, by LiveKit's *reason*."""
         is_taken = reason == DisconnectReason.DUPLICATE_IDENTITY
         category = Category.IDENTITY_TAKEN if is_taken else Category.REMOVED
         return failure(category, shown_url(self.required().url))

@@ -1,7 +1,8 @@
 """Owns where access tokens come from: the API secret, or else the client's `getToken`.
 
-For the agent the client is asked until it gives a token; for a page once, since a person waits for
-the answer and can ask again. Does not know JSON, nor what the agent's state is.
+The client is asked for the agent's token again and again, until it gives one. It is asked once for
+a page's token: a person waits for the answer, and can ask again. Does not know JSON or the agent's
+state.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ _log = logging.getLogger("sidecar.agent")
 
 
 class Tokens:
-    """At most one question for the agent at a time; any number for pages."""
+    """Asks the client: one question for the agent at a time, any number of them for pages."""
 
     def __init__(
         self, destination: Destination, ports: Ports, happen: Callable[[Cause], None]
     ) -> None:
-        """*happen* takes the event that an answer of the client is."""
+        """*happen* takes the event that an answer of the client leads to."""
         self._destination = destination
         self._api = ports.api
         self._client = ports.client
@@ -47,7 +48,7 @@ class Tokens:
         self._asking: asyncio.Task[None] | None = None
 
     def ask(self) -> None:
-        """Ask the client for the agent's token; a question for the same one goes on."""
+        """Ask the client for the agent's token, unless the same question is open already."""
         request = self._destination.token_request()
         if self._asking is not None and self._asked == request:
             return
@@ -56,7 +57,7 @@ class Tokens:
         self._asking = tasks.start("ask for a token", self._ask(request))
 
     def stop(self) -> None:
-        """Wait for no answer any more."""
+        """Forget the open question; its answer changes nothing."""
         if self._asking is not None:
             self._asking.cancel()
             self._asking = None
@@ -67,7 +68,7 @@ class Tokens:
         """What a page needs to join the agent's room as a person.
 
         Raises:
-            NotAllowed: there is no way to a token, or the client gave none.
+            NotAllowed: there is no API secret, and no fit token of the client.
             InvalidParams: see `wanted_connection`.
             ShuttingDown: the process ends.
         """

@@ -1,7 +1,7 @@
-"""Owns what an access token says of itself, unchecked, and what makes one unfit for its purpose.
+"""Owns the claims of access tokens: reads them, and refuses a token that is for something else.
 
-The signature and the times are the server's to judge: this machine's clock may be wrong. Does not
-know how tokens are made, nor who is asked for one.
+Only the server checks the signature and judges the times: this machine's clock may be wrong. Does
+not know how tokens are made, nor who gives them.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def has_expired(claims: TokenClaims, now_s: float) -> bool:
 
 
 def is_worth_a_join(token: str | None, now_s: float) -> bool:
-    """Whether *token* is there, and is not about to expire at *now_s*, seconds since 1970."""
+    """Whether there is a *token* that lives for SHORT_LIVED_S after *now_s*, seconds since 1970."""
     if token is None:
         return False
     claims = token_claims(token)
@@ -84,10 +84,12 @@ def is_worth_a_join(token: str | None, now_s: float) -> bool:
 
 
 def given_token(answer: object) -> AccessToken:
-    """What a client answered to `getToken`; LiveKit's own form of an endpoint's answer counts too.
+    """The access token in a client's *answer* to `getToken`.
+
+    Two forms: `{token, url?}`, and that of LiveKit's standard token endpoint.
 
     Raises:
-        ClientFailed: it holds no access token, or a url that is none.
+        ClientFailed: the answer holds no access token, or a url that is no text.
     """
     members = answer if isinstance(answer, Mapping) else {}
     token = members.get("token", members.get("participant_token"))
@@ -103,10 +105,10 @@ def given_token(answer: object) -> AccessToken:
 
 
 def claims_for_agent(token: str, room: str) -> TokenClaims:
-    """The claims of *token*, with which the agent is to join *room*.
+    """The claims of *token*, which is to let the agent into *room*.
 
     Raises:
-        ClientFailed: names the claim with which no agent joins that room.
+        ClientFailed: a claim keeps the agent out of that room; the text names it.
     """
     claims = _claims_for(token)
     if claims.room not in ("", room):
@@ -117,12 +119,12 @@ def claims_for_agent(token: str, room: str) -> TokenClaims:
 def claims_for_person(
     token: str, room: str, identity: str, agent_identities: Collection[str]
 ) -> TokenClaims:
-    """The claims of *token*, with which a page is to join *room*.
+    """The claims of *token*, which is to let a page into *room*.
 
-    *identity* is empty where the token decides; it is never one of *agent_identities*.
+    With an empty *identity* the token decides who the person is: none of *agent_identities*.
 
     Raises:
-        ClientFailed: names the claim with which that person does not join that room.
+        ClientFailed: a claim is not that person's, or keeps them out; the text names it.
     """
     claims = _claims_for(token)
     if claims.room != room:
@@ -139,7 +141,7 @@ def claims_for_person(
 
 
 def wider_than(grants: TokenGrants, claims: TokenClaims) -> tuple[str, ...]:
-    """The names of what *claims* grant beyond *grants*."""
+    """The names of the grants in *claims* that *grants* do not hold."""
     asked = {
         "canPublish": grants.can_publish,
         "canSubscribe": grants.can_subscribe,
@@ -153,7 +155,7 @@ def wider_than(grants: TokenGrants, claims: TokenClaims) -> tuple[str, ...]:
 
 
 def times_problem(claims: TokenClaims, now_s: float) -> str | None:
-    """What the token's times say against it at *now_s*, seconds since 1970, as a sentence."""
+    """A sentence if the token is out of its time at *now_s*, seconds since 1970; else None."""
     if has_expired(claims, now_s):
         return "The token had expired, by this machine's clock."
     if claims.not_before_s is not None and claims.not_before_s > now_s:
@@ -179,7 +181,7 @@ def _granted(grants: Mapping[str, object]) -> list[str]:
 
 
 def _kind_of(answer: object, token: object) -> str:
-    """What JSON calls it; never what a text says."""
+    """The type of what was given, in JSON's words; never its text."""
     if isinstance(answer, Mapping):
         return "no token" if token is None else f"a token of type {_json_type(token)}"
     return _json_type(answer)

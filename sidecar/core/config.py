@@ -69,9 +69,9 @@ class Settings(ConnectParams):
         return self.api_key is not None and self.api_secret is not None
 
     def without_token(self) -> Settings:
-        """These settings for later joins: the token's room and identity stay where none is given.
+        """These settings for later joins, for which the client gives newer tokens.
 
-        A token that `connect` is given is for the first join where the client gives newer ones.
+        The token's room and identity stay, unless these settings have their own.
         """
         claims = None if self.token is None else token_claims(self.token)
         if claims is None:

@@ -72,7 +72,7 @@ def wanted_connection(
 
 
 def token_request(params: ConnectionParams, wanted: WantedConnection, room: str) -> TokenRequest:
-    """What the client is asked for *wanted*, which *params* came to: nothing of it is lost."""
+    """The request for the token of *wanted*, with every option of *params*."""
     return TokenRequest(
         purpose="connection",
         room=room,

@@ -1,7 +1,6 @@
-"""Owns what a refused token leads to where the client gives tokens.
+"""Owns when the client is asked for another token, after the LiveKit server refused one.
 
-A token that the LiveKit server refuses three times in a row, fresh each time, is not asked for a
-fourth time. Does not know the client.
+After three refusals of fresh tokens in a row the client is asked no more. Does not know the client.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ MAX_REFUSALS = 3
 
 
 class TokenAsking:
-    """Counts what became of fresh tokens."""
+    """Counts the fresh tokens that the server refused in a row."""
 
     def __init__(self) -> None:
         """No token was given yet."""
@@ -30,7 +29,7 @@ class TokenAsking:
         self._refusals = 0
 
     def refused(self) -> Event:
-        """The server refused the token; a token that had been used says nothing of fresh ones."""
+        """The event that a refusal leads to; a refused token that was not fresh is not counted."""
         self._refusals = self._refusals + 1 if self._is_untried else 0
         self._is_untried = False
         if self._refusals >= MAX_REFUSALS:

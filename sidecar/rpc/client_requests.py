@@ -1,7 +1,7 @@
-"""Owns what the sidecar asks its client: requests in the other direction, and their responses.
+"""Owns the sidecar's own requests to its client, and the client's responses.
 
-Asks only for what `client.capabilities` of `initialize` names. Does not know what an answer is for,
-nor how bytes travel.
+Sends only requests that `client.capabilities` of `initialize` names. Does not know how an answer is
+used, nor how bytes travel.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class ClientRequests:
         self._has_ended = False
 
     def offers(self, capabilities: ClientCapabilities | None) -> None:
-        """Take what the client says in `initialize` that it answers."""
+        """Note the requests that the client answers, as it says in `initialize`."""
         if capabilities is not None:
             self.gives_tokens = capabilities.get_token is True
             self.resolves_proxies = capabilities.resolve_proxy is True
 
     async def get_token(self, request: TokenRequest) -> AccessToken:
-        """What the client answers to `getToken`, within GET_TOKEN_WITHIN_S.
+        """The client's answer to `getToken`, within GET_TOKEN_WITHIN_S.
 
         Raises:
             ClientFailed: it gave no access token; says why.
@@ -76,7 +76,7 @@ class ClientRequests:
         return given_token(await self._ask("getToken", to_wire(request), GET_TOKEN_WITHIN_S))
 
     async def resolve_proxy(self, url: str) -> str | None:
-        """What the client answers to `resolveProxy`, within RESOLVE_PROXY_WITHIN_S.
+        """The client's answer to `resolveProxy`, within RESOLVE_PROXY_WITHIN_S.
 
         Raises:
             ClientFailed: it gave neither a text nor null; says why.
@@ -102,7 +102,7 @@ class ClientRequests:
             waiter.set_exception(ClientFailed(problem))
 
     def end(self) -> None:
-        """Fail what waits for an answer, and every later request: the process ends."""
+        """Fail every request that waits for an answer, and every later one: the process ends."""
         self._has_ended = True
         for _, waiter in self._waiting.values():
             if not waiter.done():
@@ -129,7 +129,7 @@ class ClientRequests:
             waiter.cancel()
 
     def _problem(self, name: str, response: Mapping[str, object]) -> str | None:
-        """What makes *response* no answer, as a part of a sentence; None when it is one."""
+        """Why *response* is no answer, as a part of a sentence; None when it is an answer."""
         is_error = "error" in response
         if response.get("jsonrpc") != "2.0" or is_error == ("result" in response):
             return f"the answer to {name} is no response of JSON-RPC 2.0"

@@ -1,4 +1,4 @@
-"""Owns which proxy leads to a server: the client's word where it gives one, else the environment's.
+"""Owns the choice of a proxy for a server: the client's answer, else the environment's variables.
 
 LiveKit's native layer honours HTTP_PROXY and HTTPS_PROXY but not NO_PROXY
 (rust-sdks livekit-net/src/native/proxy.rs), and so would look for a server on this machine at the
@@ -31,7 +31,7 @@ _log = logging.getLogger("sidecar.rtc")
 
 
 class ProxyResolver(Protocol):
-    """A client that may know the system's proxy: the part of `ports.Client` that is needed here."""
+    """A client that can name the system's proxy: a part of `ports.Client`."""
 
     @property
     def resolves_proxies(self) -> bool:
@@ -42,7 +42,7 @@ class ProxyResolver(Protocol):
 
 
 class Proxies:
-    """The one owner of the proxy variables of this process."""
+    """The one owner of this process's proxy variables."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Proxies:
         client: ProxyResolver | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*environ* is what the native layer reads; as it is now, it counts where nobody else says.
+        """*environ* is what the native layer reads; the proxies in it now are the default.
 
         *now_s* tells seconds.
         """
@@ -63,7 +63,7 @@ class Proxies:
         self._has_warned = False
 
     async def prepare_join(self, url: str) -> None:
-        """Leave in the environment the proxy that a join at *url* takes, and no other."""
+        """Leave in the environment only the proxy for a join at *url*."""
         self._known = None
         set_for(url, self._environ, await self._variables(url))
 

@@ -239,6 +239,9 @@ class FakeClient:
         self.gives_tokens = False
         self.resolves_proxies = False
         self.asked: list[TokenRequest] = []
+        self.most_at_once = 0
+        """Questions for a token that waited at the same time."""
+        self._awaited = 0
         self.error: Exception | None = None
         """Raised instead of any answer: a bug."""
         self._answers: list[asyncio.Future[AccessToken]] = []
@@ -248,8 +251,14 @@ class FakeClient:
         self.asked.append(request)
         if self.error is not None:
             raise self.error
-        self._answers.append(asyncio.get_running_loop().create_future())
-        return await asyncio.shield(self._answers[-1])
+        answer: asyncio.Future[AccessToken] = asyncio.get_running_loop().create_future()
+        self._answers.append(answer)
+        self._awaited += 1
+        self.most_at_once = max(self.most_at_once, self._awaited)
+        try:
+            return await asyncio.shield(answer)
+        finally:
+            self._awaited -= 1
 
     async def resolve_proxy(self, url: str) -> str | None:
         """No proxy."""
@@ -264,6 +273,11 @@ class FakeClient:
         """Answer the last question with an error."""
         self._answers[-1].set_exception(ClientFailed(why))
         await turns()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the agent still waits for an answer."""
+        return self._awaited > 0
 
     @property
     def is_asked(self) -> bool:
