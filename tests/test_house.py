@@ -1,12 +1,10 @@
-"""The house: which way imports go, who may print, and what no file says."""
+"""The house: which way imports go, who may print, and how things are named."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -16,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import sidecar
+from tests.repository import ROOT, repository_files
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "sidecar"
 VERSION_FILE = ""
 """`from sidecar import __version__`: the package itself."""
@@ -235,31 +233,7 @@ def test_the_version_is_one_in_all_places():
     assert re.fullmatch(r"\d+\.\d+\.\d+", sidecar.__version__)
 
 
-# What is said, and what is not
-
-
-@cache
-def repository_files() -> tuple[Path, ...]:
-    """The files that are, or are about to be, in the repository."""
-    git = shutil.which("git")
-    if git is None or not (ROOT / ".git").exists():
-        pytest.skip("the files of a repository are known to git alone")
-    listed = subprocess.run(
-        [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    paths = (ROOT / each for each in listed.stdout.decode().split("\0") if each)
-    return tuple(path for path in paths if path.is_file())
-
-
-def texts() -> Iterator[tuple[str, str]]:
-    """Where each text file of the repository is, and what it says."""
-    for path in repository_files():
-        content = path.read_bytes()
-        if b"\0" not in content:
-            yield path.relative_to(ROOT).as_posix(), content.decode("utf-8")
+# Names
 
 
 def words(name: str) -> set[str]:
@@ -281,38 +255,3 @@ def test_no_class_has_a_vague_name():
         if path.suffix in (".py", ".cjs", ".ts"):
             for name in re.findall(r"^\s*(?:export )?(?:class|interface) (\w+)", text, re.M):
                 assert not words(name) & VAGUE_WORDS, f"{path}: {name}"
-
-
-REGISTRIES = [
-    ".".join(parts)
-    for parts in (
-        ("pypi", "org"),
-        ("files", "pythonhosted", "org"),
-        ("registry", "npmjs", "org"),
-        ("registry", "yarnpkg", "com"),
-        ("proxy", "golang", "org"),
-        ("sum", "golang", "org"),
-    )
-]
-OF_SOMEBODY_S_MACHINE = re.compile(
-    r"(?<![\w.])/(?:root|home/(?!me/)\w+|Users/\w+)/|[A-Z]:\\Users\\\w+"
-)
-
-
-def test_no_text_names_a_registry_s_host():
-    for where, text in texts():
-        for host in REGISTRIES:
-            assert host not in text, f"{where} names {host}"
-
-
-def test_no_text_holds_a_path_of_somebody_s_machine():
-    own = [str(each) for each in (ROOT, Path.home()) if len(each.parts) > 2]
-    for where, text in texts():
-        found = OF_SOMEBODY_S_MACHINE.search(text)
-        assert found is None, f"{where}: {found and found.group()}"
-        assert not any(path in text for path in own), where
-
-
-def test_no_lock_file_that_names_hosts_is_in_the_repository():
-    names = {path.name for path in repository_files()}
-    assert not names & {"uv.lock", "package-lock.json", "pylock.toml", "yarn.lock"}
