@@ -17,7 +17,7 @@ from sidecar.core.contract.messages import (
     Status,
 )
 from sidecar.core.facts import Participant
-from sidecar.core.ports import Clock, Ports
+from sidecar.core.ports import Clock, Notify, Ports
 from tests.agent.fakes import (
     START_MS,
     FakeApi,
@@ -37,8 +37,16 @@ T = TypeVar("T", bound=Notification)
 class World:
     """The agent, and everything that it touches."""
 
-    def __init__(self, settings: Settings = SETTINGS, clock: Clock | None = None) -> None:
-        """Make it on the running loop; *settings* are what `connect` falls back on."""
+    def __init__(
+        self,
+        settings: Settings = SETTINGS,
+        clock: Clock | None = None,
+        notify: Notify | None = None,
+    ) -> None:
+        """Make it on the running loop; *settings* are what `connect` falls back on.
+
+        Without *notify* the notifications are kept in `self.notify`.
+        """
         loop = asyncio.get_running_loop()
         start_s = loop.time()
         self.rooms = FakeRooms()
@@ -55,7 +63,7 @@ class World:
                 room_factory=self.rooms,
                 api=self.api,
                 client=self.client,
-                notify=self.notify,
+                notify=notify or self.notify,
                 clock=self.clock,
                 chance=lambda: 0.5,
                 process=FakeProcess(),
