@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import assert_never
 
 from sidecar.agent.announcer import Announcer
 from sidecar.agent.arrivals import Arrivals
@@ -18,6 +19,7 @@ from sidecar.agent.tokens import Tokens
 from sidecar.core.agent_state import (
     AgentMachine,
     Cause,
+    Decision,
     Do,
     Event,
     closing_of,
@@ -51,7 +53,7 @@ from sidecar.core.facts import (
     reason_name,
 )
 from sidecar.core.ports import Ports
-from sidecar.core.registry.changes import Change, Closed
+from sidecar.core.registry.changes import Change, Closed, Updated
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.sessions import Sessions
 
@@ -90,7 +92,6 @@ class ClaraVoiceAgent:
         self._tokens = Tokens(self._destination, ports, self._happen)
         self._waiters = Waiters()
         self._last_error: Failure | None = None
-        self._reconnects = 0
 
     # What is asked of the agent
 
@@ -141,7 +142,6 @@ class ClaraVoiceAgent:
                 self._last_error = no_token_yet(ANSWER_WITHIN_S)
             else:
                 _, self._last_error = self._destination.failed(Category.TIMEOUT)
-            self._happen(Cause(Event.ANSWER_LIMIT))
             raise connect_failure(self._last_error)
         return waiter.result()
 
@@ -208,17 +208,15 @@ class ClaraVoiceAgent:
             warnings=tuple(self._destination.warnings),
             rss_bytes=process.rss_bytes(),
             capabilities=self._destination.capabilities(),
-            counters=self._announcer.counters(self._reconnects),
+            counters=self._announcer.counters(),
             versions=process.versions(),
             last_error=self._last_error,
         )
 
     # Facts of the Room
 
-    def take(self, number: int, fact: Fact) -> None:
-        """A fact of Room *number*; those of an earlier Room are dropped."""
-        if number != self._machine.room_number:
-            return
+    def take(self, fact: Fact) -> None:
+        """A fact of the Room that counts."""
         match fact:
             case Joined():
                 self._happen(Cause(Event.JOINED, people=fact.people, joined=fact))
@@ -259,12 +257,6 @@ class ClaraVoiceAgent:
     def _happen(self, cause: Cause) -> None:
         now_s = self._clock.tick().attended_s
         decision = self._machine.on(cause.event, now_s, self._ports.chance())
-        if cause.failure is not None:
-            self._last_error = cause.failure
-            if cause.event is Event.EVICTED:
-                self._announcer.put_out(cause.failure)
-            else:
-                self._announcer.connect_failed(cause.failure, decision)
         if decision.state is not decision.previous:
             self._reconciler.stop()
             self._arrivals.stop()
@@ -273,18 +265,18 @@ class ClaraVoiceAgent:
             capabilities = self._destination.capabilities()
             self._announcer.agent_state_changed(decision, cause, capabilities)
         for what in decision.does:
-            self._carry_out(what, decision.room_number, cause)
+            self._carry_out(what, decision, cause)
         self._arm()
 
     def _joining(self, event: Event) -> Event:
         """*event*, which leads to a join; or that the client is to be asked for a token first."""
         return Event.TOKEN_NEEDED if self._destination.needs_token else event
 
-    def _carry_out(self, what: Do, room_number: int, cause: Cause) -> None:
+    def _carry_out(self, what: Do, decision: Decision, cause: Cause) -> None:
         at = self._clock.tick()
         match what:
             case Do.OPEN:
-                self._room.open(room_number, self._destination.joins)
+                self._room.open(self._destination.joins)
             case Do.ASK:
                 self._tokens.ask()
             case Do.DROP:
@@ -300,19 +292,27 @@ class ClaraVoiceAgent:
                 self._announce(self._sessions.close_all(closing_of(cause.event), detail, at))
             case Do.POLL:
                 self._reconciler.start()
+            case Do.LOG_FAILURE:
+                self._log_failure(cause, decision)
             case Do.ANSWER:
                 self._answer(cause)
+            case _:
+                assert_never(what)
 
     def _take_snapshot(self, cause: Cause) -> None:
         joined = cause.joined
-        if joined is None:
-            self._reconnects += 1
-        else:
+        if joined is not None:
             self._last_error = None
             self._destination.has_joined()
             url = shown_url(self._destination.required().url)
             self._announcer.joined(joined.room_name, url, joined.own_identity)
         self._announce(self._sessions.snapshot(cause.people, self._clock.tick(), joined))
+
+    def _log_failure(self, cause: Cause, decision: Decision) -> None:
+        if cause.failure is None:
+            raise RuntimeError("a failure without its words")
+        self._last_error = cause.failure
+        self._announcer.failed(cause.failure, cause, decision)
 
     def _answer(self, cause: Cause) -> None:
         if (refusal := refusal_of(cause)) is None:
@@ -321,7 +321,18 @@ class ClaraVoiceAgent:
             self._waiters.refuse(refusal)
 
     def _announce(self, changes: Iterable[Change]) -> None:
-        self._announcer.announce(changes, self._sessions.creation_failed, self.cleanup_session)
+        never_were: set[str] = set()
+        for change in changes:
+            session_id = change.session.session_id
+            if session_id in never_were:
+                continue
+            if isinstance(change, Closed):
+                self.cleanup_session(change)
+            elif isinstance(change, Updated):
+                self._announcer.session_updated(change)
+            elif not self._announcer.session_created(change.session):
+                never_were.add(session_id)
+                self._sessions.creation_failed(session_id)
         self._arm()
 
     # Time

@@ -6,10 +6,9 @@ Synchronous: between a fact and the queue there is no await. Does not know why a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
 from typing import Any
 
-from sidecar.core.agent_state import Cause, Decision, Do
+from sidecar.core.agent_state import Cause, Decision, Event
 from sidecar.core.contract.failures import Failure
 from sidecar.core.contract.messages import (
     AgentSession,
@@ -22,7 +21,7 @@ from sidecar.core.contract.messages import (
     SessionUpdated,
 )
 from sidecar.core.ports import Notify, SessionSetup
-from sidecar.core.registry.changes import Change, Closed, Updated
+from sidecar.core.registry.changes import Closed, Updated
 
 CRITICAL_LINE = (
     "Critical: ClaraVoiceAgent failed to connect to the LiveKit server."
@@ -43,35 +42,16 @@ class Announcer:
         """*set_up* is called for each new session before it is announced."""
         self.epoch = epoch
         self.seq = 0
-        self.created = 0
-        self.closed = 0
-        self.errors = 0
+        self._created = 0
+        self._closed = 0
+        self._errors = 0
+        self._reconnects = 0
         self._notify = notify
         self._set_up = set_up
 
-    def announce(
-        self,
-        changes: Iterable[Change],
-        creation_failed: Callable[[str], None],
-        clean_up: Callable[[Closed], None],
-    ) -> None:
-        """Tell *changes*, in order; *creation_failed* takes the id of a session that never was."""
-        failed: set[str] = set()
-        for change in changes:
-            session_id = change.session.session_id
-            if session_id in failed:
-                continue
-            if isinstance(change, Closed):
-                clean_up(change)
-            elif isinstance(change, Updated):
-                self.session_updated(change)
-            elif not self.session_created(change.session):
-                failed.add(session_id)
-                creation_failed(session_id)
-
-    def counters(self, reconnects: int) -> Counters:
-        """What was announced so far; *reconnects* beside it."""
-        return Counters(self.created, self.closed, self.errors, reconnects)
+    def counters(self) -> Counters:
+        """What was announced so far."""
+        return Counters(self._created, self._closed, self._errors, self._reconnects)
 
     def session_created(self, session: AgentSession) -> bool:
         """A session began; False when it could not be set up, and so never was."""
@@ -79,7 +59,7 @@ class Announcer:
         try:
             self._set_up(session)
         except Exception as error:
-            self.errors += 1
+            self._errors += 1
             _log.error(
                 "Failed to initialize session for participant %s. Error: %s",
                 session.participant_id,
@@ -87,7 +67,7 @@ class Announcer:
             )
             return False
         _log.info("✅ Session %s initialized successfully", session.session_id)
-        self.created += 1
+        self._created += 1
         self._notify(SessionCreated(session, **self._stamp()))
         return True
 
@@ -98,7 +78,7 @@ class Announcer:
     def session_closed(self, closed: Closed) -> None:
         """A session ended."""
         _log.info("🧹 Cleaning up session %s", closed.session.session_id)
-        self.closed += 1
+        self._closed += 1
         self._notify(
             SessionClosed(closed.session, closed.reason, detail=closed.detail, **self._stamp())
         )
@@ -108,6 +88,7 @@ class Announcer:
     ) -> None:
         """The agent went from one state to another."""
         _log.debug("Agent %s -> %s (%s)", decision.previous, decision.state, cause.words)
+        self._reconnects += cause.event is Event.RECONNECTED
         self._log_link(decision, cause)
         retry_in_s = decision.retry_in_s
         self._notify(
@@ -136,21 +117,20 @@ class Announcer:
         """The agent is in a room; *url* as it may be shown."""
         _log.info("Connected to room %s at %s as %s.", room_name, url, identity)
 
-    def connect_failed(self, failure: Failure, decision: Decision) -> None:
-        """A join failed; the first of a series has the critical line."""
-        self.errors += 1
+    def failed(self, failure: Failure, cause: Cause, decision: Decision) -> None:
+        """A join failed, or the agent was put out of its room."""
         what = f"{failure.category}: {failure.detail}"
-        if Do.CRITICAL in decision.does:
-            cause = f"{what} {failure.fix} {_next_try(decision)}"
-            _log.critical(CRITICAL_LINE, extra={"cause": cause})
+        if cause.event is Event.EVICTED:
+            _log.error("%s %s", what, failure.fix)
+            return
+        self._errors += 1
+        if decision.is_first_failure:
+            words = f"{what} {failure.fix} {_next_try(decision)}"
+            _log.critical(CRITICAL_LINE, extra={"cause": words})
         elif failure.retryable:
             _log.warning("%s %s", what, _next_try(decision))
         else:
             _log.error("%s %s %s", what, failure.fix, _next_try(decision))
-
-    def put_out(self, failure: Failure) -> None:
-        """The agent was put out of its room, and stays out until it is told to join."""
-        _log.error("%s: %s %s", failure.category, failure.detail, failure.fix)
 
     def _stamp(self) -> dict[str, Any]:  # Any: two members of different types, by name
         self.seq += 1

@@ -25,32 +25,31 @@ _log = logging.getLogger("sidecar.agent")
 
 
 class RoomLife:
-    """At most one Room exists; its facts go out with its number."""
+    """At most one Room exists; facts of an earlier one are dropped."""
 
-    def __init__(
-        self, factory: RoomFactory, api: LiveKitApi, emit: Callable[[int, Fact], None]
-    ) -> None:
-        """*emit* takes the number of a Room and a fact of it."""
+    def __init__(self, factory: RoomFactory, api: LiveKitApi, take: Callable[[Fact], None]) -> None:
+        """*take* is told the facts of the Room that counts."""
         self._factory = factory
         self._api = api
-        self._emit = emit
+        self._take = take
         self._number = 0
+        """Of the Room that counts; a dropped one's does not come again."""
         self._joining: asyncio.Task[Room | None] | None = None
         self._leaving: asyncio.Task[None] | None = None
 
-    def open(self, number: int, target: Callable[[], Target]) -> None:
-        """Join as Room *number*, once the earlier Room is gone.
+    def open(self, target: Callable[[], Target]) -> None:
+        """Join a new Room, which counts from now on, once the earlier one is gone.
 
         *target* is asked then, so that the newest token is used.
         """
         self.drop()
-        self._number = number
+        number = self._number
         self._joining = tasks.start("join", self._join(number, target, self._leaving))
 
     def drop(self) -> None:
         """Leave the Room, once its `join` has ended; comes back at once."""
         joining, self._joining = self._joining, None
-        self._number = 0
+        self._number += 1
         if joining is not None:
             self._leaving = tasks.start("leave", _leave(joining))
 
@@ -81,6 +80,10 @@ class RoomLife:
                 room = None
             self._emit(number, JoinFailed(Category.INTERNAL))
         return room
+
+    def _emit(self, number: int, fact: Fact) -> None:
+        if number == self._number:
+            self._take(fact)
 
     async def _token(self, number: int, target: Callable[[], Target]) -> tuple[Target, str] | None:
         """The target and a token for it; None when Room *number* is not wanted any more."""

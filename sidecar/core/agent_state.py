@@ -15,8 +15,9 @@ from sidecar.core.contract.failures import Failure
 from sidecar.core.contract.messages import AgentState
 from sidecar.core.facts import DisconnectReason, Joined, Participant, reason_name
 
-WATCHDOG_S = 30.0
-"""The SDK may stay in its own reconnect for minutes with signalling alive (seen: 167 s)."""
+RECONNECT_WITHIN_S = 30.0
+"""Then the Room is given up: the SDK may stay in its own reconnect for minutes with signalling
+alive (seen: 167 s)."""
 STEADY_S = 30.0
 """Connected for this long, the ladder of delays starts again."""
 LIVED_S = 5.0
@@ -26,13 +27,12 @@ LONGEST_DELAY_S = 30.0
 
 
 class Event(Enum):
-    """What can happen to the agent."""
+    """What can happen to the agent; its name is the `reason` of an agent-state-changed."""
 
     CONNECT = "connect"
     TIMER = "timer"
     WAKE = "wake"
     JOINED = "joined"
-    ANSWER_LIMIT = "15 s over"
     FAILED = "failed, retryable"
     REFUSED = "failed: unauthorized, malformed, broken-install"
     TOKEN_EXPIRED = "failed: the token alone is known, and has expired"  # noqa: S105 - no password
@@ -54,20 +54,24 @@ class Event(Enum):
 
 
 class Do(Enum):
-    """What the shell carries out, in the order given."""
+    """What the shell carries out, in the order given; each has its case in `agent._carry_out`."""
 
     OPEN = "open a Room, once the earlier one's connect and disconnect have ended"
     ASK = "ask the client for a token, unless that is under way"
     DROP = "drop the Room"
     SNAPSHOT = "give the sessions the snapshot"
-    LINK_LOST = "tell the sessions that the link is shaky"
-    ROOM_LOST = "tell the sessions that the Room is lost"
+    LINK_LOST = "tell the sessions that the link is lost"
+    ROOM_LOST = "tell the sessions that the link is lost, and LiveKit's reason"
     CLOSE_ALL = "close all sessions"
-    CRITICAL = "the critical line, once per series of failures"
-    ANSWER = "answer who waits"
-    ANSWER_TIMEOUT = "answer who waited for 15 s: 1002, timeout, retryable"
+    LOG_FAILURE = "log the failure; the first of a series has the critical line"
+    ANSWER = "answer the callers of `connect`"
     POLL = "compare with the server's list"
-    WAIT = "wait, then try again"
+
+
+class Retry(Enum):
+    """When the machine itself lets the next attempt begin, by the event `timer`."""
+
+    LATER = "try again after a delay"
     AT_ONCE = "try again at once"
 
 
@@ -77,6 +81,9 @@ class Row:
 
     next: AgentState
     does: tuple[Do, ...]
+    """For the shell."""
+    retry: Retry | None = None
+    """For the machine itself."""
 
 
 _S = AgentState
@@ -90,13 +97,14 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
     (_S.BACKOFF, _E.TIMER): Row(_S.CONNECTING, (Do.OPEN,)),
     (_S.BACKOFF, _E.WAKE): Row(_S.CONNECTING, (Do.OPEN,)),
     (_S.CONNECTING, _E.JOINED): Row(_S.CONNECTED, (Do.SNAPSHOT, Do.ANSWER, Do.POLL)),
-    (_S.CONNECTING, _E.ANSWER_LIMIT): Row(_S.CONNECTING, (Do.ANSWER_TIMEOUT,)),
-    (_S.CONNECTING, _E.FAILED): Row(_S.BACKOFF, (Do.CRITICAL, Do.ANSWER, Do.WAIT)),
-    (_S.CONNECTING, _E.REFUSED): Row(_S.FAILED, (Do.CRITICAL, Do.ANSWER)),
-    (_S.CONNECTING, _E.TOKEN_EXPIRED): Row(_S.WAITING_FOR_TOKEN, (Do.CRITICAL, Do.ANSWER)),
-    (_S.CONNECTING, _E.TOKEN_REFUSED): Row(_S.WAITING_FOR_TOKEN, (Do.CRITICAL, Do.ANSWER, Do.ASK)),
+    (_S.CONNECTING, _E.FAILED): Row(_S.BACKOFF, (Do.LOG_FAILURE, Do.ANSWER), Retry.LATER),
+    (_S.CONNECTING, _E.REFUSED): Row(_S.FAILED, (Do.LOG_FAILURE, Do.ANSWER)),
+    (_S.CONNECTING, _E.TOKEN_EXPIRED): Row(_S.WAITING_FOR_TOKEN, (Do.LOG_FAILURE, Do.ANSWER)),
+    (_S.CONNECTING, _E.TOKEN_REFUSED): Row(
+        _S.WAITING_FOR_TOKEN, (Do.LOG_FAILURE, Do.ANSWER, Do.ASK)
+    ),
     (_S.CONNECTING, _E.FRESH_TOKEN_REFUSED): Row(
-        _S.WAITING_FOR_TOKEN, (Do.CRITICAL, Do.ANSWER, Do.WAIT)
+        _S.WAITING_FOR_TOKEN, (Do.LOG_FAILURE, Do.ANSWER), Retry.LATER
     ),
     **{
         (state, _E.TOKEN_NEEDED): Row(_S.WAITING_FOR_TOKEN, (Do.ASK,))
@@ -104,22 +112,21 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
     },
     (_S.WAITING_FOR_TOKEN, _E.TOKEN_GIVEN): Row(_S.CONNECTING, (Do.OPEN,)),
     (_S.WAITING_FOR_TOKEN, _E.TOKEN_FAILED): Row(
-        _S.WAITING_FOR_TOKEN, (Do.CRITICAL, Do.ANSWER, Do.WAIT)
+        _S.WAITING_FOR_TOKEN, (Do.LOG_FAILURE, Do.ANSWER), Retry.LATER
     ),
-    (_S.WAITING_FOR_TOKEN, _E.ANSWER_LIMIT): Row(_S.WAITING_FOR_TOKEN, (Do.ANSWER_TIMEOUT,)),
     (_S.WAITING_FOR_TOKEN, _E.TIMER): Row(_S.CONNECTING, (Do.OPEN,)),
     (_S.CONNECTED, _E.STEADY): Row(_S.CONNECTED, ()),
     (_S.CONNECTED, _E.RECONNECTING): Row(_S.RECONNECTING, (Do.LINK_LOST,)),
-    (_S.CONNECTED, _E.DEAF): Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST, Do.AT_ONCE)),
+    (_S.CONNECTED, _E.DEAF): Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST), Retry.AT_ONCE),
     (_S.RECONNECTING, _E.RECONNECTED): Row(_S.CONNECTED, (Do.SNAPSHOT, Do.POLL)),
-    (_S.RECONNECTING, _E.WATCHDOG): Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST, Do.AT_ONCE)),
+    (_S.RECONNECTING, _E.WATCHDOG): Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST), Retry.AT_ONCE),
     **{
         (state, event): row
         for state in (_S.CONNECTED, _S.RECONNECTING)
         for event, row in {
-            _E.LOST: Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST, Do.WAIT)),
-            _E.ROOM_GONE: Row(_S.BACKOFF, (Do.DROP, Do.CLOSE_ALL, Do.WAIT)),
-            _E.EVICTED: Row(_S.FAILED, (Do.DROP, Do.CLOSE_ALL)),
+            _E.LOST: Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST), Retry.LATER),
+            _E.ROOM_GONE: Row(_S.BACKOFF, (Do.DROP, Do.CLOSE_ALL), Retry.LATER),
+            _E.EVICTED: Row(_S.FAILED, (Do.LOG_FAILURE, Do.DROP, Do.CLOSE_ALL)),
         }.items()
     },
     **{
@@ -151,23 +158,22 @@ class Decision:
     previous: AgentState
     state: AgentState
     does: tuple[Do, ...]
-    room_number: int
-    """Of the Room that counts from now on; events of any other are dropped."""
     attempt: int
     """Failed attempts since the last success."""
     retry_in_s: float | None = None
+    is_first_failure: bool = False
+    """Whether the event is the first failure of a series."""
 
 
 class AgentMachine:
-    """The state, the number of the Room that counts, and the three deadlines."""
+    """The state, the series of failures, and the deadline."""
 
     def __init__(self) -> None:
         """Start idle."""
         self.state = AgentState.IDLE
-        self.room_number = 0
         self.attempt = 0
         self._rung = 0
-        self._was_critical = False
+        self._has_failed = False
         self._joined_s = 0.0
         self._due: tuple[float, Event] | None = None
 
@@ -189,32 +195,26 @@ class AgentMachine:
         previous = self.state
         row = TABLE.get((previous, event))
         if row is None:
-            return Decision(previous, previous, (), self.room_number, self.attempt)
-        does = list(row.does)
+            return Decision(previous, previous, (), self.attempt)
         if event in (Event.CONNECT, Event.TOKEN_NEEDED) and previous is AgentState.FAILED:
-            self._was_critical = False
-        if event in _FAILURES:
-            self.attempt += 1
+            self._has_failed = False
         if event in (Event.JOINED, Event.DISCONNECT):
             self.attempt = 0
-            self._was_critical = False
+            self._has_failed = False
         if event in (Event.STEADY, Event.DISCONNECT):
             self._rung = 0
-        if Do.CRITICAL in does:
-            if self._was_critical:
-                does.remove(Do.CRITICAL)
-            self._was_critical = True
-        if Do.OPEN in does or Do.DROP in does:
-            self.room_number += 1
+        is_first_failure = event in _FAILURES and not self._has_failed
+        if event in _FAILURES:
+            self.attempt += 1
+            self._has_failed = True
+        retry = row.retry
         if event is Event.ROOM_GONE and now_s - self._joined_s >= LIVED_S:
-            does[does.index(Do.WAIT)] = Do.AT_ONCE
+            retry = Retry.AT_ONCE
         if event is Event.JOINED:
             self._joined_s = now_s
         self.state = row.next
-        retry_in_s = self._arm(event, does, now_s, jitter)
-        return Decision(
-            previous, self.state, tuple(does), self.room_number, self.attempt, retry_in_s
-        )
+        retry_in_s = self._arm(event, retry, now_s, jitter)
+        return Decision(previous, self.state, row.does, self.attempt, retry_in_s, is_first_failure)
 
     def deadline(self) -> float | None:
         """Attended seconds at which `due` has an event."""
@@ -226,20 +226,18 @@ class AgentMachine:
             return None
         return self._due[1]
 
-    def _arm(self, event: Event, does: list[Do], now_s: float, jitter: float) -> float | None:
-        if event is Event.ANSWER_LIMIT:
-            return None
+    def _arm(self, event: Event, retry: Retry | None, now_s: float, jitter: float) -> float | None:
         self._due = None
-        if Do.AT_ONCE in does:
+        if retry is Retry.AT_ONCE:
             self._due = (now_s, Event.TIMER)
             return 0.0
-        if Do.WAIT in does:
+        if retry is Retry.LATER:
             delay_s = jitter * min(LONGEST_DELAY_S, 2.0**self._rung)
             self._rung = min(self._rung + 1, 5)
             self._due = (now_s + delay_s, Event.TIMER)
             return delay_s
         if self.state is AgentState.RECONNECTING:
-            self._due = (now_s + WATCHDOG_S, Event.WATCHDOG)
+            self._due = (now_s + RECONNECT_WITHIN_S, Event.WATCHDOG)
         elif self.state is AgentState.CONNECTED and event is not Event.STEADY:
             self._due = (now_s + STEADY_S, Event.STEADY)
         return None

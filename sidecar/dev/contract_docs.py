@@ -182,7 +182,7 @@ def behaviour_md() -> str:
                         f"`{state}`",
                         event.value,
                         f"`{row.next}`",
-                        "; ".join(each.value for each in row.does) or "-",
+                        "; ".join(each.value for each in (*row.does, row.retry) if each) or "-",
                     )
                     for (state, event), row in TABLE.items()
                 ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.agent_state import AgentMachine, Do, Event
+from sidecar.core.agent_state import AgentMachine, Event
 from sidecar.core.contract.messages import AgentState
 from tests.core.test_agent_state import machine_in
 
@@ -121,8 +121,6 @@ def test_a_closed_room_is_rejoined_at_once_only_when_it_lived_5_s(
     if is_reconnecting:
         machine.on(Event.RECONNECTING, 100.0)
     decision = machine.on(Event.ROOM_GONE, 100.0 + lived_s)
-    assert (Do.AT_ONCE in decision.does) is at_once
-    assert (Do.WAIT in decision.does) is not at_once
     assert decision.retry_in_s == (0.0 if at_once else 1.0)
 
 
@@ -143,7 +141,7 @@ def test_the_critical_line_comes_once_in_a_series_of_failures():
     criticals = []
     for _ in range(5):
         machine.on(Event.CONNECT, 0.0)
-        criticals.append(Do.CRITICAL in machine.on(Event.FAILED, 0.0).does)
+        criticals.append(machine.on(Event.FAILED, 0.0).is_first_failure)
     assert criticals == [True, False, False, False, False]
 
 
@@ -151,7 +149,7 @@ def test_the_critical_line_comes_once_in_a_series_of_failures():
 def test_the_last_failure_of_a_series_is_of_that_series(last: Event):
     machine = machine_in(AgentState.BACKOFF)
     machine.on(Event.TIMER, 1.0)
-    assert Do.CRITICAL not in machine.on(last, 1.0).does
+    assert not machine.on(last, 1.0).is_first_failure
 
 
 @pytest.mark.parametrize("ending", [Event.LOST, Event.ROOM_GONE])
@@ -160,7 +158,7 @@ def test_a_join_ends_a_series_of_failures(ending: Event):
     rejoined(machine, 1.0)
     machine.on(ending, 2.0)
     machine.on(Event.CONNECT, 3.0)
-    assert Do.CRITICAL in machine.on(Event.FAILED, 3.0).does
+    assert machine.on(Event.FAILED, 3.0).is_first_failure
 
 
 @pytest.mark.parametrize("between", [Event.DISCONNECT, None])
@@ -169,7 +167,7 @@ def test_a_disconnect_or_a_connect_out_of_failed_begins_a_new_series(between: Ev
     if between is not None:
         machine.on(between, 1.0)
     machine.on(Event.CONNECT, 2.0)
-    assert Do.CRITICAL in machine.on(Event.FAILED, 2.0).does
+    assert machine.on(Event.FAILED, 2.0).is_first_failure
 
 
 def test_attempts_are_the_failures_since_the_last_success():
@@ -183,13 +181,6 @@ def test_attempts_are_the_failures_since_the_last_success():
     assert machine.attempt == 0
     assert failing(machine, 3.0) == 16
     assert machine.attempt == 1
-
-
-def test_the_answer_limit_leaves_the_attempt_as_it_is():
-    machine = machine_in(AgentState.CONNECTING)
-    decision = machine.on(Event.ANSWER_LIMIT, 15.0)
-    assert decision.room_number == 1
-    assert machine.on(Event.JOINED, 20.0).state is AgentState.CONNECTED
 
 
 @pytest.mark.parametrize("event", sorted(Event, key=str))

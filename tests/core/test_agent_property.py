@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sidecar.core.agent_state import AgentMachine, Decision, Do, Event
+from sidecar.core.agent_state import TABLE, AgentMachine, Decision, Do, Event
 from sidecar.core.contract.messages import AgentState
 
 IN_ROOM = (AgentState.CONNECTED, AgentState.RECONNECTING)
@@ -48,8 +48,7 @@ class AgentLaws(RuleBasedStateMachine):
     def begin(self, start_s: float) -> None:
         self.machine = AgentMachine()
         self.now_s = start_s
-        self.room: int | None = None
-        self.opened: set[int] = set()
+        self.has_room = False
         self.critical_in_series = 0
 
     @rule(event=st.sampled_from(Event), jitter=st.floats(0, 1, exclude_max=True))
@@ -92,21 +91,18 @@ class AgentLaws(RuleBasedStateMachine):
         decision = self.machine.on(event, self.now_s, jitter)
         assert decision.previous is before
         assert decision.state is self.machine.state
-        assert decision.room_number == self.machine.room_number
         assert decision.attempt == self.machine.attempt
         for what in decision.does:
             if what is Do.DROP:
-                self.room = None
+                self.has_room = False
             elif what is Do.OPEN:
-                assert self.room is None, "a second Room"
-                assert decision.room_number not in self.opened, "a number used twice"
-                self.room = decision.room_number
-                self.opened.add(decision.room_number)
+                assert not self.has_room, "a second Room"
+                self.has_room = True
         if decision.does and event in ATTEMPT_FAILED:
-            self.room = None  # its join came to nothing
+            self.has_room = False  # its join came to nothing
         self._keep_the_series(event, decision)
-        waits = {Do.WAIT, Do.AT_ONCE} & set(decision.does)
-        assert (decision.retry_in_s is not None) is bool(waits)
+        row = TABLE.get((before, event))
+        assert (decision.retry_in_s is not None) is (row is not None and row.retry is not None)
         assert decision.retry_in_s is None or 0 <= decision.retry_in_s <= 30
         return decision
 
@@ -118,7 +114,7 @@ class AgentLaws(RuleBasedStateMachine):
         asked_anew = event in (Event.CONNECT, Event.TOKEN_NEEDED)
         if asked_anew and decision.previous is AgentState.FAILED:
             self.critical_in_series = 0
-        if Do.CRITICAL in decision.does:
+        if decision.is_first_failure:
             self.critical_in_series += 1
             assert event in ATTEMPT_FAILED
         assert self.critical_in_series <= 1
@@ -128,8 +124,7 @@ class AgentLaws(RuleBasedStateMachine):
     @invariant()
     def a_room_exists_exactly_where_the_state_says_so(self) -> None:
         has_room = self.machine.state is AgentState.CONNECTING or self.machine.state in IN_ROOM
-        assert (self.room is not None) is has_room
-        assert self.room is None or self.room == self.machine.room_number
+        assert self.has_room is has_room
 
     @invariant()
     def backoff_and_reconnecting_always_end(self) -> None:

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from sidecar.core.config import Settings
+from sidecar.core.contract.errors import ApiCallFailed
 from sidecar.core.contract.protocol import METHODS, NOTIFICATIONS
 from sidecar.core.contract.wire import to_wire
 from sidecar.core.facts import (
@@ -29,7 +31,9 @@ from sidecar.rpc.jsonrpc import encode_notification
 from sidecar.rpc.methods import handlers
 from sidecar.rpc.openrpc import document
 from tests.agent.fakes import START_MS
-from tests.agent.world import World
+from tests.agent.virtual_time import in_virtual_time
+from tests.agent.world import URL, World
+from tests.core.tokens import agent_claims, token
 from tests.rpc.asked import VALID, FakeClient, FakeProcess
 from tests.rpc.contract_reader import Contract
 from tests.rpc.peer import Json, Peer, request, strictly
@@ -186,3 +190,48 @@ async def test_a_failed_connect_says_category_detail_fix_and_whether_it_goes_on(
         assert status["lastError"] == failure.value.data
         states = ("backoff", "connecting") if retryable else ("failed",)
         assert status["state"] in states
+
+
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [
+        ("connect", 1001),
+        ("connect", 1002),
+        ("connect", 1007),
+        ("getSession", 1003),
+        ("closeSession", 1003),
+        ("closeSession", 1004),
+        ("closeSession", 1006),
+        ("createConnection", 1006),
+    ],
+)
+@in_virtual_time
+async def test_a_code_that_is_answered_is_a_code_that_is_documented(method: str, code: int):
+    world, documented = World(), Contract(document())
+    peer = Peer(handlers(world.agent, FakeProcess(), FakeClient()))
+    params: dict[str, object] = {}
+    if code in (1004, 1006, 1007):
+        await world.joined(Participant("PA_1", "anna"))
+    if code == 1004:
+        world.api.error = ApiCallFailed("It is down.", "Wait.")
+    if method in ("getSession", "closeSession"):
+        params = {"sessionId": next(iter(world.agent.sessions), "session_0_nobody")}
+    if code == 1006:
+        await world.agent.disconnect()
+        world = World(Settings(url=URL, token=token(agent_claims())))
+        peer = Peer(handlers(world.agent, FakeProcess(), FakeClient()))
+        await world.joined(Participant("PA_1", "anna"))
+        if method == "closeSession":
+            params = {"sessionId": next(iter(world.agent.sessions))}
+    if code == 1007:
+        params = {"room": "another"}
+    peer.say(request(method, params))
+    if code == 1001:
+        await world.rooms.opened()
+        await world.agent.disconnect()
+    if code == 1002:
+        await (await world.rooms.opened()).fails()
+    answer = (await peer.all_answers())[-1]
+    assert answer["error"]["code"] == code
+    failure = RpcError(code, answer["error"]["message"], answer["error"]["data"])
+    assert_error_is_documented(documented, method, failure)

@@ -62,7 +62,7 @@ class InvalidParams(SidecarError):
 
 
 class NotConnected(SidecarError):
-    """The method needs the agent to be in a room."""
+    """A `disconnect` came before the join that the caller waits for."""
 
     code = ErrorCode.NOT_CONNECTED
 

@@ -67,7 +67,7 @@ METHODS: dict[str, Method] = {
             "Joins a room; answers once the first attempt is decided, within 15 s.",
             ConnectParams,
             Status,
-            (ErrorCode.CONNECT_FAILED, ErrorCode.OTHER_ROOM),
+            (ErrorCode.NOT_CONNECTED, ErrorCode.CONNECT_FAILED, ErrorCode.OTHER_ROOM),
         ),
         Method(
             "disconnect",
@@ -165,7 +165,7 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.METHOD_NOT_FOUND: "There is no such method.",
     ErrorCode.INVALID_PARAMS: "The params are not what the method takes; nothing was changed.",
     ErrorCode.INTERNAL_ERROR: "A bug in the sidecar; its log on stderr has the traceback.",
-    ErrorCode.NOT_CONNECTED: "The agent is not in a room.",
+    ErrorCode.NOT_CONNECTED: "A `disconnect` came before the join.",
     ErrorCode.CONNECT_FAILED: "The join failed: data is {category, detail, fix, retryable}.",
     ErrorCode.UNKNOWN_SESSION: "No open session has this id.",
     ErrorCode.API_CALL_FAILED: "The LiveKit server refused a call, or did not answer it.",
