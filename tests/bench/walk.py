@@ -22,7 +22,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 from livekit import rtc
-from livekit.rtc._proto import participant_pb2
+from livekit.rtc._proto import handle_pb2, participant_pb2
 
 import sidecar
 from sidecar.core.facts import DisconnectReason, Left
@@ -115,9 +115,10 @@ def _sdk_participant(identity: str) -> rtc.RemoteParticipant:
         state=participant_pb2.ParticipantState.PARTICIPANT_STATE_ACTIVE,
         joined_at=1_767_225_600_000,
         kind=participant_pb2.ParticipantKind.PARTICIPANT_KIND_STANDARD,
-        disconnect_reason=0,
     )
-    return rtc.RemoteParticipant(participant_pb2.OwnedParticipant(info=info, handle={"id": 0}))
+    return rtc.RemoteParticipant(
+        participant_pb2.OwnedParticipant(info=info, handle=handle_pb2.FfiOwnedHandle(id=0))
+    )
 
 
 async def _walks() -> dict[str, Walk]:
