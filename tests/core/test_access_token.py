@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.access_token import TokenClaims, token_claims
+from sidecar.core.access_token import (
+    TokenClaims,
+    given_token,
+    token_claims,
+)
+from sidecar.core.contract.errors import ClientFailed
+from sidecar.core.contract.messages import AccessToken
 from tests.core.tokens import agent_claims, token
 
 NOTHING_SAID = TokenClaims(identity="", room="", kind="", expires_at_s=None, is_room_admin=False)
@@ -126,3 +132,43 @@ def test_a_text_of_other_than_three_parts_is_no_token_and_any_text_is_read_or_re
 def test_any_json_in_a_token_is_read_or_refused(claims: object):
     found = token_claims(token(claims))
     assert (found is not None) is isinstance(claims, dict)
+
+
+# What a client answers to getToken
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"token": "a.b.c", "url": "wss://nearer"},
+        {"participant_token": "a.b.c", "server_url": "wss://nearer"},
+        {"token": "a.b.c", "url": "wss://nearer", "participantName": "more"},
+    ],
+    ids=["ours", "of LiveKit's standard endpoint", "with more than is needed"],
+)
+def test_both_forms_of_an_endpoint_s_answer_are_understood(answer: dict[str, str]):
+    assert given_token(answer) == AccessToken("a.b.c", "wss://nearer")
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        (None, "it gave null"),
+        ("secret-text", "it gave string"),
+        (7, "it gave number"),
+        (1.5, "it gave number"),
+        (True, "it gave boolean"),
+        (["a.b.c"], "it gave array"),
+        ({}, "it gave no token"),
+        ({"token": None, "server_url": "wss://host"}, "it gave no token"),
+        ({"token": ""}, "it gave an empty one"),
+        ({"token": 7}, "it gave a token of type number"),
+        ({"token": {"secret-text": 1}}, "it gave a token of type object"),
+        ({"token": "a.b.c", "url": 7}, "a url that is no text"),
+    ],
+    ids=str,
+)
+def test_what_holds_no_token_is_told_by_its_type_and_never_by_its_text(answer: object, what: str):
+    with pytest.raises(ClientFailed, match=what) as caught:
+        given_token(answer)
+    assert "secret-text" not in str(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
+from enum import StrEnum
 from typing import Literal
 
 import pytest
@@ -31,6 +32,13 @@ class Inner:
     some_text: str = member("Text.")
 
 
+class Colour(StrEnum):
+    """A choice with names of its own."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """One of every kind of member."""
@@ -41,6 +49,7 @@ class Whole:
     is_so: bool = member("Yes or no.")
     a_time: IsoTime = member("A time.")
     one_of: Literal["red", "blue"] = member("A choice.")
+    a_colour: Colour = member("A choice.")
     some_texts: tuple[str, ...] = member("Texts.")
     some_parts: tuple[Inner, ...] = member("Parts.")
     by_name: Mapping[str, str] = member("Texts by name.")
@@ -56,6 +65,7 @@ WHOLE: dict[str, object] = {
     "isSo": False,
     "aTime": "2026-01-01T00:00:00.000Z",
     "oneOf": "red",
+    "aColour": "blue",
     "someTexts": ["a", "b"],
     "someParts": [{"someText": "x"}],
     "byName": {"k": "v"},
@@ -69,6 +79,7 @@ def test_a_whole_object_comes_back_as_it_went():
     parsed = parse(Whole, WHOLE)
     assert to_wire(parsed) == WHOLE
     assert (parsed.some_texts, parsed.some_parts) == (("a", "b"), (Inner("x"),))
+    assert parsed.a_colour is Colour.BLUE
 
 
 def test_an_optional_member_is_left_out_and_a_nullable_one_is_null():
@@ -102,6 +113,7 @@ WRONG: dict[str, list[object]] = {
     "isSo": [0, 1, "true", None, []],
     "aTime": [1, None],
     "oneOf": ["green", "", None, 1, True, [], {}, ["red"], "Red"],
+    "aColour": ["green", "", None, 1, True, [], {}, ["red"], "Red", "RED"],
     "someTexts": ["ab", None, {}, [1], [None], [["a"]], {"0": "a"}],
     "someParts": [{}, [{}], ["x"], [None], [{"someText": 1}], [{"someText": "x", "more": 1}]],
     "byName": [[], "ab", None, {"k": 1}, {"k": None}, {"k": {}}],

@@ -79,46 +79,13 @@ async def test_a_request_is_one_of_json_rpc_with_an_id_of_the_sidecar_s_own():
     assert asked.peer.lines == []
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"token": TOKEN, "url": "wss://nearer"},
-        {"participant_token": TOKEN, "server_url": "wss://nearer"},
-        {"token": TOKEN, "url": "wss://nearer", "participantName": "more"},
-    ],
-    ids=["ours", "LiveKit's standard endpoint", "more than is needed"],
-)
 @in_virtual_time
-async def test_both_forms_of_an_endpoint_s_answer_are_understood(answer: dict[str, str]):
+async def test_what_holds_no_token_is_a_failure():
     asked = Asked()
     asking = asyncio.create_task(asked.requests.get_token(WANTED))
-    await asked.answers(result=answer)
-    assert await asking == AccessToken(TOKEN, "wss://nearer")
-
-
-@pytest.mark.parametrize(
-    ("answer", "what"),
-    [
-        (None, "it gave null"),
-        ("secret-text", "it gave string"),
-        ({}, "it gave no token"),
-        ({"token": ""}, "it gave an empty one"),
-        ({"token": 7}, "it gave a token of type number"),
-        ([TOKEN], "it gave array"),
-        ({"token": TOKEN, "url": 7}, "a url that is no text"),
-    ],
-    ids=str,
-)
-@in_virtual_time
-async def test_what_holds_no_token_is_told_by_its_type_and_never_by_its_text(
-    answer: object, what: str
-):
-    asked = Asked()
-    asking = asyncio.create_task(asked.requests.get_token(WANTED))
-    await asked.answers(result=answer)
-    with pytest.raises(ClientFailed, match=what) as caught:
+    await asked.answers(result={"url": URL})
+    with pytest.raises(ClientFailed, match="it gave no token"):
         await asking
-    assert "secret-text" not in str(caught.value)
 
 
 @pytest.mark.parametrize("proxy", ["http://proxy:3128", None])
