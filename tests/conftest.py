@@ -1,12 +1,13 @@
 """What holds for every test: no configuration from outside, real parts, an honest last line.
 
-Owns the environment of the suite, the slow marker, the suite's account of itself, and the
-fixtures of the real parts that several folders use: livekit-server, Node, and the sidecar's
-command as source and frozen.
+Owns the environment of the suite, the choice and the order of the tests, the suite's account of
+itself, and the fixtures of the real parts that several folders use: livekit-server, Node, and the
+sidecar's command as source and frozen.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,7 @@ from sidecar.dev.server_build import ServerMissing, find_server
 from sidecar.dev.toolchain import ToolMissing, find
 from sidecar.rtc.interfaces import has_interface_beside_loopback
 from tests import parts
+from tests.ahead import WORKS, Ahead, works_for
 from tests.frozen_build import frozen_sidecar, why_no_build
 
 # For the server's fixture, which is the one that may use it.
@@ -31,23 +33,38 @@ for _name in list(os.environ):
         del os.environ[_name]
 
 _status = pytest.StashKey[int]()
-_slow = pytest.StashKey[int]()
+_left_out = pytest.StashKey[int]()
+_ahead = pytest.StashKey[Ahead]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --full."""
-    parser.addoption("--full", action="store_true", help="run the slow tests too")
+    parser.addoption("--full", action="store_true", help="run every row, in up to half an hour")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow tests out unless --full or `-m` asks for them."""
-    if config.getoption("--full") or config.getoption("markexpr"):
+    """Leave the rows of --full out, and put what needs a build behind what needs none.
+
+    Whoever asks for more gets it: by --full, by `-m`, or by the very name of a test.
+    """
+    named = any("::" in argument for argument in config.args)
+    if not (config.getoption("--full") or config.getoption("markexpr") or named):
+        full = [item for item in items if item.get_closest_marker("full")]
+        config.stash[_left_out] = len(full)
+        if full:
+            config.hook.pytest_deselected(items=full)
+            items[:] = [item for item in items if not item.get_closest_marker("full")]
+    items.sort(key=lambda item: max((WORKS.index(work) + 1 for work in works_for(item)), default=0))
+
+
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Begin what takes long to make, beside the first tests."""
+    if session.config.getoption("collectonly"):
         return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    config.stash[_slow] = len(slow)
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+    ahead = session.config.stash[_ahead] = Ahead()
+    for work in sorted(set().union(*map(works_for, session.items)), key=WORKS.index):
+        ahead.begin(work)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,16 +78,19 @@ def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Keep the status for pytest_unconfigure."""
+    """Keep the status for pytest_unconfigure, and end what nobody waits for any more."""
     session.config.stash[_status] = int(exitstatus)
+    if _ahead in session.config.stash:
+        session.config.stash[_ahead].stop()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Say as the last line what ran; then end the process in the one way that never aborts."""
+    """Say in the last lines what did not run; then end the process in the way that never aborts."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and (parts.ran or parts.not_run or config.stash.get(_slow, 0)):
-        reporter.write_line(parts.account(config.stash.get(_slow, 0)))
+    if reporter is not None and _status in config.stash:
+        for line in parts.account(config.stash.get(_left_out, 0)):
+            reporter.write_line(line)
     if "livekit.rtc" in sys.modules and _status in config.stash:
         # A normal interpreter exit after livekit.rtc was used aborts in 2 to 5 % of runs.
         from sidecar.dev.person import end_process
@@ -78,9 +98,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         end_process(config.stash[_status])
 
 
+@pytest.fixture(scope="session")
+def ahead(pytestconfig: pytest.Config) -> Ahead:
+    """What was begun ahead."""
+    return pytestconfig.stash[_ahead]
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def server_binary(pytestconfig: pytest.Config) -> Path:
+async def server_binary(pytestconfig: pytest.Config, ahead: Ahead) -> Path:
     """The livekit-server to run, built on first use (1 to 3 minutes from nothing)."""
+    await asyncio.to_thread(ahead.ended, "server")
     reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
 
     def show(line: str) -> None:
@@ -127,9 +154,10 @@ def source_command() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def frozen_command() -> list[str]:
+def frozen_command(ahead: Ahead) -> list[str]:
     """The command of the frozen sidecar, built now unless it is there and of these sources."""
-    parts.require("frozen", why_no_build())
+    parts.require("frozen sidecar", why_no_build())
+    ahead.ended("frozen")
     return [str(frozen_sidecar())]
 
 

@@ -1,7 +1,7 @@
 """The real parts a test needs, and the account of those that were not there.
 
 Owns the one way to say "this cannot run here". Call `require(name, why_not)` instead of
-pytest.skip: the suite's last line then names the part, and SIDECAR_REQUIRE_ALL=1 makes its
+pytest.skip: the suite's last lines then name the part, and SIDECAR_REQUIRE_ALL=1 makes its
 absence a failure.
 """
 
@@ -33,9 +33,14 @@ def require(name: str, why_not: str | None) -> None:
     pytest.skip(f"{name}: {why_not}")
 
 
-def account(deselected: int) -> str:
-    """Give the suite's last line: what ran and what did not."""
-    missing = [f"{name} ({why})" for name, why in not_run.items()]
-    if deselected:
-        missing.append(f"{deselected} slow tests (.ci/run --full, or pytest --full)")
-    return f"ran: {', '.join(ran) or 'no real parts'}; not run: {', '.join(missing) or 'nothing'}"
+def account(left_out: int) -> list[str]:
+    """Give the suite's last lines: what ran, and, a line each, what did not and why."""
+    lines = [f"ran: {', '.join(ran)}"] if ran else []
+    lines += [f"not run: {name} ({_on_one_line(why)})" for name, why in not_run.items()]
+    if left_out:
+        lines.append(f"not run: {left_out} rows of --full (pytest --full)")
+    return lines
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -100,6 +100,7 @@ async def test_the_demo_shows_each_person_come_and_go_and_ends_by_itself(server_
     assert running.lines[-1].startswith("Next: ")
 
 
+@pytest.mark.full
 async def test_a_kept_demo_can_be_joined_with_the_token_it_prints_and_ends_on_ctrl_c(server_binary):
     async with demo(server_binary, "--keep") as running:
         url = (await running.until(r"^  url +(\S+)"))[1]
@@ -114,6 +115,7 @@ async def test_a_kept_demo_can_be_joined_with_the_token_it_prints_and_ends_on_ct
         await running.until_nothing_is_left()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 async def test_a_demo_that_is_ended_early_leaves_nothing(server_binary, name):
     async with demo(server_binary) as running:
@@ -123,6 +125,7 @@ async def test_a_demo_that_is_ended_early_leaves_nothing(server_binary, name):
         await running.until_nothing_is_left()
 
 
+@pytest.mark.full
 async def test_the_demo_uses_a_given_server_and_leaves_it_running(server_binary):
     async with DevServer(server_binary) as server:
         variables = {

@@ -121,6 +121,7 @@ async def test_stop_ends_a_server_that_still_has_members(server_binary):
         await until_gone(pid)
 
 
+@pytest.mark.full
 async def test_one_sigterm_lets_a_server_drain_until_its_last_member_has_left(server_binary):
     async with DevServer(server_binary, departure_timeout_s=1) as server:
         async with PersonProcess(server.url, token_for(server, "anna"), "anna") as anna:

@@ -67,6 +67,7 @@ async def test_stderr_is_read_as_lines_of_utf_8():
         assert await child.logged("ready") == "scripted child: ready 🎤"
 
 
+@pytest.mark.full
 async def test_a_child_that_ignores_every_request_to_end_is_killed():
     child = SidecarClient([*CHILD, "stubborn"])
     async with child:

@@ -24,11 +24,18 @@ from tests.electron.example_window import Open, Window, copy_of_the_bridge, wind
 from tests.electron.npm import BRIDGE, installed, packed_bridge
 
 DISPLAY_TIMEOUT_S = 20.0
+LIBRARIES_OF_ELECTRON = ("libgtk-3.so.0", "libnss3.so", "libasound.so.2", "libgbm.so.1")
+"""What it is linked with and Debian's packages of these names bring, with all they need."""
+PACKAGES_OF_ELECTRON = "xvfb libgtk-3-0 libnss3 libasound2 libgbm1"
 
 
 @pytest.fixture(scope="session")
 def electron() -> Path:
     """The Electron to test with: $ELECTRON, else 9.4.1 from PyPI."""
+    if sys.platform == "linux":
+        lacking = _lacking_libraries()
+        why_not = f"no {', '.join(lacking)}; apt-get install {PACKAGES_OF_ELECTRON}"
+        parts.require("electron", why_not if lacking else None)
     try:
         program = find("electron")
     except ToolMissing as error:
@@ -50,15 +57,8 @@ def display(electron: Path) -> Iterator[str]:
         parts.require("electron", "the tests find the sidecar's processes in Linux's /proc")
     xvfb = shutil.which("Xvfb")
     if xvfb is None:
-        parts.require("electron", "no Xvfb; apt-get install xvfb")
+        parts.require("electron", f"no Xvfb; apt-get install {PACKAGES_OF_ELECTRON}")
         raise AssertionError
-    missing = _missing_libraries(electron)
-    if missing:
-        parts.require(
-            "electron",
-            f"no {', '.join(missing)}; apt-get install libgtk-3-0 libnss3 libasound2 libgbm1",
-        )
-    parts.require("electron", None)
     # Not xvfb-run: it hides Electron's pid.
     read_end, write_end = os.pipe()
     server = subprocess.Popen(
@@ -204,10 +204,13 @@ def bridge_package(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return packed_bridge(node, tmp_path_factory.mktemp("npm"))
 
 
-def _missing_libraries(program: Path) -> list[str]:
-    """Name the shared libraries that the system lacks for `program`."""
-    ldd = shutil.which("ldd")
-    if ldd is None:
-        return []
-    listed = subprocess.run([ldd, program], capture_output=True, text=True, check=False).stdout
-    return [line.split()[0] for line in listed.splitlines() if "not found" in line]
+def _lacking_libraries() -> list[str]:
+    """Name those of Electron's libraries that the system cannot load, before 70 MB are had."""
+    load = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
+    return [
+        each
+        for each in LIBRARIES_OF_ELECTRON
+        if subprocess.run(
+            [sys.executable, "-c", load, each], stderr=subprocess.DEVNULL, check=False
+        ).returncode
+    ]

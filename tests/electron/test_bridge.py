@@ -13,14 +13,12 @@ from pathlib import Path
 import pytest
 
 import sidecar
+from tests.ahead import Ahead
 from tests.electron import npm
 from tests.electron.npm import BRIDGE, REPOSITORY, npm_command, run
 from tests.test_house import VAGUE_WORDS
 
 HERE = Path(__file__).resolve().parent
-
-SUITE_TIMEOUT_S = 900.0
-"""All of the JavaScript tests; they take a minute on two cores, and over five when all is busy."""
 
 LIB = BRIDGE / "lib"
 
@@ -71,10 +69,11 @@ def workshop(node: Path, livekit_client: Path) -> Path:
     return installed
 
 
-def test_the_javascript_tests_pass(node: Path) -> None:
-    # The list of files: `node --test <folder>` fails on Node 24, a quoted glob on Node 20.
-    files = sorted(str(path) for path in HERE.glob("*.test.cjs"))
-    run([str(node), "--test", "--test-reporter=spec", *files], SUITE_TIMEOUT_S)
+def test_the_javascript_tests_pass(node: Path, ahead: Ahead) -> None:
+    """They run beside the first Python tests."""
+    done = ahead.ended("javascript")
+    assert done is not None
+    assert done.status == 0, done.said[-20_000:]
 
 
 def required(path: Path) -> Iterator[Path]:

@@ -154,6 +154,7 @@ ENDS = [
 ]
 
 
+@pytest.mark.full
 async def test_sessions_outlive_the_sidecar_and_each_is_created_and_closed_once(
     app: WatchedApp, arrive: Arrive, rounds: int
 ) -> None:
@@ -185,7 +186,7 @@ async def test_sessions_outlive_the_sidecar_and_each_is_created_and_closed_once(
     assert app.exits[-1]["willRestart"] is False
 
 
-@pytest.mark.slow
+@pytest.mark.full
 async def test_a_crash_in_an_outage_does_not_make_the_outage_longer(
     app: WatchedApp, arrive: Arrive, server: DevServer
 ) -> None:

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from sidecar.dev.person_process import PersonProcess
 from tests.electron.conftest import Drive
 from tests.electron.driven_app import DrivenApp
@@ -27,6 +29,7 @@ async def killed(app: DrivenApp, by: signal.Signals = signal.SIGKILL) -> int:
     return place
 
 
+@pytest.mark.full
 async def test_killed_sidecars_cost_no_session_and_change_no_id(
     drive: Drive, person: Callable[[str], PersonProcess], rounds: int
 ) -> None:

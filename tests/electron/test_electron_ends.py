@@ -38,6 +38,7 @@ async def test_an_end_during_a_session_closes_it_and_leaves_no_process(
     assert law.closed("alice") == [("sidecar-shutdown", None)]
 
 
+@pytest.mark.full
 async def test_an_end_with_a_sidecar_that_hangs_leaves_no_process(drive: Drive) -> None:
     async def end_by(step: str, *before: str) -> None:
         async with drive(home="-".join([step, *before])) as app:
@@ -96,6 +97,7 @@ async def test_a_quit_at_any_moment_of_the_sidecars_life_leaves_no_process(drive
     )
 
 
+@pytest.mark.full
 async def test_killed_electrons_leave_no_process(
     drive: Drive, person: Callable[[str], PersonProcess], rounds: int
 ) -> None:

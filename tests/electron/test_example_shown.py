@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from sidecar.dev.person_process import PersonProcess
 from sidecar.dev.server import DevServer
 from tests.electron.example_window import CONNECTED, Open, Window
@@ -62,6 +64,7 @@ async def test_names_from_strangers_are_shown_as_text_and_break_nothing(
         assert max(heights) < 80, "one or two lines each"
 
 
+@pytest.mark.full
 async def test_try_again_joins_a_room_that_refused_the_agent_before(
     opened: Open, server_binary: Path, room: str, tmp_path: Path
 ) -> None:
@@ -97,6 +100,7 @@ async def test_try_again_joins_a_room_that_refused_the_agent_before(
         assert await page.evaluate("document.getElementById('notes').value") == NOTE
 
 
+@pytest.mark.full
 async def test_three_sessions_in_three_states_are_told_apart(
     opened: Open,
     server: DevServer,

@@ -21,7 +21,7 @@ from tests.electron.driven_app import FOLDER, DrivenApp
 from tests.electron.electron_app import all_gone, sidecar_of
 from tests.electron.npm import BRIDGE, REPOSITORY, npm_command, run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 
 TOOLS = {"electron-builder": "26.17.0", "@electron/packager": "18.4.4"}
 INSTALL_TIMEOUT_S = 900.0

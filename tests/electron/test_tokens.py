@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from sidecar.core.config import token_claims
@@ -53,6 +54,7 @@ def token(
     )
 
 
+@pytest.mark.full
 async def test_agent_and_person_join_without_a_secret_in_the_app(
     node: Path, server: DevServer, endpoint: str, tmp_path: Path
 ) -> None:

@@ -60,7 +60,7 @@ async def real_server(server_binary: Path) -> AsyncIterator[DevServer]:
         yield running
 
 
-@pytest.fixture(params=["real_server", "embedded"])
+@pytest.fixture(params=[pytest.param("real_server", marks=pytest.mark.full), "embedded"])
 def any_server(request: pytest.FixtureRequest) -> AnyServer:
     """The real server, and the double."""
     chosen: AnyServer = request.getfixturevalue(request.param)

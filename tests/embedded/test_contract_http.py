@@ -204,6 +204,7 @@ async def test_the_room_service_lists_and_removes_nobody_in_a_room_that_is_not_t
     assert caught.value.message.endswith("participant does not exist")
 
 
+@pytest.mark.full
 async def test_a_change_of_no_subscription_tells_who_is_not_there(any_server: AnyServer) -> None:
     ours = LiveKitServerApi(Proxies({}))
     target = target_at(any_server, ROOM)

@@ -59,6 +59,7 @@ async def test_the_embedded_demo_says_in_its_first_line_what_it_is_and_keeps_the
         assert len(re.findall(rf"session-closed +session_\d+_{name} reason=left ", text)) == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("has_go", [False, True], ids=["no Go", "Go without its modules"])
 async def test_where_no_server_can_be_had_the_demo_falls_back_and_says_why(
     tmp_path: Path, has_go: bool
@@ -91,6 +92,7 @@ async def test_a_server_that_is_named_and_not_there_is_no_reason_for_a_double() 
     assert IS_DOUBLE not in lines
 
 
+@pytest.mark.full
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a child")
 async def test_a_kept_embedded_demo_can_be_joined_and_ends_on_ctrl_c() -> None:
     async with _demo("--embedded", "--keep") as process:

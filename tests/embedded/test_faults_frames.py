@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from livekit.protocol.models import DisconnectReason, ParticipantInfo
 from livekit.protocol.rtc import ParticipantUpdate, SignalResponse
 
@@ -45,6 +46,7 @@ async def test_garbage_and_cut_frames_change_nothing(
     assert sidecar.law.closes == []
 
 
+@pytest.mark.full
 async def test_frames_by_the_thousand_are_taken_in_order(
     embedded: EmbeddedRoom, sidecar_at: StartSidecar, people: Arrive, room: str
 ) -> None:
@@ -63,6 +65,7 @@ async def test_frames_by_the_thousand_are_taken_in_order(
     assert list(sidecar.sessions()) == ["bob"]
 
 
+@pytest.mark.full
 async def test_a_leave_before_its_join_leaves_no_session_behind(
     embedded: EmbeddedRoom, sidecar_at: StartSidecar, room: str
 ) -> None:

@@ -30,6 +30,7 @@ REFUSING: Mapping[str, tuple[Answer, str, bool]] = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", REFUSING)
 async def test_a_status_instead_of_signalling_is_classified_and_the_join_follows_once_it_is_gone(
     sidecar_at: StartSidecar, name: str

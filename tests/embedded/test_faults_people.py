@@ -38,6 +38,7 @@ def _start_ms(session: JsonObject) -> int:
     return round(started.timestamp() * 1000)
 
 
+@pytest.mark.full
 async def test_two_thousand_people_are_two_thousand_sessions_and_stay_so_when_all_reconnect(
     sidecar_at: StartSidecar, room: str
 ) -> None:

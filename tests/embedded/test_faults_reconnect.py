@@ -89,6 +89,7 @@ async def test_a_cut_of_the_signalling_is_resumed_and_changes_nothing(
         assert sidecar.law.closes == []
 
 
+@pytest.mark.full
 async def test_a_refused_resume_becomes_a_full_reconnect_and_changes_nothing(
     sidecar_at: StartSidecar, people: Arrive, room: str
 ) -> None:
@@ -102,6 +103,7 @@ async def test_a_refused_resume_becomes_a_full_reconnect_and_changes_nothing(
         assert sidecar.law.closes == []
 
 
+@pytest.mark.full
 async def test_one_who_left_in_a_half_failed_full_reconnect_is_closed_by_the_list(
     sidecar_at: StartSidecar, people: Arrive, room: str
 ) -> None:
@@ -146,6 +148,7 @@ async def test_a_401_in_the_middle_of_a_reconnect_fails_and_keeps_the_stay_for_a
         assert len(sidecar.law.created_sids) == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("answer", ["500", "redirect", "silence"])
 async def test_a_server_that_cannot_be_reached_while_reconnecting_is_outlived(
     sidecar_at: StartSidecar, people: Arrive, room: str, answer: str
@@ -176,7 +179,7 @@ async def test_a_server_that_cannot_be_reached_while_reconnecting_is_outlived(
         assert len(sidecar.law.created_sids) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.full
 async def test_after_an_outage_of_45_s_the_stay_is_closed_and_the_next_is_another(
     sidecar_at: StartSidecar, people: Arrive, room: str
 ) -> None:
@@ -196,6 +199,7 @@ async def test_after_an_outage_of_45_s_the_stay_is_closed_and_the_next_is_anothe
         assert sidecar.sessions()["bob"]["sessionId"] != session_id
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("reason", "state", "closed"),
     [

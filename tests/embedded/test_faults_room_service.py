@@ -47,6 +47,7 @@ async def _fails(sidecar: Held, session_id: object) -> RpcError:
     return caught.value
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", FAILING)
 async def test_a_call_that_fails_is_1004_and_the_session_stays_open(
     sidecar_at: StartSidecar, people: Arrive, name: str
@@ -119,6 +120,7 @@ class Listing(Script):
                 await self.news.wait()
 
 
+@pytest.mark.full
 async def test_a_list_without_the_agent_itself_proves_nothing(
     sidecar_at: StartSidecar, people: Arrive
 ) -> None:
@@ -150,6 +152,7 @@ async def test_a_list_of_thousands_creates_nobody(sidecar_at: StartSidecar, peop
         assert list(sidecar.sessions()) == ["bob"]
 
 
+@pytest.mark.full
 async def test_one_whom_the_list_alone_misses_stays(
     sidecar_at: StartSidecar, people: Arrive
 ) -> None:
@@ -183,6 +186,7 @@ class Mute(Listing):
         return await self._asked_alone.answers(request)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", FAILING)
 async def test_what_the_server_does_not_say_of_one_person_is_a_no(
     people: Arrive, room: str, name: str
@@ -193,6 +197,7 @@ async def test_what_the_server_does_not_say_of_one_person_is_a_no(
         assert not await LiveKitServerApi(Proxies({})).is_there(target_at(server, room), "bob")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("ends", ["by the polls", "by closeSession"])
 async def test_where_the_server_says_nothing_of_one_person_its_list_has_to_do(
     sidecar_at: StartSidecar, people: Arrive, ends: str

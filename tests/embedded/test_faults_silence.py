@@ -45,6 +45,7 @@ SILENT: Mapping[str, tuple[Callable[[], Answering | Losing | Mangling], str]] = 
 """What the server does, and the category once the SDK gives up."""
 
 
+@pytest.mark.full
 async def test_whatever_is_not_said_connect_is_answered_in_time_and_so_is_a_shutdown(
     sidecar_at: StartSidecar,
 ) -> None:
@@ -63,7 +64,7 @@ async def test_whatever_is_not_said_connect_is_answered_in_time_and_so_is_a_shut
             await each.stop()
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("name", SILENT)
 async def test_when_the_sdk_gives_up_the_cause_is_told_and_the_join_follows(
     sidecar_at: StartSidecar, name: str

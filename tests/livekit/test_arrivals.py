@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import SidecarClient
 from tests.livekit.conftest import Arrive
 from tests.livekit.stdio import connect_params, identities, session_of
+
+pytestmark = pytest.mark.full
 
 TRIALS = 12
 """The server's tick may fall between the two joins and the asking: then a trial tells nothing."""

@@ -17,6 +17,8 @@ from sidecar.dev.tokens import mint_token
 from tests.livekit.conftest import Arrive
 from tests.livekit.stdio import closes, connect_params, identities, session_of
 
+pytestmark = pytest.mark.full
+
 RESUMED = {
     "sessionId": "session_1_bob",
     "participantId": "bob",

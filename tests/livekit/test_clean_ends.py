@@ -17,7 +17,7 @@ from tests.livekit.stdio import closes, connect_params
 
 ROUNDS = 20
 AT_ONCE = 4
-ENDS = ["end of input", "SIGTERM", "SIGINT", "shutdown"]
+ENDS = ["shutdown", "end of input", "SIGTERM", "SIGINT"]
 
 
 async def _end(sidecar: SidecarClient, how: str) -> int:
@@ -30,6 +30,7 @@ async def _end(sidecar: SidecarClient, how: str) -> int:
     return await sidecar.wait(timeout_s=3.0)  # the promised bound
 
 
+@pytest.mark.full
 async def test_twenty_ends_with_a_joined_room_have_status_0_each(
     server: DevServer, room: str, person: Arrive, sidecar_command: list[str]
 ) -> None:
@@ -48,26 +49,31 @@ async def test_twenty_ends_with_a_joined_room_have_status_0_each(
     assert ended == [(0, [("bob", "sidecar-shutdown")])] * ROUNDS
 
 
-@pytest.mark.parametrize("how", ENDS)
-async def test_the_room_is_left_at_the_end(
-    server: DevServer, room: str, person: Arrive, sidecar_command: list[str], how: str
+async def test_the_room_is_left_at_each_end(
+    server: DevServer, room: str, person: Arrive, sidecar_command: list[str]
 ) -> None:
+    """All ends at once: the server tells of who comes and goes every 3 s."""
     bob = person("bob")
-    seen, gone = asyncio.Event(), asyncio.Event()
-    reasons: list[int | None] = []
+    come: dict[str, asyncio.Event] = {how: asyncio.Event() for how in ENDS}
+    gone: dict[str, asyncio.Event] = {how: asyncio.Event() for how in ENDS}
+    reasons: dict[str, int | None] = {}
 
     def left(participant: rtc.RemoteParticipant) -> None:
-        reasons.append(participant.disconnect_reason)
-        gone.set()
+        reasons[participant.identity] = participant.disconnect_reason
+        gone[participant.identity].set()
 
-    bob.room.on("participant_connected", lambda _: seen.set())
+    bob.room.on("participant_connected", lambda participant: come[participant.identity].set())
     bob.room.on("participant_disconnected", left)
     await bob.join()
-    async with SidecarClient([*sidecar_command, "--wait"]) as sidecar:
-        await sidecar.call("connect", connect_params(server, room))
-        async with asyncio.timeout(10):
-            await seen.wait()
-        assert await _end(sidecar, how) == 0
-        async with asyncio.timeout(10):
-            await gone.wait()
-    assert reasons == [rtc.DisconnectReason.CLIENT_INITIATED]
+
+    async def one(how: str) -> None:
+        async with SidecarClient([*sidecar_command, "--wait"]) as sidecar:
+            await sidecar.call("connect", connect_params(server, room, identity=how))
+            async with asyncio.timeout(10):
+                await come[how].wait()
+            assert await _end(sidecar, how) == 0
+            async with asyncio.timeout(10):
+                await gone[how].wait()
+
+    await asyncio.gather(*map(one, ENDS))
+    assert reasons == dict.fromkeys(ENDS, rtc.DisconnectReason.CLIENT_INITIATED)

@@ -15,6 +15,8 @@ from sidecar.dev.tokens import mint_token
 from tests.livekit.conftest import Arrive
 from tests.livekit.stdio import connect_params, identities
 
+pytestmark = pytest.mark.full
+
 
 def _refusal(caught: pytest.ExceptionInfo[RpcError]) -> JsonObject:
     assert caught.value.code == 1002

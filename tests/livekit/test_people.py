@@ -29,6 +29,8 @@ from tests.agent.fakes import FakeClient
 from tests.livekit.conftest import Arrive
 from tests.livekit.stdio import closes, connect_params, identities, session_of
 
+pytestmark = pytest.mark.full
+
 
 @pytest_asyncio.fixture
 async def sidecar(sidecar_command: list[str]) -> AsyncIterator[SidecarClient]:

@@ -16,6 +16,8 @@ from tests.livekit.http_proxy import HttpProxy
 from tests.livekit.stdio import connect_params, session_of
 from tests.started import client
 
+pytestmark = pytest.mark.full
+
 HOST = "livekit.test"
 """No name server knows it (RFC 6761, 6.2); the proxy takes it for this machine."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.soak.account import account
 from tests.soak.soak import Settings, run
 
@@ -29,10 +31,12 @@ async def keep(settings: Settings) -> None:
     assert len(outcome.ledger.faults) >= 5, told
 
 
+@pytest.mark.full
 async def test_a_minute_of_people_and_faults_breaks_no_promise(server_binary: Path) -> None:
     await keep(Settings(SECONDS, SEED, PEOPLE, has_faults=True, binary=server_binary))
 
 
+@pytest.mark.full
 async def test_a_minute_heard_through_the_bridge_breaks_no_promise(
     server_binary: Path, node: Path
 ) -> None:

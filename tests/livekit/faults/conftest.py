@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.ahead import Ahead
 from tests.livekit.faults.rows import LANES, Matrix, ended_after_s, selected, took
+
+
+@pytest.fixture(scope="session")
+def lanes() -> asyncio.Semaphore:
+    """The lanes of all rows, whatever they run on."""
+    return asyncio.Semaphore(LANES)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -16,11 +24,13 @@ async def matrix(
     request: pytest.FixtureRequest,
     server_binary: Path,
     source_command: list[str],
+    lanes: asyncio.Semaphore,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Matrix]:
     """The selected rows, on the source."""
     rows = selected(request.session.items, "source")
-    running = Matrix(server_binary, source_command, tmp_path_factory.mktemp("rows"), rows)
+    folder = tmp_path_factory.mktemp("rows")
+    running = Matrix(server_binary, source_command, folder, lanes, rows)
     yield running
     await running.stop()
 
@@ -29,14 +39,15 @@ async def matrix(
 async def frozen_matrix(
     request: pytest.FixtureRequest,
     server_binary: Path,
-    matrix: Matrix,
+    ahead: Ahead,
+    lanes: asyncio.Semaphore,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Matrix]:
-    """The selected rows, on the frozen sidecar, after the others."""
-    await matrix.idle()  # the build blocks the loop for half a minute
+    """The selected rows, on the frozen sidecar."""
+    await asyncio.to_thread(ahead.ended, "frozen")  # a build must not block the others' loop
     command: list[str] = request.getfixturevalue("frozen_command")
     rows = selected(request.session.items, "frozen")
-    running = Matrix(server_binary, command, tmp_path_factory.mktemp("frozen"), rows)
+    running = Matrix(server_binary, command, tmp_path_factory.mktemp("frozen"), lanes, rows)
     yield running
     await running.stop()
 

@@ -37,9 +37,16 @@ class Row:
 class Matrix:
     """The rows of one command, begun together."""
 
-    def __init__(self, binary: Path, command: list[str], folder: Path, rows: Iterable[Row]) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        command: list[str],
+        folder: Path,
+        lanes: asyncio.Semaphore,
+        rows: Iterable[Row],
+    ) -> None:
         """Begin; inside the running loop."""
-        self._lanes = asyncio.Semaphore(LANES)
+        self._lanes = lanes
         self._binary = binary
         self._command = command
         self._folder = folder
@@ -52,11 +59,6 @@ class Matrix:
         if wanted not in self._running:
             self._begin(wanted)
         return await asyncio.shield(self._running[wanted])
-
-    async def idle(self) -> None:
-        """Wait until no row runs."""
-        if self._running:
-            await asyncio.wait(self._running.values())
 
     async def stop(self) -> None:
         """End the rows that nobody waited for."""
@@ -109,7 +111,7 @@ def row_within(limit_s: float) -> Callable[[Body], Test]:
 
 
 def on_frozen(test: Test) -> Test:
-    """The same row on the frozen sidecar; a slow one stays slow."""
+    """The same row on the frozen sidecar; one of --full stays one."""
     return _as_test(row_of(test), "frozen", getattr(test, "pytestmark", []))
 
 
@@ -145,8 +147,8 @@ def _as_test(tested: Row, command: Command, marks: Iterable[pytest.Mark] = ()) -
     test.__doc__ = tested.body.__doc__
     test.__module__ = tested.body.__module__
     _ROWS[test] = (tested, command)
-    if any(mark.name == "slow" for mark in marks):
-        test = pytest.mark.slow(test)
+    if any(mark.name == "full" for mark in marks):
+        test = pytest.mark.full(test)
     return on_lanes(test)
 
 

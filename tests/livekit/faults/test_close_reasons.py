@@ -36,6 +36,7 @@ def test_the_table_names_every_reason_but_the_bridges_own() -> None:
     assert set(REACHED_BY) == set(CloseReason) - {CloseReason.SIDECAR_EXITED}
 
 
+@pytest.mark.full
 @on_lanes
 @pytest.mark.parametrize("reason", REACHED_BY)
 async def test_a_close_reason_is_reached(matrix: Matrix, reason: CloseReason) -> None:

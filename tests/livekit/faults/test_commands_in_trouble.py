@@ -42,6 +42,7 @@ async def test_connects_while_reconnecting(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=bob)
 
 
+@pytest.mark.full
 @row
 async def test_a_connect_to_another_room_from_backoff(stage: Stage) -> None:
     """Accepted: `agent-disconnected` at the join; those of the other room have sessions."""
@@ -64,6 +65,7 @@ async def test_a_connect_to_another_room_from_backoff(stage: Stage) -> None:
     await agent.client.call("disconnect")
 
 
+@pytest.mark.full
 @row
 async def test_disconnects_and_connects_in_quick_succession(stage: Stage) -> None:
     """Accepted: a pair for each time that somebody was told of; the last one is open."""
@@ -83,6 +85,7 @@ async def test_disconnects_and_connects_in_quick_succession(stage: Stage) -> Non
     await stage.life_goes_on(agent, leaver=bob)
 
 
+@pytest.mark.full
 @row
 async def test_a_removal_while_the_agent_reconnects(stage: Stage) -> None:
     """Accepted: `removed`, or `left-during-reconnect` never: the server agreed."""
@@ -103,6 +106,7 @@ async def test_a_removal_while_the_agent_reconnects(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=carol)
 
 
+@pytest.mark.full
 @row
 async def test_removals_that_race_with_a_leave_and_a_reload(stage: Stage) -> None:
     """Accepted: one close each, `removed`, `left` or `replaced`; each call is answered."""
@@ -134,6 +138,7 @@ async def test_removals_that_race_with_a_leave_and_a_reload(stage: Stage) -> Non
     await stage.life_goes_on(agent)
 
 
+@pytest.mark.full
 @row
 async def test_one_who_is_removed_and_comes_back_at_once(stage: Stage) -> None:
     """Accepted: `removed`, and a new session."""
@@ -152,6 +157,7 @@ async def test_one_who_is_removed_and_comes_back_at_once(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=again)
 
 
+@pytest.mark.full
 @row
 async def test_a_token_that_expires_and_is_renewed_in_time(stage: Stage) -> None:
     """Accepted: `waiting-for-token`; with a new one, who stayed keeps the session."""
@@ -176,7 +182,7 @@ async def test_a_token_that_expires_and_is_renewed_in_time(stage: Stage) -> None
     await stage.life_goes_on(agent, leaver=bob)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_server_that_returns_with_other_keys(stage: Stage) -> None:
     """Accepted: failed, unauthorized; `connection-lost` after 45 s; well again with its keys."""

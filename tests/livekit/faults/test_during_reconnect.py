@@ -47,24 +47,28 @@ async def test_people_move_during_a_resume(stage: Stage) -> None:
     await _people_move(stage, "SIGNAL_RECONNECT")
 
 
+@pytest.mark.full
 @row
 async def test_people_move_during_a_full_reconnect(stage: Stage) -> None:
     """Accepted: who stays keeps the session; each other's true fate, once."""
     await _people_move(stage, "FULL_RECONNECT")
 
 
+@pytest.mark.full
 @row
 async def test_people_move_during_a_node_failure(stage: Stage) -> None:
     """Accepted: who stays keeps the session; each other's true fate, once."""
     await _people_move(stage, "NODE_FAILURE")
 
 
+@pytest.mark.full
 @row
 async def test_people_move_during_a_signal_lost_again_on_resume(stage: Stage) -> None:
     """Accepted: who stays keeps the session; each other's true fate, once."""
     await _people_move(stage, "DISCONNECT_SIGNAL_ON_RESUME")
 
 
+@pytest.mark.full
 @row
 async def test_people_move_while_the_agent_cannot_reach_the_server(stage: Stage) -> None:
     """Accepted: `left-during-reconnect` or told late; the reload `replaced`; the joiner is seen."""
@@ -90,6 +94,7 @@ async def test_people_move_while_the_agent_cannot_reach_the_server(stage: Stage)
     await stage.life_goes_on(agent, leaver=bob)
 
 
+@pytest.mark.full
 @row
 async def test_a_kick_during_a_reconnect(stage: Stage) -> None:
     """Accepted: `left-during-reconnect`, for nobody tells why; or `removed` where it is told."""
@@ -107,7 +112,7 @@ async def test_a_kick_during_a_reconnect(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=carol)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_person_who_leaves_between_two_attempts_of_a_full_reconnect(stage: Stage) -> None:
     """Accepted: `left`, reconcile: the SDK keeps a ghost, which the server's list does not hold.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.livekit.faults import test_network as network
 from tests.livekit.faults import test_restarts as restarts
 from tests.livekit.faults import test_room_and_agent as room_and_agent
@@ -9,10 +11,10 @@ from tests.livekit.faults import test_server_faults as server_faults
 from tests.livekit.faults import test_stopped_sidecar as stopped_sidecar
 from tests.livekit.faults.rows import on_frozen
 
-test_frozen_server_killed_and_back = on_frozen(
-    server_faults.test_a_server_killed_and_back_after_1_s
-)
-test_frozen_signal_cut = on_frozen(network.test_a_signal_cut_for_5_s)
-test_frozen_sleep = on_frozen(stopped_sidecar.test_a_sleep_of_20_s)
-test_frozen_room_deleted = on_frozen(room_and_agent.test_a_room_deleted)
 test_frozen_restart = on_frozen(restarts.test_a_restart_that_resumes)
+test_frozen_server_killed_and_back = pytest.mark.full(
+    on_frozen(server_faults.test_a_server_killed_and_back_after_1_s)
+)
+test_frozen_signal_cut = pytest.mark.full(on_frozen(network.test_a_signal_cut_for_5_s))
+test_frozen_sleep = pytest.mark.full(on_frozen(stopped_sidecar.test_a_sleep_of_20_s))
+test_frozen_room_deleted = pytest.mark.full(on_frozen(room_and_agent.test_a_room_deleted))

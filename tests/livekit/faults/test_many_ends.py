@@ -84,20 +84,21 @@ async def test_ends_with_a_joined_room(stage: Stage) -> None:
     await _ends(stage, ROUNDS, _nothing)
 
 
+@pytest.mark.full
 @row
 async def test_ends_in_trouble(stage: Stage) -> None:
     """Accepted: `sidecar-shutdown`, status 0, each of 12 times."""
     await _ends(stage, ROUNDS, _reconnecting, _reconnecting_in_vain, _hung)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row_within(MANY_LIMIT_S)
 async def test_200_ends_with_a_joined_room(stage: Stage) -> None:
     """Accepted: `sidecar-shutdown`, status 0, each of 200 times."""
     await _ends(stage, MANY_ROUNDS, _nothing)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row_within(MANY_LIMIT_S)
 async def test_200_ends_in_trouble(stage: Stage) -> None:
     """Accepted: `sidecar-shutdown`, status 0, each of 200 times."""

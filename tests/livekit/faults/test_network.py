@@ -49,59 +49,63 @@ async def test_a_signal_cut_for_5_s(stage: Stage) -> None:
     await _nobody_is_lost(stage, Mode.CUT, 5.0, media_far=False)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_signal_cut_for_25_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
     await _nobody_is_lost(stage, Mode.CUT, 25.0, media_far=False)
 
 
+@pytest.mark.full
 @row
 async def test_a_signal_silent_for_5_s(stage: Stage) -> None:
     """Accepted: as if nothing had been: the leave is told late, and as it was."""
     await _nobody_is_lost(stage, Mode.SILENT, 5.0, media_far=False)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_signal_silent_for_25_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
     await _nobody_is_lost(stage, Mode.SILENT, 25.0, media_far=False)
 
 
+@pytest.mark.full
 @row
 async def test_a_network_cut_for_5_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
     await _nobody_is_lost(stage, Mode.CUT, 5.0, media_far=True)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_network_cut_for_25_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
     await _nobody_is_lost(stage, Mode.CUT, 25.0, media_far=True)
 
 
+@pytest.mark.full
 @row
 async def test_a_network_silent_for_5_s(stage: Stage) -> None:
     """Accepted: as if nothing had been: the leave is told late, and as it was."""
     await _nobody_is_lost(stage, Mode.SILENT, 5.0, media_far=True)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_network_silent_for_25_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
     await _nobody_is_lost(stage, Mode.SILENT, 25.0, media_far=True)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_media_silent_for_25_s_while_the_signal_lives(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
     await _nobody_is_lost(stage, Mode.SILENT, 25.0, media_far=True, media_alone=True)
 
 
+@pytest.mark.full
 @row
 async def test_media_cut_for_5_s_while_the_signal_lives(stage: Stage) -> None:
     """Accepted: who stays keeps the session; who left has left, in one of two words."""
@@ -126,35 +130,35 @@ async def _everybody_is_lost(
     await stage.life_goes_on(agent, leaver=bob)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_signal_cut_for_60_s(stage: Stage) -> None:
     """Accepted: `connection-lost` after 45 s; who is still there is new, under a new id."""
     await _everybody_is_lost(stage, Mode.CUT, media_far=False)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_signal_silent_for_60_s(stage: Stage) -> None:
     """Accepted: the silence is known after about 15 s, so 45 s later all end, or just not."""
     await _everybody_is_lost(stage, Mode.SILENT, media_far=False)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_network_cut_for_60_s(stage: Stage) -> None:
     """Accepted: `connection-lost` after 45 s; who is still there is new, under a new id."""
     await _everybody_is_lost(stage, Mode.CUT, media_far=True)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_network_silent_for_60_s(stage: Stage) -> None:
     """Accepted: the silence is known after about 15 s, so 45 s later all end, or just not."""
     await _everybody_is_lost(stage, Mode.SILENT, media_far=True)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_media_silent_for_60_s_while_the_signal_lives(stage: Stage) -> None:
     """Accepted: the silence is known after about 15 s, so 45 s later all end, or just not."""

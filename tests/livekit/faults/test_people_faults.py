@@ -29,6 +29,7 @@ async def test_a_person_who_leaves(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=bob)
 
 
+@pytest.mark.full
 @row
 async def test_a_person_killed(stage: Stage) -> None:
     """Accepted: `connection-lost`, CONNECTION_TIMEOUT, for the silent and the publishing one."""
@@ -44,6 +45,7 @@ async def test_a_person_killed(stage: Stage) -> None:
         assert agent.law.closed(identity) == [("connection-lost", "CONNECTION_TIMEOUT")]
 
 
+@pytest.mark.full
 @row
 async def test_a_person_frozen_for_10_s(stage: Stage) -> None:
     """Accepted: no session ends."""
@@ -59,7 +61,7 @@ async def test_a_person_frozen_for_10_s(stage: Stage) -> None:
     assert agent.law.created_sids.count(bob.sid) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_person_frozen_for_40_s(stage: Stage) -> None:
     """Accepted: `connection-lost`, CONNECTION_TIMEOUT; the same person comes back as a new stay."""
@@ -93,6 +95,7 @@ async def test_a_person_kicked(stage: Stage) -> None:
     await stage.life_goes_on(agent)
 
 
+@pytest.mark.full
 @row
 async def test_a_silent_person_replaced_by_their_own_identity(stage: Stage) -> None:
     """Accepted: `replaced`, for which third parties are given no reason, then a new session."""
@@ -108,6 +111,7 @@ async def test_a_silent_person_replaced_by_their_own_identity(stage: Stage) -> N
     await stage.life_goes_on(agent, leaver=again)
 
 
+@pytest.mark.full
 @row
 async def test_a_publishing_person_replaced_by_their_own_identity(stage: Stage) -> None:
     """Accepted: `replaced`, for which third parties are given no reason, then a new session."""
@@ -123,6 +127,7 @@ async def test_a_publishing_person_replaced_by_their_own_identity(stage: Stage) 
     await stage.life_goes_on(agent, leaver=again)
 
 
+@pytest.mark.full
 @row
 async def test_a_silent_person_who_reloads_the_page(stage: Stage) -> None:
     """Accepted: `replaced` without a reason; `left` where the server's batch fell in between."""
@@ -155,6 +160,7 @@ async def test_a_publishing_person_who_reloads_the_page(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=again)
 
 
+@pytest.mark.full
 @row
 async def test_a_page_reloaded_five_times_in_a_row(stage: Stage) -> None:
     """Accepted: each stay that is announced has its pair; the last one is open."""
@@ -170,6 +176,7 @@ async def test_a_page_reloaded_five_times_in_a_row(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=person)
 
 
+@pytest.mark.full
 @row
 async def test_people_in_the_room_for_under_a_second(stage: Stage) -> None:
     """Accepted: none or exactly one pair each."""
@@ -186,6 +193,7 @@ async def test_people_in_the_room_for_under_a_second(stage: Stage) -> None:
         assert len(agent.law.closed(name)) <= 1
 
 
+@pytest.mark.full
 @row
 async def test_publishing_people_in_the_room_for_under_a_second(stage: Stage) -> None:
     """Accepted: exactly one pair each, `left`; who publishes is announced and gone at once."""
@@ -202,6 +210,7 @@ async def test_publishing_people_in_the_room_for_under_a_second(stage: Stage) ->
     assert len(agent.law.created_sids) == len(names)
 
 
+@pytest.mark.full
 @row
 async def test_a_person_dropped_at_once_who_never_was_active(stage: Stage) -> None:
     """Accepted: nothing, or one pair that ends `join-failed`, SIGNAL_CLOSE."""
@@ -214,6 +223,7 @@ async def test_a_person_dropped_at_once_who_never_was_active(stage: Stage) -> No
     assert agent.law.closed("ghost") in ([], [("join-failed", "SIGNAL_CLOSE")])
 
 
+@pytest.mark.full
 @row
 async def test_a_person_announced_who_is_dropped_and_never_was_active(stage: Stage) -> None:
     """Accepted: `join-failed`, SIGNAL_CLOSE; the session never said `connected`."""
@@ -229,7 +239,7 @@ async def test_a_person_announced_who_is_dropped_and_never_was_active(stage: Sta
     await stage.life_goes_on(agent)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_person_who_is_never_active_for_a_minute(stage: Stage) -> None:
     """Accepted: `error` after 30 s, then `join-failed`, JOIN_FAILURE, after 60 s."""

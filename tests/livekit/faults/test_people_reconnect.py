@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from livekit import rtc
 
 from tests.livekit.faults.rows import row
@@ -27,6 +28,7 @@ async def _returns(
     await stage.life_goes_on(agent)
 
 
+@pytest.mark.full
 @row
 async def test_a_person_who_resumes(stage: Stage) -> None:
     """Accepted: nothing is told.
@@ -43,6 +45,7 @@ async def test_a_person_who_reconnects_in_full(stage: Stage) -> None:
     await _returns(stage, "FULL_RECONNECT", ("replaced", None), ("left", "CLIENT_INITIATED"))
 
 
+@pytest.mark.full
 @row
 async def test_a_person_whose_node_fails(stage: Stage) -> None:
     """Accepted: `server-shutdown`, as LiveKit says, or `replaced`; and a new stay begins."""
@@ -51,12 +54,14 @@ async def test_a_person_whose_node_fails(stage: Stage) -> None:
     )
 
 
+@pytest.mark.full
 @row
 async def test_a_person_who_is_migrated(stage: Stage) -> None:
     """Accepted: `connection-lost`, MIGRATION, or `replaced`; and a new stay begins."""
     await _returns(stage, "MIGRATION", ("replaced", None), ("connection-lost", "MIGRATION"))
 
 
+@pytest.mark.full
 @row
 async def test_a_person_told_by_the_server_to_leave(stage: Stage) -> None:
     """Accepted: `server-shutdown`, SERVER_SHUTDOWN, and nobody comes back."""

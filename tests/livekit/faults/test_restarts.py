@@ -44,6 +44,7 @@ async def test_a_restart_that_resumes(stage: Stage) -> None:
     await stage.life_goes_on(second)
 
 
+@pytest.mark.full
 @row
 async def test_a_restart_that_does_not_resume(stage: Stage) -> None:
     """Accepted: a session for each who is there; no word of the others."""
@@ -56,7 +57,7 @@ async def test_a_restart_that_does_not_resume(stage: Stage) -> None:
     await stage.life_goes_on(second)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_restart_that_resumes_and_finds_no_server(stage: Stage) -> None:
     """Accepted: `connection-lost` for all, 45 s after the resume."""

@@ -29,6 +29,7 @@ async def test_a_room_deleted(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=again)
 
 
+@pytest.mark.full
 @row
 async def test_a_room_deleted_during_a_reconnect(stage: Stage) -> None:
     """Accepted: `room-closed` where the server still says so, else `left-during-reconnect`."""
@@ -49,6 +50,7 @@ async def test_a_room_deleted_during_a_reconnect(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=again)
 
 
+@pytest.mark.full
 @row
 async def test_a_room_closed_by_its_timeout(stage: Stage) -> None:
     """Accepted: the agent, alone, is put out and back at once; who comes later is seen.
@@ -90,6 +92,7 @@ async def test_an_agent_kicked(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=bob)
 
 
+@pytest.mark.full
 @row
 async def test_a_second_agent_with_the_same_identity(stage: Stage) -> None:
     """Accepted: the first says why and is failed, `agent-disconnected`; it does not fight."""
@@ -113,6 +116,7 @@ async def test_a_second_agent_with_the_same_identity(stage: Stage) -> None:
     assert first.fold().agent_state == "failed"
 
 
+@pytest.mark.full
 @row
 async def test_a_disconnect_and_a_connect(stage: Stage) -> None:
     """Accepted: `agent-disconnected`; who is still there is new, under a new id."""
@@ -129,7 +133,7 @@ async def test_a_disconnect_and_a_connect(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=bob)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_leave_that_the_sdk_lost(stage: Stage) -> None:
     """Accepted: `left`, reconcile: the server's own list misses the person twice."""
@@ -146,6 +150,7 @@ async def test_a_leave_that_the_sdk_lost(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=carol)
 
 
+@pytest.mark.full
 @row
 async def test_a_leave_that_the_sdk_made_up(stage: Stage) -> None:
     """Accepted: nothing ends while the server lists the person; their real leave: `left`.
@@ -163,7 +168,7 @@ async def test_a_leave_that_the_sdk_made_up(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=bob)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_join_that_the_sdk_lost(stage: Stage) -> None:
     """Accepted: the agent joins anew and sees who is there; nobody else's session ends."""

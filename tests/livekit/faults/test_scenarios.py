@@ -38,36 +38,42 @@ async def _nobody_is_lost(stage: Stage, kind: str, *states: str) -> None:
     assert len(agent.law.created_sids) == 3
 
 
+@pytest.mark.full
 @row
 async def test_a_lost_signal_is_resumed(stage: Stage) -> None:
     """Accepted: no session ends."""
     await _nobody_is_lost(stage, "SIGNAL_RECONNECT", "reconnecting", "connected")
 
 
+@pytest.mark.full
 @row
 async def test_a_speaker_update_changes_nothing(stage: Stage) -> None:
     """Accepted: no session ends, the agent stays connected."""
     await _nobody_is_lost(stage, "SPEAKER")
 
 
+@pytest.mark.full
 @row
 async def test_a_node_failure(stage: Stage) -> None:
     """Accepted: no session ends, though the SDK says that everybody left."""
     await _nobody_is_lost(stage, "NODE_FAILURE", "reconnecting", "connected")
 
 
+@pytest.mark.full
 @row
 async def test_a_server_leave(stage: Stage) -> None:
     """Accepted: no session ends; the agent joins anew."""
     await _nobody_is_lost(stage, "SERVER_LEAVE", "backoff", "connecting", "connected")
 
 
+@pytest.mark.full
 @row
 async def test_a_migration(stage: Stage) -> None:
     """Accepted: no session ends, though the SDK says that everybody left."""
     await _nobody_is_lost(stage, "MIGRATION", "reconnecting", "connected")
 
 
+@pytest.mark.full
 @row
 async def test_media_forced_onto_tcp(stage: Stage) -> None:
     """Accepted: no session ends, though the SDK says that everybody left."""
@@ -80,13 +86,14 @@ async def test_a_full_reconnect(stage: Stage) -> None:
     await _nobody_is_lost(stage, "FULL_RECONNECT", "reconnecting", "connected")
 
 
+@pytest.mark.full
 @row
 async def test_a_signal_lost_again_on_resume(stage: Stage) -> None:
     """Accepted: no session ends, though the SDK says that everybody left."""
     await _nobody_is_lost(stage, "DISCONNECT_SIGNAL_ON_RESUME", "reconnecting", "connected")
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_media_forced_onto_tls_that_is_not_there(stage: Stage) -> None:
     """Accepted: `connection-lost` after 45 s; back, under another identity, with a new session.

@@ -53,13 +53,14 @@ async def test_a_server_killed_and_back_after_1_s(stage: Stage) -> None:
     await _killed_for(stage, 1.0)
 
 
+@pytest.mark.full
 @row
 async def test_a_server_killed_and_back_after_10_s(stage: Stage) -> None:
     """Accepted: each session ends once, `replaced` or `left-during-reconnect`, and all return."""
     await _killed_for(stage, 10.0)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_server_killed_and_back_after_60_s(stage: Stage) -> None:
     """Accepted: `connection-lost` after 45 s; who comes back afterwards is new."""
@@ -75,6 +76,7 @@ async def test_a_server_killed_and_back_after_60_s(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=again)
 
 
+@pytest.mark.full
 @row
 async def test_a_server_frozen_for_8_s(stage: Stage) -> None:
     """Accepted: nothing at all is told."""
@@ -88,7 +90,7 @@ async def test_a_server_frozen_for_8_s(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=puba)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_server_frozen_for_25_s(stage: Stage) -> None:
     """Accepted: each session ends at most once, as the server says everybody's sid is new."""
@@ -102,7 +104,7 @@ async def test_a_server_frozen_for_25_s(stage: Stage) -> None:
     await stage.life_goes_on(agent)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_server_told_twice_to_end(stage: Stage) -> None:
     """Accepted: `server-shutdown`, SERVER_SHUTDOWN, 45 s later or told before.
@@ -121,6 +123,7 @@ async def test_a_server_told_twice_to_end(stage: Stage) -> None:
         )
 
 
+@pytest.mark.full
 @row
 async def test_a_server_told_twice_to_end_that_returns(stage: Stage) -> None:
     """Accepted: the true fate: who came back first was `replaced`, who did not has left.

@@ -73,13 +73,14 @@ async def test_a_connect_stopped_for_5_s(stage: Stage) -> None:
     await _stopped(stage, 5.0)
 
 
+@pytest.mark.full
 @row
 async def test_a_connect_stopped_for_20_s(stage: Stage) -> None:
     """Accepted: it joins all the same, or the process has ended with status 70."""
     await _stopped(stage, 20.0)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_connect_stopped_for_60_s(stage: Stage) -> None:
     """Accepted: it joins all the same, or the process has ended with status 70."""

@@ -40,13 +40,14 @@ async def test_a_sleep_of_5_s(stage: Stage) -> None:
     await _sleeps(stage, 5.0)
 
 
+@pytest.mark.full
 @row
 async def test_a_sleep_of_20_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session, the others' true fate is told."""
     await _sleeps(stage, 20.0)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @row
 async def test_a_sleep_of_60_s(stage: Stage) -> None:
     """Accepted: who stays keeps the session: time that was slept through ends nothing."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import pytest
+
 from sidecar.dev.person import Person
 from sidecar.dev.tokens import mint_token
 from tests.livekit.faults.rows import row
@@ -44,6 +46,7 @@ async def test_people_of_strange_names(stage: Stage) -> None:
     await stage.life_goes_on(agent)
 
 
+@pytest.mark.full
 @row
 async def test_a_hundred_who_come_within_a_second(stage: Stage) -> None:
     """Accepted: a session for each; each end is told.
@@ -68,6 +71,7 @@ async def test_a_hundred_who_come_within_a_second(stage: Stage) -> None:
     await stage.life_goes_on(agent)
 
 
+@pytest.mark.full
 @row
 async def test_a_person_who_takes_the_agents_identity(stage: Stage) -> None:
     """Accepted: the agent is put out, says so, and does not fight; `agent-disconnected`."""
@@ -88,6 +92,7 @@ async def test_a_person_who_takes_the_agents_identity(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=bob)
 
 
+@pytest.mark.full
 @row
 async def test_a_hidden_person(stage: Stage) -> None:
     """Accepted: no session, and the agent stays where it is, though the server lists the person."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.livekit.faults.proxy import Mode
 from tests.livekit.faults.rows import row
 from tests.livekit.faults.stage import Stage
@@ -14,6 +16,7 @@ NEW = ("replaced", "left-during-reconnect", "left", "connection-lost")
 """Of a stay that the server itself forgot: in the snapshot's words, or the server's own."""
 
 
+@pytest.mark.full
 @row
 async def test_a_server_killed_while_a_page_reloads_and_the_sidecar_sleeps(stage: Stage) -> None:
     """Accepted: each stay that was announced ends once; who is there afterwards has a session."""
@@ -53,6 +56,7 @@ async def test_a_room_deleted_while_the_sidecar_sleeps(stage: Stage) -> None:
     await stage.life_goes_on(agent, leaver=again)
 
 
+@pytest.mark.full
 @row
 async def test_a_server_that_restarts_behind_a_network_that_is_cut(stage: Stage) -> None:
     """Accepted: each stay that the server forgot ends once; who is there has a session."""
@@ -74,6 +78,7 @@ async def test_a_server_that_restarts_behind_a_network_that_is_cut(stage: Stage)
     await stage.life_goes_on(agent)
 
 
+@pytest.mark.full
 @row
 async def test_an_agent_killed_while_the_server_restarts(stage: Stage) -> None:
     """Accepted: what was resumed ends once, `replaced` or `left-during-reconnect`."""
@@ -97,6 +102,7 @@ async def test_an_agent_killed_while_the_server_restarts(stage: Stage) -> None:
     await stage.life_goes_on(second)
 
 
+@pytest.mark.full
 @row
 async def test_a_sleep_in_the_middle_of_a_reconnect(stage: Stage) -> None:
     """Accepted: who stays keeps the session: neither the watchdog nor the outage counts sleep."""
