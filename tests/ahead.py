@@ -33,6 +33,8 @@ BUILDS_ARE_NICE = 10
 """The priority of builds: below that of the tests, some of which look at the clock."""
 JAVASCRIPT_AT_ONCE = 4
 """Files of JavaScript tests at a time: they wait most of the time."""
+JAVASCRIPT_TIMEOUT_S = 900.0
+"""All of the JavaScript tests; they take half a minute on two cores, minutes when all is busy."""
 STOP_WITHIN_S = 10.0
 """For a build to remove what it has half made."""
 
@@ -118,11 +120,11 @@ def main(arguments: list[str]) -> int:
     (work,) = arguments
     if work == "javascript":
         try:
-            node = find("node")
-        except ToolMissing as error:
+            command = javascript_tests(find("node"))
+            return subprocess.run(command, timeout=JAVASCRIPT_TIMEOUT_S, check=False).returncode
+        except (ToolMissing, subprocess.TimeoutExpired) as error:
             print(error)
             return 1
-        return subprocess.run(javascript_tests(node), check=False).returncode
     if hasattr(os, "nice"):
         os.nice(BUILDS_ARE_NICE)
     if work == "server":
