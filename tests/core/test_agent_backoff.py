@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.core.agent_state import AgentMachine, Event
 from sidecar.core.contract.messages import AgentState
-from tests.core.test_agent_state import machine_in
+from tests.core.machines import machine_in
 
 
 def failing(machine: AgentMachine, now_s: float, jitter: float = 1.0) -> float:

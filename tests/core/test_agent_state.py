@@ -6,40 +6,19 @@ import pytest
 
 from sidecar.core.agent_state import (
     TABLE,
-    AgentMachine,
     Do,
     Event,
     Retry,
     Row,
 )
 from sidecar.core.contract.messages import AgentState
-
-ROUTES: dict[AgentState, tuple[Event, ...]] = {
-    AgentState.IDLE: (),
-    AgentState.CONNECTING: (Event.CONNECT,),
-    AgentState.CONNECTED: (Event.CONNECT, Event.JOINED),
-    AgentState.RECONNECTING: (Event.CONNECT, Event.JOINED, Event.RECONNECTING),
-    AgentState.BACKOFF: (Event.CONNECT, Event.FAILED),
-    AgentState.WAITING_FOR_TOKEN: (Event.TOKEN_NEEDED,),
-    AgentState.FAILED: (Event.CONNECT, Event.REFUSED),
-    AgentState.STOPPING: (Event.SHUTDOWN,),
-}
-"""How each state is reached from idle."""
+from tests.core.machines import machine_in
 
 PAIRS = [(state, event) for state in AgentState for event in Event]
 NOT_IN_TABLE = [pair for pair in PAIRS if pair not in TABLE]
 IN_ROOM = {AgentState.CONNECTED, AgentState.RECONNECTING}
 WAITS = {AgentState.BACKOFF, AgentState.WAITING_FOR_TOKEN}
 ROWS = [(*pair, row) for pair, row in TABLE.items()]
-
-
-def machine_in(state: AgentState, now_s: float = 0.0) -> AgentMachine:
-    """A machine in *state* since *now_s*."""
-    machine = AgentMachine()
-    for event in ROUTES[state]:
-        machine.on(event, now_s)
-    assert machine.state is state
-    return machine
 
 
 @pytest.mark.parametrize(("state", "event"), NOT_IN_TABLE)
