@@ -54,6 +54,7 @@ from sidecar.core.facts import (
 )
 from sidecar.core.ports import Ports
 from sidecar.core.registry.changes import Change, Closed, Updated
+from sidecar.core.registry.deadlines import earliest
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.sessions import Sessions
 
@@ -80,7 +81,7 @@ class ClaraVoiceAgent:
             self._sessions, self._destination, ports.api, ports.clock, self._announce
         )
         self._reconciler = Reconciler(
-            self._sessions,
+            self._sessions.comparison,
             self._destination,
             ports.api,
             ports.clock,
@@ -338,8 +339,7 @@ class ClaraVoiceAgent:
     # Time
 
     def _arm(self) -> None:
-        both = (self._machine.deadline(), self._sessions.deadline())
-        due_s = min((each for each in both if each is not None), default=None)
+        due_s = earliest(self._machine.deadline(), self._sessions.deadline())
         self._clock.call_at(due_s, self._carry_out_what_is_due)
 
     def _carry_out_what_is_due(self) -> None:

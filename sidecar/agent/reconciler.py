@@ -17,8 +17,7 @@ from sidecar.core.contract.errors import ApiCallFailed
 from sidecar.core.contract.messages import AgentSession
 from sidecar.core.ports import Clock, LiveKitApi
 from sidecar.core.registry.changes import Change
-from sidecar.core.registry.comparison import Poll
-from sidecar.core.registry.sessions import Sessions
+from sidecar.core.registry.comparison import Comparison, Poll
 
 EVERY_S = 30.0
 AFTER_MISS_S = 5.0
@@ -39,7 +38,7 @@ class Reconciler:
 
     def __init__(
         self,
-        sessions: Sessions,
+        comparison: Comparison,
         destination: Destination,
         api: LiveKitApi,
         clock: Clock,
@@ -47,7 +46,7 @@ class Reconciler:
         is_deaf: Callable[[], None],
     ) -> None:
         """*announce* takes changes; *is_deaf*: the Room is plainly not told what happens."""
-        self._sessions = sessions
+        self._comparison = comparison
         self._destination = destination
         self._api = api
         self._clock = clock
@@ -91,25 +90,25 @@ class Reconciler:
         """Whether the next one is due soon; *is_early*: it is about those who may have left."""
         if not self._destination.capabilities().reconcile:
             return False  # until a `connect` brings a token that allows it
-        poll = self._sessions.begin_poll()
+        poll = self._comparison.begin()
         try:
             listed = await self._api.list_participants(self._destination.required())
         except ApiCallFailed as error:
             _log.debug("No list to compare with: %s", error.message)
             return False
-        self._announce(self._sessions.polled(poll, listed, self._clock.tick()))
+        self._announce(self._comparison.polled(poll, listed, self._clock.tick()))
         self._ask(poll)
         if is_early:  # an announcement may be on its way still
-            return self._sessions.has_misses or bool(self._unheard)
-        unheard = self._sessions.unheard(listed)
+            return self._comparison.has_misses or bool(self._unheard)
+        unheard = self._comparison.without_session(listed)
         self._unheard = {sid: self._unheard.get(sid, 0) + 1 for sid in unheard}
         if max(self._unheard.values(), default=0) >= UNHEARD_POLLS:
             self._rejoin()
-        return self._sessions.has_misses or bool(self._unheard)
+        return self._comparison.has_misses or bool(self._unheard)
 
     def _ask(self, poll: Poll) -> None:
         """Have the server asked about each suspect, beside the polls: for a ghost it takes 3 s."""
-        for suspect in self._sessions.suspects:
+        for suspect in self._comparison.suspects:
             session_id = suspect.session_id
             if session_id in self._asking or len(self._asking) >= MAX_ASKED:
                 continue
@@ -121,7 +120,7 @@ class Reconciler:
         target = self._destination.required()
         is_there = await self._api.is_there(target, suspect.participant_id)
         now = self._clock.tick()
-        self._announce(self._sessions.asked(poll, suspect.session_id, is_there, now))
+        self._announce(self._comparison.asked(poll, suspect.session_id, is_there, now))
 
     def _asked(self, session_id: str, _: asyncio.Task[None]) -> None:
         del self._asking[session_id]
@@ -136,7 +135,7 @@ class Reconciler:
             is_news = self._news.is_set()
             self._news.clear()
             await asyncio.sleep(LOOK_S)
-            if is_news and self._sessions.has_doubts:
+            if is_news and self._comparison.has_doubts:
                 return True
         return False
 
@@ -148,7 +147,7 @@ class Reconciler:
                     await self._news.wait()
                     self._news.clear()
                     await asyncio.sleep(LOOK_S)
-                    if self._sessions.has_doubts:
+                    if self._comparison.has_doubts:
                         return True
         except TimeoutError:
             return False

@@ -7,6 +7,7 @@ Cancelling `Room.connect()` makes LiveKit's native layer end the process 15 s la
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 
@@ -68,7 +69,7 @@ class RoomLife:
             token = await self._token(number, target)
             if token is None:
                 return None
-            room = self._factory(*token, lambda fact: self._emit(number, fact))
+            room = self._factory(*token, functools.partial(self._emit, number))
             await room.join()
         except BrokenInstall as error:
             _log.error("%s", error)

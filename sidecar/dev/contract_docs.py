@@ -25,6 +25,7 @@ from sidecar.core.contract.protocol import (
     NOTIFICATIONS,
 )
 from sidecar.core.contract.wire import fields_of
+from sidecar.core.registry.comparison import Comparison
 from sidecar.core.registry.deadlines import RUNS_S, SNAPSHOT_HOLD_S, WHILE_UP
 from sidecar.core.registry.sessions import Sessions
 from sidecar.dev.contract_js import ts_type
@@ -193,14 +194,16 @@ def behaviour_md() -> str:
 
 
 def _session_calls() -> Iterator[tuple[str, str]]:
-    for name, call in vars(Sessions).items():
-        if not name.startswith("_") and inspect.isfunction(call) and name not in _QUESTIONS:
-            what = " ".join((call.__doc__ or "").split("\n\n")[0].split())
-            yield f"`{name}`", what
+    for owner in (Sessions, Comparison):
+        for name, call in vars(owner).items():
+            if not name.startswith("_") and inspect.isfunction(call):
+                if inspect.signature(call).return_annotation in _OF_A_CHANGE:
+                    what = " ".join((call.__doc__ or "").split("\n\n")[0].split())
+                    yield f"`{name}`", what
 
 
-_QUESTIONS = {"listed", "get", "unheard", "deadline"}
-"""Calls that change nothing."""
+_OF_A_CHANGE = {"None", "bool", "list[Change]"}
+"""What a call gives back that changes something; the others are questions."""
 
 
 def _deadlines() -> Iterator[tuple[str, str, str]]:

@@ -46,21 +46,6 @@ class Walk:
 
     calls: list[tuple[int, CodeType]] = field(default_factory=list)
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Note each call until the end of the block."""
-        threading.setprofile(self._note)
-        sys.setprofile(self._note)
-        try:
-            yield
-        finally:
-            sys.setprofile(None)
-            threading.setprofile(None)
-
-    def _note(self, frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
-            self.calls.append((threading.get_ident(), frame.f_code))
-
     def line(self, name: str) -> str:
         """The figures."""
         files = {_file(code) for _, code in self.calls}
@@ -87,6 +72,30 @@ class Walk:
     def path(self) -> list[str]:
         """Each call, as `file: function`."""
         return [f"  {_file(code)}: {code.co_qualname}" for _, code in self.calls]
+
+
+class _Watch:
+    """Notes the calls of every thread that begins from now on, and of this one, in one walk."""
+
+    def __init__(self) -> None:
+        self._walk: Walk | None = None
+        threading.setprofile(self._note)
+
+    @contextmanager
+    def over(self, walk: Walk) -> Iterator[None]:
+        """Note into *walk* until the end of the block."""
+        self._walk = walk
+        sys.setprofile(self._note)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+            self._walk = None
+
+    def _note(self, frame: FrameType, event: str, _: object) -> None:
+        if self._walk is not None and event == "call":
+            if frame.f_code.co_filename.startswith(PACKAGE):
+                self._walk.calls.append((threading.get_ident(), frame.f_code))
 
 
 def _file(code: CodeType) -> str:
@@ -122,8 +131,12 @@ def _sdk_participant(identity: str) -> rtc.RemoteParticipant:
 
 
 async def _walks() -> dict[str, Walk]:
-    null_fd = os.open(os.devnull, os.O_WRONLY)
-    writer = Writer(null_fd, encode_notification, _nothing, print)
+    watch = _Watch()
+    read_fd, write_fd = os.pipe()
+    stdout = os.fdopen(read_fd, "rb")
+    writer = Writer(write_fd, encode_notification, _nothing, print)
+    writer.start()
+    threading.setprofile(None)  # of new threads
     world = World(notify=lambda notification: writer.put(notification))
     await world.joined()
     fake = world.rooms.made[-1]
@@ -137,32 +150,31 @@ async def _walks() -> dict[str, Walk]:
         join, asked, closed = Walk(), Walk(), Walk()
         person = _sdk_participant(identity)
         world.api.lists_only(someone(identity))
-        with join.watched():
+        with watch.over(join):
             sdk.handlers["participant_connected"](person)
-            writer.start()
-            writer.flush(10)
+            while b"session-updated" not in stdout.readline():
+                pass
         (session_id,) = world.agent.sessions
         line = encoded(request("closeSession", {"sessionId": session_id})).strip()
-        with asked.watched():
+        with watch.over(asked):
             dispatcher.receive(line)
-            while identity not in world.api.removed:  # noqa: ASYNC110
+            while identity not in world.api.removed:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0)
-        with closed.watched():
+        with watch.over(closed):
             fake.emit(Left(person.sid, identity, int(DisconnectReason.PARTICIPANT_REMOVED)))
-            while not answers:  # noqa: ASYNC110 - nothing may be called that tells
+            while not answers:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0)
+            while b"session-closed" not in stdout.readline():
+                pass
         answers.clear()
         return {
             "a join, to its lines": join,
             "closeSession, to the server": asked,
-            "the leave, to the answer": closed,
+            "the leave, to line and answer": closed,
         }
 
-    await life("warm")  # what is done but once, like reading the shapes, is no part of it
-    writer = Writer(null_fd, encode_notification, _nothing, print)
-    walks = await life("alice")
-    os.close(null_fd)
-    return walks
+    await life("warm")  # what is done but once, like reading the shapes, is no part of the way
+    return await life("alice")
 
 
 def _nothing() -> None:

@@ -26,7 +26,8 @@ START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: the wall clock at attended second 0."""
 UPTIME_MS = 7_200_000
 """For how long the machine has been up at attended second 0."""
-_TIMELESS = frozenset({"removing", "removal_failed", "creation_failed", "begin_poll"})
+_TIMELESS = frozenset({"removing", "removal_failed", "creation_failed"})
+_OF_THE_LIST = frozenset({"polled", "asked"})
 _MOST_DEADLINES = 10_000
 
 
@@ -113,7 +114,8 @@ class Registry:
         if fact:
             if fact not in _TIMELESS:
                 named["at"] = moment(now_s)
-            self._note(getattr(self.sessions, fact)(*args, **named))
+            owner = self.sessions.comparison if fact in _OF_THE_LIST else self.sessions
+            self._note(getattr(owner, fact)(*args, **named))
         return self.lines[before:]
 
     def id_of(self, sid: str) -> str:
@@ -131,9 +133,9 @@ class Registry:
         Of the suspects, it knows those whose identity is *there*.
         """
         self.at(now_s)
-        poll: Poll = self.sessions.begin_poll()
+        poll: Poll = self.sessions.comparison.begin()
         lines = self.at(now_s, "polled", poll, listing(*people))
-        for each in self.sessions.suspects:
+        for each in self.sessions.comparison.suspects:
             is_there = each.participant_id in there
             lines += self.at(now_s, "asked", poll, each.session_id, is_there)
         return lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.core.registry.session_ids import MAX_USED_IDS, SessionIds, Tombstones
+from sidecar.core.registry.stays import MAX_TOMBSTONES, MAX_USED_IDS, Recent, SessionIds
 
 
 def test_an_id_is_of_the_stay_s_own_millisecond_and_after_that_of_the_first_free_one():
@@ -33,7 +33,7 @@ def test_an_id_that_was_taken_again_is_as_young_as_a_new_one():
 
 
 def test_a_tombstone_stands_for_4096_later_ones():
-    tombstones = Tombstones()
+    tombstones = Recent(MAX_TOMBSTONES)
     tombstones.add("PA_first")
     for number in range(4_095):
         tombstones.add(f"PA_{number}")

@@ -15,9 +15,9 @@ BOB = someone("bob")
 def test_two_misses_five_seconds_apart_close_left_by_reconcile():
     registry = Registry().joined(ALICE, BOB)
     assert registry.poll(10, BOB) == []
-    assert registry.sessions.has_misses
+    assert registry.sessions.comparison.has_misses
     assert registry.poll(15, BOB) == ["15 closed PA_alice left reconcile"]
-    assert not registry.sessions.has_misses
+    assert not registry.sessions.comparison.has_misses
 
 
 def test_two_misses_less_than_five_seconds_apart_close_nobody():
@@ -32,7 +32,7 @@ def test_one_who_is_listed_again_in_between_stays(listed: list[object]):
     registry = Registry().joined(ALICE)
     registry.poll(10)
     registry.poll(14, *listed)  # type: ignore[arg-type]
-    assert not registry.sessions.has_misses
+    assert not registry.sessions.comparison.has_misses
     assert registry.poll(16) == []
 
 
@@ -45,30 +45,30 @@ def test_one_who_is_seen_again_in_between_stays():
 
 def test_a_session_opened_after_the_request_was_sent_is_not_missed():
     registry = Registry().joined()
-    early = registry.sessions.begin_poll()
+    early = registry.sessions.comparison.begin()
     registry.at(1, "seen", ALICE)
     registry.at(2, "polled", early, listing())
-    assert not registry.sessions.has_misses
+    assert not registry.sessions.comparison.has_misses
 
 
 def test_an_answer_that_does_not_list_the_agent_counts_for_nothing():
     registry = Registry().joined(ALICE)
     for second in (10, 20, 30):
-        poll = registry.sessions.begin_poll()
+        poll = registry.sessions.comparison.begin()
         assert registry.at(second, "polled", poll, ()) == []
-    assert not registry.sessions.has_misses
+    assert not registry.sessions.comparison.has_misses
 
 
 @pytest.mark.parametrize("second", [11, 12])
 def test_an_answer_to_a_poll_during_which_the_link_changed_counts_for_nothing(second: float):
     registry = Registry().joined(ALICE)
     registry.at(10)
-    poll = registry.sessions.begin_poll()
+    poll = registry.sessions.comparison.begin()
     registry.at(10.5, "link_lost")
     if second == 12:
         registry.at(11.5, "snapshot", [ALICE])
     assert registry.at(second, "polled", poll, listing()) == []
-    assert not registry.sessions.has_misses
+    assert not registry.sessions.comparison.has_misses
 
 
 def test_a_miss_from_before_an_outage_does_not_count_after_it():
@@ -113,10 +113,10 @@ def test_one_closed_by_reconcile_opens_again_under_a_new_id():
 def suspected(now_s: float = 15) -> tuple[Registry, Poll, str]:
     """Alice is missing from the list for the second time; the poll, and her session."""
     registry = Registry().joined(ALICE)
-    registry.at(now_s - 5, "polled", registry.sessions.begin_poll(), listing())
-    poll = registry.sessions.begin_poll()
+    registry.at(now_s - 5, "polled", registry.sessions.comparison.begin(), listing())
+    poll = registry.sessions.comparison.begin()
     registry.at(now_s, "polled", poll, listing())
-    (suspect,) = registry.sessions.suspects
+    (suspect,) = registry.sessions.comparison.suspects
     return registry, poll, suspect.session_id
 
 
@@ -125,16 +125,16 @@ def test_one_whom_the_server_knows_though_its_list_does_not_stays():
     registry = Registry().joined(ALICE)
     for second in (10, 15, 20, 25):
         assert registry.poll(second, there={"alice"}) == []
-    assert not registry.sessions.has_misses
+    assert not registry.sessions.comparison.has_misses
     registry.poll(30)
     assert registry.poll(35) == ["35 closed PA_alice left reconcile"]
 
 
 def test_a_suspect_is_missed_until_the_server_says_where_they_are():
     registry, poll, session_id = suspected()
-    assert registry.sessions.has_misses
+    assert registry.sessions.comparison.has_misses
     assert registry.at(18, "asked", poll, session_id, True) == []
-    assert not registry.sessions.has_misses
+    assert not registry.sessions.comparison.has_misses
 
 
 def test_a_word_of_one_who_was_seen_meanwhile_counts_for_nothing():
@@ -159,13 +159,13 @@ def test_a_word_from_before_a_reconnect_counts_for_nothing():
 
 def test_an_answer_that_lists_us_not_suspects_nobody():
     registry, _, _ = suspected()
-    registry.at(20, "polled", registry.sessions.begin_poll(), ())
-    assert registry.sessions.suspects == ()
+    registry.at(20, "polled", registry.sessions.comparison.begin(), ())
+    assert registry.sessions.comparison.suspects == ()
 
 
 def test_a_poll_answered_twice_is_one_miss():
     registry = Registry().joined(ALICE)
-    poll = registry.sessions.begin_poll()
+    poll = registry.sessions.comparison.begin()
     registry.at(1, "polled", poll, listing())
     assert registry.at(1, "polled", poll, listing()) == []
 
@@ -173,9 +173,9 @@ def test_a_poll_answered_twice_is_one_miss():
 def test_a_poll_leaves_the_listed_sessions_as_they_were():
     registry = Registry().joined(ALICE)
     before = registry.sessions.listed()
-    poll = registry.sessions.begin_poll()
-    assert registry.sessions.polled(poll, listing(ALICE), moment(5)) == []
-    assert registry.sessions.suspects == ()
+    poll = registry.sessions.comparison.begin()
+    assert registry.sessions.comparison.polled(poll, listing(ALICE), moment(5)) == []
+    assert registry.sessions.comparison.suspects == ()
     assert registry.sessions.listed() == before
 
 
@@ -186,11 +186,11 @@ def test_one_whom_the_server_still_lists_has_not_left_without_a_reason(held_by: 
         registry.at(10, "left", ALICE.sid, None)
     else:
         registry.at(10, "snapshot", [])
-    assert registry.sessions.has_doubts
+    assert registry.sessions.comparison.has_doubts
     assert registry.poll(10.5, ALICE) == []
-    assert not registry.sessions.has_doubts
+    assert not registry.sessions.comparison.has_doubts
     assert registry.at(60) == []
-    assert registry.sessions.has_misses, "the Room will not tell of the real leave"
+    assert registry.sessions.comparison.has_misses, "the Room will not tell of the real leave"
     assert registry.poll(65) == []
     assert registry.poll(70) == ["70 closed PA_alice left reconcile"]
 
@@ -200,12 +200,12 @@ def test_one_who_is_seen_again_after_a_leave_without_reason_needs_no_second_look
     registry.at(10, "left", ALICE.sid, None)
     registry.poll(10.5, ALICE)
     assert registry.at(11, "seen", ALICE) == []
-    assert not registry.sessions.has_misses
+    assert not registry.sessions.comparison.has_misses
 
 
 def test_a_list_asked_for_before_the_leave_does_not_deny_it():
     registry = Registry().joined(ALICE)
-    early = registry.sessions.begin_poll()
+    early = registry.sessions.comparison.begin()
     registry.at(10, "left", ALICE.sid, None)
     registry.at(10.5, "polled", early, listing(ALICE))
     assert registry.at(60) == ["12 closed PA_alice left"]

@@ -163,7 +163,8 @@ class RegistryLaws(RuleBasedStateMachine):
 
     @rule()
     def begin_poll(self) -> None:
-        self.polls.append((self.registry.begin_poll(), self.model.is_up * self.model.times_up))
+        link = self.model.is_up * self.model.times_up
+        self.polls.append((self.registry.comparison.begin(), link))
 
     @precondition(lambda self: self.polls)
     @rule(data=st.data(), crowd=crowds, is_listed=st.booleans())
@@ -171,7 +172,7 @@ class RegistryLaws(RuleBasedStateMachine):
         poll, times_up = data.draw(st.sampled_from(self.polls))
         listed = listing(*crowd)[0 if is_listed else 1 :]
         before = dict(self.model.shown)
-        changes = self.registry.polled(poll, listed, moment(self.model.now_s))
+        changes = self.registry.comparison.polled(poll, listed, moment(self.model.now_s))
         listed_sids = {
             each.sid for each in listed if each.state is not ParticipantState.DISCONNECTED
         }
@@ -179,11 +180,11 @@ class RegistryLaws(RuleBasedStateMachine):
             for sid in poll.held & listed_sids & set(self.model.open):
                 self.model.open[sid].hold = None
         identities = {each.identity for each in listed}
-        for suspect in self.registry.suspects:
+        for suspect in self.registry.comparison.suspects:
             assert suspect.participant_id not in identities
             is_there = data.draw(st.booleans())
             now = moment(self.model.now_s)
-            word = self.registry.asked(poll, suspect.session_id, is_there, now)
+            word = self.registry.comparison.asked(poll, suspect.session_id, is_there, now)
             assert bool(word) is not is_there
             changes += word
         for change in changes:

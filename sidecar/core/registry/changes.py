@@ -6,12 +6,12 @@ Does not know why anything happens.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
-from sidecar.core.contract.wire import IsoTime, wire_name
+from sidecar.core.contract.wire import IsoTime, fields_of
 from sidecar.core.facts import Participant
 
 
@@ -84,8 +84,8 @@ def shown_session(
 def changed_members(before: AgentSession, now: AgentSession) -> tuple[str, ...]:
     """The names on the wire of what differs."""
     return tuple(
-        wire_name(each.name)
-        for each in fields(AgentSession)
+        each.wire_name
+        for each in fields_of(AgentSession)
         if getattr(before, each.name) != getattr(now, each.name)
     )
 

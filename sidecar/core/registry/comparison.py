@@ -25,7 +25,7 @@ class Poll:
 
     sids: frozenset[str]
     held: frozenset[str]
-    """Those of them whose leave, or absence, the Room gave no reason for."""
+    """The sids on hold when the request was sent."""
     link_number: int
 
 
@@ -46,15 +46,24 @@ class Comparison:
 
     @property
     def has_misses(self) -> bool:
-        """Whether the last answer and the Room differed."""
+        """Whether the last answer and the Room differed, so that the next one should be soon."""
         return any(stay.missed_s is not None or stay.is_disputed for stay in self._stays)
 
-    def held(self) -> frozenset[str]:
-        """The sids of those who are held: they may have left."""
+    @property
+    def has_doubts(self) -> bool:
+        """Whether a stay is held, so that the server's list should be asked at once."""
+        return bool(self._held())
+
+    def _held(self) -> frozenset[str]:
         return frozenset(s.sid for s in self._stays if self._clock.has(Due.HOLD, s.sid))
 
-    def unheard(self, listed: Sequence[Listed], own_identity: str) -> frozenset[str]:
-        """The sids of active people without a session, *own_identity* too where it is missing."""
+    def without_session(self, listed: Sequence[Listed]) -> frozenset[str]:
+        """The sids of active participants whom the server lists, and who have no session.
+
+        The agent's identity is among them where the list lacks it: the server then tells the
+        agent nothing.
+        """
+        own_identity = self._stays.own_identity
         people = frozenset(
             each.sid
             for each in listed
@@ -69,15 +78,18 @@ class Comparison:
     def begin(self) -> Poll:
         """The server is about to be asked."""
         sids = frozenset(stay.sid for stay in self._stays)
-        return Poll(sids, self.held(), self._clock.link_number)
+        return Poll(sids, self._held(), self._clock.link_number)
 
-    def polled(
-        self, poll: Poll, listed: Sequence[Listed], own_identity: str, at: Moment
-    ) -> list[Change]:
-        """What an answer that lists us comes to; nothing unless the link was up all the while."""
+    def polled(self, poll: Poll, listed: Sequence[Listed], at: Moment) -> list[Change]:
+        """Missed by two answers, 5 s apart: suspect, or `left` where the identity has another sid.
+
+        An answer counts where it lists the agent and the link was up all the while. A session that
+        is listed, and was held when the list was asked for, goes on: the SDK takes an earlier
+        stay's late end for that of the stay now open.
+        """
         self.suspects = ()
         identities = {each.identity for each in listed}
-        if own_identity not in identities or not self._is_still_good(poll):
+        if self._stays.own_identity not in identities or not self._is_still_good(poll):
             return []
         present = {each.sid for each in listed if each.state is not ParticipantState.DISCONNECTED}
         changes: list[Change] = []
@@ -99,7 +111,7 @@ class Comparison:
         return changes
 
     def asked(self, poll: Poll, session_id: str, is_there: bool, at: Moment) -> list[Change]:
-        """What the server said of one suspect of *poll*, asked about them alone."""
+        """The server's word of a suspect of *poll*; not there: close `left`, detail `reconcile`."""
         stay = self._stays.of_session(session_id)
         if stay is None or stay.missed_s is None or not self._is_still_good(poll):
             return []

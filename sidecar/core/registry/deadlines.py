@@ -14,6 +14,15 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 
+def earliest(*times_s: float | None) -> float | None:
+    """The first of *times_s*; None where there is none."""
+    found: float | None = None
+    for each_s in times_s:
+        if each_s is not None and (found is None or each_s < found):
+            found = each_s
+    return found
+
+
 class Deadlines(Generic[Key]):
     """At most one deadline a key; setting and cancelling cost O(log n) at ten thousand of them."""
 
@@ -175,8 +184,7 @@ class LinkClock:
         """Attended seconds of the next deadline that can come about as things stand."""
         found = self._attended.earliest()
         if self.is_up and (linked_s := self._linked.earliest()) is not None:
-            due_s = self._up_since_s + linked_s - self._linked_s
-            found = due_s if found is None else min(found, due_s)
+            found = earliest(found, self._up_since_s + linked_s - self._linked_s)
         return found
 
     def passed(self, now_s: float) -> Iterator[tuple[Due, str]]:

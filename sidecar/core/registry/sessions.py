@@ -14,15 +14,14 @@ from sidecar.core.facts import (
     PERSON_KINDS,
     DisconnectReason,
     Joined,
-    Listed,
     Moment,
     Participant,
     ParticipantState,
     reason_name,
 )
 from sidecar.core.registry.changes import Change
-from sidecar.core.registry.comparison import Comparison, Poll
-from sidecar.core.registry.deadlines import SNAPSHOT_HOLD_S, Due, LinkClock
+from sidecar.core.registry.comparison import Comparison
+from sidecar.core.registry.deadlines import SNAPSHOT_HOLD_S, Due, LinkClock, earliest
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.stays import OpenStays
 from sidecar.core.registry.texts import Texts
@@ -36,8 +35,8 @@ class Sessions:
         self._clock = LinkClock()
         self._texts = Texts()
         self._stays = OpenStays(self._clock, self._texts)
-        self._comparison = Comparison(self._clock, self._stays)
-        self._own_identity = ""
+        self.comparison = Comparison(self._clock, self._stays)
+        """Takes the server's own list."""
 
     # What is open
 
@@ -58,23 +57,6 @@ class Sessions:
         """The open session of this identity."""
         stay = self._stays.of_identity(identity)
         return None if stay is None else stay.shown
-
-    @property
-    def has_misses(self) -> bool:
-        """Whether the last poll and the Room differed, so that the next one should be soon."""
-        return self._comparison.has_misses
-
-    @property
-    def has_doubts(self) -> bool:
-        """Whether somebody is held, so that the server's list should be asked at once."""
-        return bool(self._comparison.held())
-
-    def unheard(self, listed: Sequence[Listed]) -> frozenset[str]:
-        """The sids of active people whom the server lists, and who have no session.
-
-        Our own identity is among them where the server does not list us: then it tells us nothing.
-        """
-        return self._comparison.unheard(listed, self._own_identity)
 
     # Facts
 
@@ -102,7 +84,7 @@ class Sessions:
         if joined is not None:
             self._stays.room_name = joined.room_name
             self._stays.server_clock.joined(joined.server_ms, at)
-            self._own_identity = joined.own_identity
+            self._stays.own_identity = joined.own_identity
         self._clock.up(at.attended_s)
         changes: list[Change] = []
         for stay in self._stays:
@@ -120,7 +102,7 @@ class Sessions:
 
     def seen(self, person: Participant, at: Moment) -> list[Change]:
         """Upsert by sid, end its hold; another sid of that identity closes `replaced` before."""
-        if person.kind not in PERSON_KINDS or person.identity == self._own_identity:
+        if person.kind not in PERSON_KINDS or person.identity == self._stays.own_identity:
             return []
         if person.state is ParticipantState.DISCONNECTED or person.sid in self._stays.tombstones:
             return []
@@ -184,27 +166,6 @@ class Sessions:
             return []
         return [] if stay is None else list(self._stays.show(stay, new_messages=1))
 
-    def begin_poll(self) -> Poll:
-        """A ListParticipants is about to be sent."""
-        return self._comparison.begin()
-
-    def polled(self, poll: Poll, listed: Sequence[Listed], at: Moment) -> list[Change]:
-        """Missed twice, 5 s apart, by an answer that lists us: suspect; has another sid: close.
-
-        One who is listed, and was held when the list was asked for, has not left: the SDK takes an
-        earlier stay's late end for that of the stay now open.
-        """
-        return self._comparison.polled(poll, listed, self._own_identity, at)
-
-    @property
-    def suspects(self) -> tuple[AgentSession, ...]:
-        """About whom the server is to be asked one by one, since the last `polled`."""
-        return self._comparison.suspects
-
-    def asked(self, poll: Poll, session_id: str, is_there: bool, at: Moment) -> list[Change]:
-        """The server's word of one suspect: not there: close `left`, detail `reconcile`."""
-        return self._comparison.asked(poll, session_id, is_there, at)
-
     def removing(self, session_id: str) -> None:
         """The server is being asked to remove this participant.
 
@@ -251,8 +212,7 @@ class Sessions:
 
     def deadline(self) -> float | None:
         """Attended seconds at which `expire` has something to do; None while nothing is due."""
-        both = (self._clock.earliest() if self._stays else None, self._texts.deadline())
-        return min((each for each in both if each is not None), default=None)
+        return earliest(self._clock.earliest() if self._stays else None, self._texts.deadline())
 
     def expire(self, at: Moment) -> list[Change]:
         """Carry out what is due."""

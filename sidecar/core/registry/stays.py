@@ -22,8 +22,11 @@ from sidecar.core.registry.changes import (
     shown_session,
 )
 from sidecar.core.registry.deadlines import Due, LinkClock
-from sidecar.core.registry.session_ids import SessionIds, Tombstones
 from sidecar.core.registry.texts import Texts
+
+MAX_USED_IDS = 65_536
+"""An id holds its milliseconds, so only one as old as this many sessions could come again."""
+MAX_TOMBSTONES = 4_096
 
 
 @dataclass(slots=True)
@@ -74,6 +77,47 @@ class ServerClock:
         return at.wall_ms if self._ahead_ms is None else at.steady_ms + self._ahead_ms
 
 
+class Recent:
+    """The last *limit* strings added."""
+
+    def __init__(self, limit: int) -> None:
+        """Start empty."""
+        self._limit = limit
+        self._kept: dict[str, None] = {}
+
+    def __contains__(self, text: str) -> bool:
+        """Whether *text* is one of them."""
+        return text in self._kept
+
+    def add(self, text: str) -> None:
+        """*text* is the newest of them."""
+        self._kept.pop(text, None)
+        self._kept[text] = None
+        if len(self._kept) > self._limit:
+            del self._kept[next(iter(self._kept))]
+
+
+class SessionIds:
+    """Hands out `session_{milliseconds}_{identity}`, each once."""
+
+    def __init__(self) -> None:
+        """Start with none used."""
+        self._used = Recent(MAX_USED_IDS)
+
+    def take(self, session_id: str) -> None:
+        """An id that came from elsewhere is used."""
+        self._used.add(session_id)
+
+    def new(self, identity: str, joined_at_ms: int, now_ms: int) -> str:
+        """The id of a stay since *joined_at_ms*; if that is used, the first free one from now."""
+        session_id = f"session_{joined_at_ms}_{identity}"
+        while session_id in self._used:
+            session_id = f"session_{now_ms}_{identity}"
+            now_ms += 1
+        self._used.add(session_id)
+        return session_id
+
+
 class OpenStays:
     """At most one stay a sid, an identity and a session id; oldest first."""
 
@@ -82,9 +126,12 @@ class OpenStays:
         self._clock = clock
         self._texts = texts
         self._ids = SessionIds()
-        self.tombstones = Tombstones()
+        self.tombstones = Recent(MAX_TOMBSTONES)
+        """The sids that the server itself said are gone; none of them opens again."""
         self.server_clock = ServerClock()
         self.room_name = ""
+        self.own_identity = ""
+        """The agent's."""
         self.ever_created = False
         self._by_sid: dict[str, Stay] = {}
         self._by_identity: dict[str, Stay] = {}
