@@ -37,6 +37,7 @@ from sidecar.rpc.framing import LineSplitter, LineTooLong
 from sidecar.rpc.jsonrpc import Dispatcher, encode_notification
 from sidecar.rpc.methods import handlers
 from sidecar.rpc.stdio import Reader, Wire, Writer, watch_parent
+from sidecar.rpc.typed import hint
 from sidecar.rtc import native
 from sidecar.rtc.livekit_api import LiveKitServerApi
 from sidecar.rtc.proxies import Proxies
@@ -201,6 +202,8 @@ class _App:
                 self._dispatcher.refuse_long_line()
             else:
                 self._dispatcher.receive(line)
+                if self._start.wire.is_typed and (wanted := hint(line)) is not None:
+                    _log.warning("try: %s", wanted)
         except Exception:
             _log.exception("A line could not be taken; the next ones can.")
 

@@ -12,9 +12,9 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sidecar import __version__
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 USAGE_STATUS = 2
 """As argparse has it: the command line, or a variable it falls back on, is wrong."""
 
-COMMANDS = {
-    "demo": "run the whole thing on this machine: a LiveKit server, this sidecar, two people",
-}
-"""Tools for developers, not in a frozen build; each has its own --help."""
+INSTALLED_PROGRAM = "clara-voice-sidecar"
+"""The command that the Python package installs."""
 
 EPILOG = """\
 Configuration, strongest first: the params of `connect`, the options above, the environment
@@ -51,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     multiprocessing.freeze_support()
     arguments = sys.argv[1:] if arguments is None else arguments
     is_frozen = getattr(sys, "frozen", False)
-    if arguments and arguments[0] in COMMANDS and not is_frozen:
-        return _run_command(arguments[0], arguments[1:])
-    options = _options(_parser(is_frozen), arguments)
+    program = _program(is_frozen)
+    if arguments and not arguments[0].startswith("-") and not is_frozen:
+        return _run_command(program, arguments)
+    options = _options(_parser(program, is_frozen), arguments)
     if options.self_test:
         from sidecar.self_test import run_self_test
 
@@ -113,31 +112,29 @@ def _say_what_happens(options: argparse.Namespace, lacking: Sequence[str]) -> No
 def _settings(options: argparse.Namespace, is_frozen: bool) -> Settings:
     from sidecar.core.config import Settings, from_environment
 
-    layers = [
-        Settings(
-            url=options.url,
-            room=options.room,
-            identity=options.identity,
-            name=options.name,
-            auto_subscribe=True if options.auto_subscribe else None,
-        ),
-        from_environment(os.environ),
-    ]
-    if not is_frozen:
-        layers += [from_environment(_dotenv(name)) for name in (".env.local", ".env")]
-    merged = layers.pop()
-    while layers:
-        merged = layers.pop().over(merged)
-    return merged
+    given = Settings(
+        url=options.url,
+        room=options.room,
+        identity=options.identity,
+        name=options.name,
+        auto_subscribe=True if options.auto_subscribe else None,
+    )
+    settings = given.over(from_environment(os.environ))
+    if is_frozen:
+        return settings
+    import logging
 
+    from sidecar.env_files import ENV_FILES, read_env_file
 
-def _dotenv(name: str) -> Mapping[str, str]:
-    from sidecar.core.config import parse_dotenv
-
-    try:
-        return parse_dotenv(Path(name).read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError):
-        return {}
+    log = logging.getLogger("sidecar.cli")
+    for path in ENV_FILES:
+        file = read_env_file(path)
+        if file.problem is not None:
+            log.error("%s", file.problem)
+        for sentence in file.wrong_lines:
+            log.warning("%s", sentence)
+        settings = settings.over(from_environment(file.variables))
+    return settings
 
 
 def _refuse(handler: LineHandler, sentence: str) -> int:
@@ -148,18 +145,29 @@ def _refuse(handler: LineHandler, sentence: str) -> int:
     return USAGE_STATUS
 
 
-def _run_command(name: str, arguments: Sequence[str]) -> int:
+def _program(is_frozen: bool) -> str:
+    """Give the words that started this program, for its own messages."""
+    if is_frozen:
+        return "sidecar"
+    return INSTALLED_PROGRAM if Path(sys.argv[0]).stem == INSTALLED_PROGRAM else "python -m sidecar"
+
+
+def _commands() -> Any:
+    """Give the module of the developers' commands, which no frozen build has."""
     import importlib
 
-    command = importlib.import_module(f"sidecar.dev.{name}")
-    return int(command.main(list(arguments)))
+    return importlib.import_module("sidecar.dev.commands")
 
 
-def _parser(is_frozen: bool) -> argparse.ArgumentParser:
+def _run_command(program: str, arguments: Sequence[str]) -> int:
+    return int(_commands().main(program, list(arguments)))
+
+
+def _parser(program: str, is_frozen: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="sidecar" if is_frozen else "python -m sidecar",
+        prog=program,
         description="Joins a LiveKit room as an agent and reports a session for each person in it.",
-        epilog=EPILOG if is_frozen else EPILOG + _commands(),
+        epilog=EPILOG if is_frozen else f"{EPILOG}\n{_commands().overview(program)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -186,8 +194,3 @@ def _options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argpa
         shown = f"unknown option {name[0]}" if name else "unexpected argument"
         parser.error(f"{shown}; secrets are set in the environment, and --help lists the rest")
     return options
-
-
-def _commands() -> str:
-    lines = [f"  {name}  {what}" for name, what in COMMANDS.items()]
-    return "\nCommands (first argument):\n" + "\n".join(lines) + "\n"

@@ -23,7 +23,7 @@ VERSION_FILE = ""
 ALLOWED_IMPORTS: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {"cli"},
-    "cli": {VERSION_FILE, "app", "core", "logs", "redaction", "rpc", "self_test"},
+    "cli": {VERSION_FILE, "app", "core", "env_files", "logs", "redaction", "rpc", "self_test"},
     "app": {
         VERSION_FILE,
         "agent",
@@ -36,6 +36,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {
         "watchdog",
     },
     "self_test": {VERSION_FILE, "rpc", "rtc"},
+    "env_files": set(),
     "logs": {"redaction"},
     "redaction": set(),
     "tasks": set(),
@@ -44,13 +45,14 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {
     "rpc": {VERSION_FILE, "core", "rpc", "tasks"},
     "rtc": {"core", "rtc", "tasks"},
     "core": {"core"},
-    "dev": {VERSION_FILE, "core", "dev", "rpc", "rtc"},
+    "dev": {VERSION_FILE, "core", "dev", "env_files", "rpc", "rtc"},
 }
 """Folder or top file: what it may import of the sidecar."""
 
 THIRD_PARTY: dict[str, str] = {
     "livekit": "rtc/",
     "aiohttp": "rtc/",
+    "dotenv": "env_files.py",
     "google": "rtc/",
     "jsonrpcserver": "rpc/jsonrpc.py",
     "orjson": "rpc/jsonrpc.py",
@@ -192,7 +194,7 @@ def test_the_developers_tools_are_imported_by_the_command_line_alone_and_by_name
 
 def test_the_test_double_is_known_to_the_demo_alone_and_aiortc_to_the_double_alone():
     for path in sources():
-        is_of_it = named(path).startswith("dev/embedded") or named(path) == "dev/demo_place.py"
+        is_of_it = named(path).startswith("dev/embedded") or named(path) == "dev/place.py"
         assert is_of_it or "embedded" not in " ".join(imports(path)), named(path)
         assert is_of_it or not {"aiortc", "aioice", "aiortc.sdp"} & set(imports(path)), named(path)
 

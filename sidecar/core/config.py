@@ -5,7 +5,6 @@ Does not know where a layer was read: `cli` hands in the environment and the tex
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from urllib.parse import urlsplit
@@ -30,8 +29,6 @@ ENVIRONMENT = {
 }
 """The variables, and the setting each gives."""
 
-_QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>.*?)(?P=quote)\s*(?:#.*)?$""")
-_COMMENT = re.compile(r"(?:^|\s+)#.*$")
 _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 """The schemes of a server's url, and the websocket's that each of them comes to."""
 _PORTS = {"ws": 80, "wss": 443}
@@ -139,19 +136,6 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         name: environ[variable] for variable, name in ENVIRONMENT.items() if environ.get(variable)
     }
     return Settings(**given)  # type: ignore[arg-type]  # the table names text settings alone
-
-
-def parse_dotenv(text: str) -> dict[str, str]:
-    """The variables of a .env file: `NAME=value` lines, quotes and `export` allowed, # comments."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        name, value = name.strip(), value.strip()
-        if not equals or not name or name.startswith("#"):
-            continue
-        quoted = _QUOTED.match(value)
-        found[name] = quoted["text"] if quoted else _COMMENT.sub("", value)
-    return found
 
 
 def missing(settings: Settings, *, client_gives_tokens: bool = False) -> tuple[str, ...]:

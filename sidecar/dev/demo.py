@@ -1,27 +1,24 @@
 """`python -m sidecar demo`: the product at its main job, on real parts, in under a minute.
 
 Owns the story and the check of what it shows: the sidecar as a child over stdio exactly as Electron
-would start it, two people made of the real SDK who join, chat and leave. `demo_place.py` has the
+would start it, two people made of the real SDK who join, chat and leave. `place.py` has the
 room. Knows the wire's names and no inside of the sidecar.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
-import secrets
-import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from sidecar import __version__
 from sidecar.dev.child import ChildGone
-from sidecar.dev.demo_place import TOKEN_TTL_S, NotConfigured, Place, given_place, own_place
 from sidecar.dev.person_process import PersonFailed, PersonProcess
+from sidecar.dev.place import TOKEN_TTL_S, NotConfigured, Place, given_place, own_place
 from sidecar.dev.server import ServerFailed
 from sidecar.dev.server_build import ServerMissing
 from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
@@ -55,34 +52,6 @@ class Options:
 def show(line: str = "") -> None:
     """Print a line at once."""
     print(line, flush=True)
-
-
-def parse(arguments: Sequence[str]) -> Options:
-    """Read the command line; SystemExit as argparse does it."""
-    parser = argparse.ArgumentParser(
-        prog="sidecar demo",
-        description="Two people come, chat and go in a real LiveKit room, and the sidecar tells.",
-    )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--url",
-        help="a LiveKit server that runs already (LIVEKIT_API_KEY and LIVEKIT_API_SECRET from "
-        "the environment); without it the demo starts one of its own",
-    )
-    where.add_argument(
-        "--embedded",
-        action="store_true",
-        help="a test double in the place of the server: no download, no build, up in a second",
-    )
-    parser.add_argument("--room", help="the room's name (default: a new one)")
-    parser.add_argument(
-        "--keep",
-        action="store_true",
-        help="leave all running until Ctrl-C, and print a token for a client of your own",
-    )
-    given = parser.parse_args(arguments)
-    room = given.room or f"demo-{secrets.token_hex(4)}"
-    return Options(given.url, room, given.keep, given.embedded)
 
 
 @contextlib.asynccontextmanager
@@ -223,33 +192,19 @@ async def run(options: Options) -> int:
     return 0
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the demo from a command line without the program's name; give the exit status.
+async def main(options: Options) -> int:
+    """Run the demo; give the exit status.
 
-    1: the promise did not hold, or a part did not run; 130: ended by Ctrl-C or SIGTERM.
+    1: the promise did not hold, or a part did not run.
     """
-    options = parse(arguments)
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a console that has no 🎤
     try:
-        return asyncio.run(_until_signalled(options))
+        return await run(options)
     except (
         *(ServerMissing, ServerFailed, NotConfigured, PromiseBroken),
         *(PersonFailed, ChildGone, RpcError, TimeoutError),
     ) as error:
         print(f"The demo failed: {error}", file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return 130
-
-
-async def _until_signalled(options: Options) -> int:
-    """Run it so that a signal ends everything in order."""
-    running = asyncio.current_task()
-    if sys.platform != "win32" and running is not None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-    return await run(options)
 
 
 def _session(params: JsonObject) -> JsonObject:

@@ -89,14 +89,18 @@ class Person:
             asyncio.ensure_future(self.room.local_participant.send_text(text, topic=CHAT_TOPIC))
         )
 
-    async def publish(self) -> None:
-        """Publish a silent audio track; from then on the server announces this person at once."""
+    async def publish(self) -> rtc.AudioSource:
+        """Publish an audio track; from then on the server announces this person at once.
+
+        Silence, but for what is given to the source: one channel of SAMPLE_RATE_HZ.
+        """
         self._source = rtc.AudioSource(SAMPLE_RATE_HZ, 1)
         track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         await self._bounded(
             asyncio.ensure_future(self.room.local_participant.publish_track(track, options))
         )
+        return self._source
 
     async def set_attributes(self, attributes: Mapping[str, str]) -> None:
         """Set one's own attributes, which also makes the server announce this person at once."""

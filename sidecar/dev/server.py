@@ -1,8 +1,7 @@
 """A real livekit-server for development and tests: its configuration and its process.
 
 Owns one server on loopback with keys, ports and STUN list of its own, so that nothing outside
-this machine is spoken to. Knows nothing of the sidecar. Run by hand:
-`python -m sidecar.dev.server` prints the LIVEKIT_* lines to export and runs until Ctrl-C.
+this machine is spoken to. Knows nothing of the sidecar.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +22,7 @@ from types import TracebackType
 
 from sidecar.dev import freezing
 from sidecar.dev.network import answers_200
-from sidecar.dev.server_build import Progress, ServerMissing, find_server
+from sidecar.dev.server_build import Progress, find_server
 from sidecar.dev.server_config import Ports, RoomDefaults, configuration
 from sidecar.rtc.interfaces import has_interface_beside_loopback
 
@@ -266,34 +264,3 @@ async def _ended(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
             return False
         await asyncio.sleep(POLL_S)
     return True
-
-
-async def serve() -> int:
-    """Run one server until Ctrl-C or SIGTERM, printing what to export; give the exit status."""
-    if sys.platform != "win32":
-        running = asyncio.current_task()
-        if running is not None:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-
-    def show(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    try:
-        async with DevServer(progress=show) as server:
-            print(f"export LIVEKIT_URL={server.url}")
-            print(f"export LIVEKIT_API_KEY={server.api_key}")
-            print(f"export LIVEKIT_API_SECRET={server.api_secret}")
-            print("export LIVEKIT_ROOM=dev", flush=True)
-            show("livekit-server runs; Ctrl-C ends it")
-            show(f"livekit-server ended, status {await server.wait()}: {server.log[-999:]}")
-            return 1
-    except (ServerMissing, ServerFailed) as error:
-        show(str(error))
-        return 1
-    except asyncio.CancelledError:
-        return 0
-
-
-if __name__ == "__main__":
-    sys.exit(asyncio.run(serve()))

@@ -36,6 +36,8 @@ class Wire:
 
     read_fd: int
     write_fd: int
+    is_typed: bool
+    """Whether a person types the lines, at a terminal."""
 
 
 def claim() -> Wire:
@@ -59,7 +61,7 @@ def claim() -> Wire:
     os.dup2(2, 1)
     if sys.platform == "win32":
         _rebind_windows_handles()
-    return Wire(read_fd, write_fd)
+    return Wire(read_fd, write_fd, is_typed=os.isatty(read_fd))
 
 
 class Reader:

@@ -1,41 +1,10 @@
-"""Texts that a person wrote: the lines of a .env file, and urls."""
+"""Urls that a person wrote."""
 
 from __future__ import annotations
 
 import pytest
 
-from sidecar.core.config import parse_dotenv, shown_url, url_problem
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("A=b", {"A": "b"}),
-        ("  A = b  ", {"A": "b"}),
-        ("export A=b", {"A": "b"}),
-        ("A='b c'", {"A": "b c"}),
-        ('A="b # c"', {"A": "b # c"}),
-        ("A=b # c", {"A": "b"}),
-        ("A=b#c", {"A": "b#c"}),
-        ("A=b=c==", {"A": "b=c=="}),
-        ("A=", {"A": ""}),
-        ('A=""', {"A": ""}),
-        ('A="', {"A": '"'}),
-        ("A=\"b'", {"A": "\"b'"}),
-        ("# A=b", {}),
-        ("#A=b", {}),
-        ("", {}),
-        ("A", {}),
-        ("=b", {}),
-        ("A=1\r\nB=2\n\nA=3", {"A": "3", "B": "2"}),
-        ("A=ä 🎤", {"A": "ä 🎤"}),
-        ('A="b" # c', {"A": "b"}),
-        ("A='b' # it's c", {"A": "b"}),
-        ("A= # nothing", {"A": ""}),
-    ],
-)
-def test_a_line_of_a_dotenv_file_is_read_as_shells_read_it(line: str, expected: dict[str, str]):
-    assert parse_dotenv(line) == expected
+from sidecar.core.config import shown_url, url_problem
 
 
 @pytest.mark.parametrize(

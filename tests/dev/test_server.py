@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import queue
 import shutil
-import signal
 import socket
 import stat
 import subprocess
@@ -246,24 +244,6 @@ def test_where_only_loopback_is_up_the_server_says_so(server_binary):
     command = [*alone, sys.executable, "-c", inside, str(server_binary)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert "No network interface besides loopback is up" in done.stderr
-
-
-async def test_the_command_prints_what_to_export_and_ends_on_ctrl_c(server_binary):
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "sidecar.dev.server"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "LIVEKIT_SERVER": str(server_binary)},
-    )
-    lines = [await process.stdout.readline() for _ in range(4)]
-    exported = dict(line.decode().removeprefix("export ").strip().split("=", 1) for line in lines)
-    names = ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "LIVEKIT_ROOM"]
-    assert list(exported) == names
-    assert await answers_200(int(exported["LIVEKIT_URL"].rpartition(":")[2]))
-    process.send_signal(signal.SIGINT)
-    await process.communicate()
-    assert process.returncode == 0
-    assert not await answers_200(int(exported["LIVEKIT_URL"].rpartition(":")[2]))
 
 
 def test_the_configuration_speaks_to_nobody_outside():

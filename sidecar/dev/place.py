@@ -1,4 +1,4 @@
-"""Where the demo's room comes from: a given server, one of its own, or the test double.
+"""Where a command's server comes from: a given one, one of its own, or the test double.
 
 Owns that choice, and that it is said. Knows no story.
 """
@@ -9,11 +9,15 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sidecar.dev.server import DevServer
 from sidecar.dev.server_build import ServerMissing, find_server, needs_build
 from sidecar.dev.tokens import mint_token
 from sidecar.rtc.interfaces import has_interface_beside_loopback
+
+if TYPE_CHECKING:
+    from sidecar.dev.embedded_room import EmbeddedRoom
 
 KEPT_ROOM_S = 24 * 3600
 """With --keep: how long the server leaves the room open with only the agent in it."""
@@ -66,12 +70,13 @@ def given_place(url: str, room: str) -> Place:
 
 
 @contextlib.asynccontextmanager
-async def own_place(
-    room: str, show: Show, *, is_double: bool, is_kept: bool
-) -> AsyncIterator[Place]:
-    """A room of a server of our own, which is gone at the end; of the double where none can be had.
+async def own_server(
+    show: Show, *, is_double: bool, is_kept: bool
+) -> AsyncIterator[DevServer | EmbeddedRoom]:
+    """A server of our own, which is gone at the end; the double where no server can be had.
 
-    Raises NotConfigured, server.ServerFailed, and ServerMissing where $LIVEKIT_SERVER is no server.
+    *show* takes what a person is to know of it. *is_kept*: its rooms stay open for a day.
+    Raises NotConfigured, ServerFailed, and ServerMissing where $LIVEKIT_SERVER is no server.
     """
     binary = None
     why = None
@@ -79,25 +84,34 @@ async def own_place(
         if needs_build():
             show(
                 "The first run builds a LiveKit server (1 to 3 minutes, once). Later ones take"
-                " 10 s. `demo --embedded` does without."
+                " 10 s. --embedded does without."
             )
         try:
             binary = await find_server(lambda line: show(f"  {line}"))
         except ServerMissing as missing:
             if os.environ.get("LIVEKIT_SERVER"):
-                raise  # who names a server wants that one
+                raise  # the person named this one
             why = str(missing)
     if binary is None:
-        async with _double(room, show, why) as place:
-            yield place
+        async with _double(show, why) as double:
+            yield double
         return
-    departure_timeout_s = KEPT_ROOM_S if is_kept else 20
-    async with DevServer(binary, departure_timeout_s=departure_timeout_s) as server:
-        yield Place("LiveKit server", server.url, server.api_key, server.api_secret, room)
+    async with DevServer(binary, departure_timeout_s=KEPT_ROOM_S if is_kept else 20) as server:
+        yield server
 
 
 @contextlib.asynccontextmanager
-async def _double(room: str, show: Show, why: str | None) -> AsyncIterator[Place]:
+async def own_place(
+    room: str, show: Show, *, is_double: bool, is_kept: bool
+) -> AsyncIterator[Place]:
+    """A room of `own_server`. Raises what that raises."""
+    async with own_server(show, is_double=is_double, is_kept=is_kept) as server:
+        what = "LiveKit server" if isinstance(server, DevServer) else "Test double"
+        yield Place(what, server.url, server.api_key, server.api_secret, room)
+
+
+@contextlib.asynccontextmanager
+async def _double(show: Show, why: str | None) -> AsyncIterator[EmbeddedRoom]:
     """The double; *why* says what it stands in for, None where it was asked for."""
     stands_in = "" if why is None else f"It would stand in because: {why}\n"
     try:
@@ -107,7 +121,7 @@ async def _double(room: str, show: Show, why: str | None) -> AsyncIterator[Place
             f"The test double needs {error.name}, which is not installed.\n{stands_in}"
             'Fix: `pip install "clara-voice-sidecar[demo]"` (`uv run` in a checkout does it by '
             "itself). There are no wheels of it for Windows on ARM, Macs with Intel processors and "
-            "macOS before 14; there, start a LiveKit server of your own and give it with --url."
+            "macOS before 14; there, give LIVEKIT_SERVER a livekit-server of your own."
         ) from error
     if not has_interface_beside_loopback():
         raise NotConfigured(
@@ -119,4 +133,4 @@ async def _double(room: str, show: Show, why: str | None) -> AsyncIterator[Place
     if why is not None:
         show(f"It stands in because: {why}")
     async with EmbeddedRoom() as double:
-        yield Place("Test double", double.url, double.api_key, double.api_secret, room)
+        yield double

@@ -1,0 +1,344 @@
+"""The developers' commands: one parser for all of them, and what starts each.
+
+Owns their names, options, examples and exit codes. Imports a command's own module, and with it
+LiveKit's packages, when the command runs. No frozen build has any of this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+import os
+import re
+import secrets
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sidecar.core.config import Settings, from_environment, url_problem
+from sidecar.env_files import ENV_FILES, read_env_file
+
+FAILED_STATUS = 1
+USAGE_STATUS = 2
+"""As argparse has it: the command line, or a file or variable it falls back on, is wrong."""
+INTERRUPTED_STATUS = 130
+"""Ended by Ctrl-C or SIGTERM before it was done, as a shell has it."""
+
+Parser = argparse.ArgumentParser
+
+
+class WrongUsage(Exception):
+    """What was asked for cannot be done; the message says why and names the fix."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command."""
+
+    summary: str
+    example: str
+    """Arguments after the command's name."""
+    add_options: Callable[[Parser], None]
+    run: Callable[[argparse.Namespace], int]
+    """Gives the exit status. Raises WrongUsage."""
+
+
+def overview(program: str) -> str:
+    """Give the lines that list the commands in the help of *program*."""
+    lines = [f"  {name:<11} {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join([f"Commands (`{program} COMMAND --help`):", *lines, ""])
+
+
+def main(program: str, arguments: Sequence[str]) -> int:
+    """Run the command that *arguments* begin with; give the exit status.
+
+    1: it failed; 2: the usage was wrong, and nothing was changed; 130: interrupted.
+    """
+    parser = _parser(program)
+    if arguments[0] not in COMMANDS:
+        # Only what is nearly a command is repeated: anything else may be a secret.
+        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
+        did_you_mean = f"`{arguments[0]}`; did you mean `{near[0]}`?" if near else "of this name;"
+        parser.error(f"there is no command {did_you_mean} --help lists all: {', '.join(COMMANDS)}")
+    options = parser.parse_args(arguments)
+    warnings.simplefilter("ignore")  # PyJWT's of LiveKit's own short development secret
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a console that has no 🎤
+    try:
+        return COMMANDS[options.command].run(options)
+    except WrongUsage as error:
+        print(f"{program} {options.command}: {error}", file=sys.stderr)
+        return USAGE_STATUS
+
+
+def _parser(program: str) -> Parser:
+    parser = Parser(prog=program, allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        one = commands.add_parser(
+            name,
+            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+            epilog=f"Example:\n  {program} {name} {command.example}".rstrip(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_options(one)
+    return parser
+
+
+# Parts of the command line that several commands have
+
+
+def _add_connection_options(parser: Parser) -> None:
+    parser.add_argument("--url", help="the LiveKit server (default: LIVEKIT_URL)")
+    parser.add_argument("--room", help="the room (default: LIVEKIT_ROOM)")
+    parser.add_argument(
+        "--env-file",
+        type=Path,
+        metavar="FILE",
+        help="read LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET and LIVEKIT_ROOM from this "
+        "file first (default: the environment, then .env.local and .env)",
+    )
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Give what is configured: options, --env-file, the environment, `.env.local`, `.env`."""
+    given: Path | None = options.env_file
+    if given is not None and not given.exists():
+        raise WrongUsage(f"{given} does not exist. Fix: `dev-server --env-file {given}` writes it.")
+    settings = Settings(url=options.url, room=options.room)
+    if given is not None:
+        settings = settings.over(_from_file(given))
+    settings = settings.over(from_environment(os.environ))
+    for path in ENV_FILES:
+        settings = settings.over(_from_file(path))
+    if settings.url is not None and (problem := url_problem(settings.url)) is not None:
+        raise WrongUsage(f"LIVEKIT_URL or --url {problem}. Fix: like ws://127.0.0.1:7880.")
+    return settings
+
+
+def _from_file(path: Path) -> Settings:
+    file = read_env_file(path)
+    if file.problem is not None:
+        raise WrongUsage(file.problem)
+    for sentence in file.wrong_lines:
+        print(sentence, file=sys.stderr)
+    return from_environment(file.variables)
+
+
+def _need(**wanted: str | None) -> None:
+    lacking = [name for name, value in wanted.items() if not value]
+    if lacking:
+        raise WrongUsage(
+            f"{', '.join(lacking)} not set. Fix: start `dev-server --env-file .env` in this "
+            "folder, or set them in the environment, in .env, or by an option (--help)."
+        )
+
+
+def duration_s(text: str) -> float:
+    """Read `30s`, `5m`, `1.5h` or `30` (seconds). ArgumentTypeError for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|)", text.strip())
+    if found is None or float(found[1]) == 0:
+        raise argparse.ArgumentTypeError("give a time like 30s, 5m or 1h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError("give a number from 1 to 100")
+    return int(text)
+
+
+def _until_done(work: Coroutine[None, None, int], *, interrupted: int = INTERRUPTED_STATUS) -> int:
+    """Run *work*; Ctrl-C, SIGTERM and SIGHUP cancel it, so that it ends everything in order."""
+
+    async def run() -> int:
+        running = asyncio.current_task()
+        if sys.platform != "win32" and running is not None:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+        return await work
+
+    try:
+        return asyncio.run(run())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return interrupted
+
+
+# The commands
+
+
+def _add_demo_options(parser: Parser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--url",
+        help="a LiveKit server that runs already (LIVEKIT_API_KEY and LIVEKIT_API_SECRET from "
+        "the environment); without it the demo starts one of its own",
+    )
+    _add_embedded(where)
+    parser.add_argument("--room", help="the room's name (default: a new one)")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="leave all running until Ctrl-C, and print a token for a client of your own",
+    )
+
+
+def _add_embedded(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--embedded",
+        action="store_true",
+        help="a test double in the place of the server: no download, no build, up in a second",
+    )
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from sidecar.dev import demo
+
+    room = options.room or f"demo-{secrets.token_hex(4)}"
+    wanted = demo.Options(options.url, room, options.keep, options.embedded)
+    return _until_done(demo.main(wanted))
+
+
+def _add_dev_server_options(parser: Parser) -> None:
+    _add_embedded(parser)
+    parser.add_argument("--room", default="dev", help="the room to name (dev)")
+    parser.add_argument(
+        "--env-file",
+        type=Path,
+        metavar="FILE",
+        help="write the four LIVEKIT_* lines into this file too; its other lines stay",
+    )
+
+
+def _dev_server(options: argparse.Namespace) -> int:
+    from sidecar.dev import dev_server
+
+    wanted = dev_server.Options(options.room, options.embedded, options.env_file)
+    return _until_done(dev_server.main(wanted), interrupted=0)
+
+
+def _add_join_options(parser: Parser) -> None:
+    _add_connection_options(parser)
+    parser.add_argument(
+        "--token", help="join with this token; others on this machine can see it while that runs"
+    )
+    parser.add_argument("--name", help="who joins (default: a new guest)")
+    parser.add_argument("--say", metavar="TEXT", help="say this in the room's chat, once each")
+    parser.add_argument(
+        "--tone", action="store_true", help="publish a microphone: a tone of 440 Hz"
+    )
+    parser.add_argument("--count", type=_positive, default=1, help="how many people join (1)")
+    parser.add_argument(
+        "--for",
+        type=duration_s,
+        dest="for_s",
+        metavar="TIME",
+        help="how long they stay: 30s, 5m, 1h (until Ctrl-C). A person without --tone who stays "
+        "under 3 s may never be announced by the server",
+    )
+
+
+def _join(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    if options.token is None:
+        _need(
+            LIVEKIT_URL=settings.url,
+            LIVEKIT_API_KEY=settings.api_key,
+            LIVEKIT_API_SECRET=settings.api_secret,
+            LIVEKIT_ROOM=settings.room,
+        )
+    else:
+        _need(LIVEKIT_URL=settings.url)
+        if options.count > 1 or options.name or options.room:
+            raise WrongUsage(
+                "--token is for one person and one room. Fix: leave --count, --name and --room out."
+            )
+    from sidecar.dev import join
+    from sidecar.dev.person import end_process
+
+    guests = join.guests(settings, options.name, options.count, options.token)
+    wanted = join.Options(settings.url or "", guests, options.say, options.tone, options.for_s)
+    end_process(_until_done(join.main(wanted), interrupted=0))
+
+
+def _add_token_options(parser: Parser) -> None:
+    _add_connection_options(parser)
+    parser.add_argument("--name", help="who it is for (default: a new guest)")
+    parser.add_argument("--ttl", type=duration_s, default=6 * 3600.0, help="how long it lasts (6h)")
+    parser.add_argument(
+        "--decode",
+        metavar="TOKEN",
+        help="explain this token, or the one on stdin where this is `-`, and make none",
+    )
+
+
+def _token(options: argparse.Namespace) -> int:
+    from sidecar.dev import tokens
+
+    if options.decode is not None:
+        token = sys.stdin.readline() if options.decode == "-" else options.decode
+        secret = _settings(options).api_secret
+        try:
+            print(tokens.explained(token.strip(), secret))
+        except ValueError as error:
+            raise WrongUsage(f"{error} Fix: give the whole token, as it was issued.") from None
+        return 0
+    settings = _settings(options)
+    _need(
+        LIVEKIT_API_KEY=settings.api_key,
+        LIVEKIT_API_SECRET=settings.api_secret,
+        LIVEKIT_ROOM=settings.room,
+    )
+    name = options.name or f"guest-{secrets.token_hex(2)}"
+    print(tokens.person_token(settings, name, ttl_s=options.ttl))
+    return 0
+
+
+def _add_diagnose_options(parser: Parser) -> None:
+    _add_connection_options(parser)
+    parser.add_argument("--json", action="store_true", help="print the answer of the RPC method")
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from sidecar.dev import diagnose
+
+    return _until_done(diagnose.main(_settings(options), as_json=options.json))
+
+
+COMMANDS = {
+    "demo": Command(
+        "run the whole thing on this machine: a LiveKit server, this sidecar, two people",
+        "--embedded",
+        _add_demo_options,
+        _demo,
+    ),
+    "dev-server": Command(
+        "run a LiveKit server for your own app, until Ctrl-C",
+        "--env-file .env",
+        _add_dev_server_options,
+        _dev_server,
+    ),
+    "join": Command(
+        "join a room as a person, to test with; says what happens in it",
+        "--name anna --say hello --for 30s",
+        _add_join_options,
+        _join,
+    ),
+    "token": Command(
+        "make an access token for a person, or explain one",
+        "--name anna --ttl 1h",
+        _add_token_options,
+        _token,
+    ),
+    "diagnose": Command(
+        "look for what keeps an agent out of the room; exit code 0 or 1",
+        "--json",
+        _add_diagnose_options,
+        _diagnose,
+    ),
+}

@@ -1,0 +1,213 @@
+"""`join`: people to test with, made of the real SDK, and what happens in their room.
+
+Owns what they do, in which order, and the lines that tell of it. Knows nothing of the sidecar.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from livekit import rtc
+
+from sidecar.core.access_token import token_claims
+from sidecar.core.config import Settings
+from sidecar.core.contract.failures import failure
+from sidecar.dev.commands import FAILED_STATUS, WrongUsage
+from sidecar.dev.person import CHAT_TOPIC, SAMPLE_RATE_HZ, Person
+from sidecar.dev.tokens import person_token
+from sidecar.rtc.connect_errors import category_of
+
+TONE_HZ = 440.0
+TONE_LOUDNESS = 0.1
+"""Of full scale."""
+FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
+"""20 ms, as voice is sent."""
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A person who is to join."""
+
+    identity: str
+    room: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """`say`: the chat message of each guest; `for_s`: how long they stay, None until cancelled."""
+
+    url: str
+    guests: Sequence[Guest]
+    say: str | None
+    has_tone: bool
+    for_s: float | None
+
+
+def guests(
+    settings: Settings, name: str | None, count: int, token: str | None
+) -> tuple[Guest, ...]:
+    """Give those who join: *count* of them, or the one that *token* is for.
+
+    Raises WrongUsage for a token that is none.
+    """
+    if token is not None:
+        claims = token_claims(token)
+        if claims is None or not claims.identity or not claims.room:
+            raise WrongUsage("--token is no access token of a person. Fix: `token` makes one.")
+        return (Guest(claims.identity, claims.room, token),)
+    name = name or f"guest-{secrets.token_hex(2)}"
+    names = [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
+    return tuple(Guest(each, settings.room or "", person_token(settings, each)) for each in names)
+
+
+async def main(options: Options) -> int:
+    """Let all join, say what they have to say, stay, and leave; give the exit status.
+
+    1: somebody could not join, or lost the room for good. A cancellation lets all leave.
+    """
+    logging.getLogger("livekit").disabled = True  # its warning about a refused token holds it all
+    lines = _Lines(max(len(each.identity) for each in options.guests))
+    lines.show(f"Room {options.guests[0].room} at {options.url}")
+    people: list[Person] = []
+    try:
+        for guest in options.guests:
+            person = Person(options.url, guest.token, guest.identity)
+            people.append(person)
+            # What happens to others is told once, by the one who came first.
+            _tell(person, lines, others=person is people[0], ours=options.guests)
+            try:
+                await person.join()
+            except (rtc.ConnectError, TimeoutError) as error:
+                # The SDK's text of a refused token holds the whole token.
+                why = failure(category_of(str(error), through_proxy=False), options.url)
+                lines.say(guest.identity, f"could not join: {why.detail} Fix: {why.fix}")
+                return FAILED_STATUS
+            lines.say(guest.identity, _joined(person))
+        async with _tones(people if options.has_tone else []):
+            if options.say is not None:
+                for person in people:
+                    await person.chat(options.say)
+                    lines.say(person.identity, f"says: {options.say}")
+            lost = [asyncio.create_task(person.gone.wait()) for person in people]
+            await asyncio.wait(lost, timeout=options.for_s)
+            is_lost = all(each.done() for each in lost)
+            for each in lost:
+                each.cancel()
+        return FAILED_STATUS if is_lost else 0
+    finally:
+        staying = [person for person in people if not person.gone.is_set()]
+        await asyncio.gather(*(person.leave() for person in staying), return_exceptions=True)
+        for person in staying:
+            lines.say(person.identity, "leaves")
+
+
+class _Lines:
+    """The lines, each with the seconds since the first."""
+
+    def __init__(self, width: int) -> None:
+        self._began_s = time.monotonic()
+        self._width = width
+
+    def show(self, text: str) -> None:
+        print(text, flush=True)
+
+    def say(self, who: str, what: str) -> None:
+        self.show(f"{time.monotonic() - self._began_s:7.3f} s  {who:<{self._width}}  {what}")
+
+
+def _joined(person: Person) -> str:
+    others = ", ".join(sorted(map(_who, person.room.remote_participants.values())))
+    return f"joins; also here: {others or 'no one'}"
+
+
+def _who(participant: rtc.RemoteParticipant) -> str:
+    is_agent = participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+    return f"{participant.identity} (agent)" if is_agent else participant.identity
+
+
+def _tell(person: Person, lines: _Lines, *, others: bool, ours: Sequence[Guest]) -> None:
+    """Say what happens to *person*, and where *others*, what everybody else in the room does."""
+    room = person.room
+    say = lines.say
+
+    @room.on("reconnecting")
+    def _() -> None:
+        say(person.identity, "lost the connection, and tries to resume")
+
+    @room.on("reconnected")
+    def _() -> None:
+        say(person.identity, "is connected again")
+
+    @room.on("disconnected")
+    def _(reason: rtc.DisconnectReason.ValueType) -> None:
+        if reason != rtc.DisconnectReason.CLIENT_INITIATED:
+            say(person.identity, f"was put out of the room: {rtc.DisconnectReason.Name(reason)}")
+
+    if not others:
+        return
+    known = {each.identity for each in ours}
+
+    @room.on("participant_connected")
+    def _(participant: rtc.RemoteParticipant) -> None:
+        if participant.identity not in known:
+            say(_who(participant), "joins")
+
+    @room.on("participant_disconnected")
+    def _(participant: rtc.RemoteParticipant) -> None:
+        if participant.identity not in known:
+            say(_who(participant), "leaves")
+
+    @room.on("track_published")
+    def _(publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity not in known:
+            say(_who(participant), f"publishes {publication.name or 'a track'}")
+
+    def heard(reader: rtc.TextStreamReader, identity: str) -> None:
+        async def read() -> None:
+            text = await reader.read_all()
+            if identity not in known:
+                say(identity, f"says: {text}")
+
+        reading = asyncio.ensure_future(read())
+        _reading.add(reading)
+        reading.add_done_callback(_reading.discard)
+
+    room.register_text_stream_handler(CHAT_TOPIC, heard)
+
+
+_reading: set[asyncio.Future[None]] = set()
+"""Texts that are coming in; asyncio holds its tasks by weak references alone."""
+
+
+@contextlib.asynccontextmanager
+async def _tones(people: Sequence[Person]) -> AsyncIterator[None]:
+    """Publish a microphone with a tone for each of *people*, until the end of the block."""
+    playing = []
+    for person in people:
+        source = await person.publish()
+        playing.append(asyncio.create_task(_play(source)))
+    try:
+        yield
+    finally:
+        for each in playing:
+            each.cancel()
+        await asyncio.gather(*playing, return_exceptions=True)
+
+
+async def _play(source: rtc.AudioSource) -> None:
+    step = 2 * math.pi * TONE_HZ / SAMPLE_RATE_HZ
+    position = 0
+    while True:
+        frame = rtc.AudioFrame.create(SAMPLE_RATE_HZ, 1, FRAME_SAMPLES)
+        for index in range(FRAME_SAMPLES):
+            frame.data[index] = int(TONE_LOUDNESS * 32_767 * math.sin(step * (position + index)))
+        position = (position + FRAME_SAMPLES) % SAMPLE_RATE_HZ  # 440 whole waves a second
+        await source.capture_frame(frame)  # returns at the pace of the sound
