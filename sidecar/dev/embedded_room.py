@@ -4,6 +4,8 @@ It is no LiveKit server. The real SDK connects to it and joins, leaves, resumes 
 that the product can be shown and tested where no livekit-server can be had. What it does, it does
 as the real one (1.13.5) does; the same contract tests run on both. Where it differs:
 
+- Clients have one peer connection for both ways, as LiveKit's SDKs have unless they are told
+  otherwise; others get 404.
 - No media: a track is announced once it is asked for (the server waits until it flows), and
   nothing of it is carried, so that nobody's connection quality is ever known.
 - Rooms never close by themselves, and empty ones stay; a token's room configuration is ignored.
@@ -27,8 +29,8 @@ from livekit.protocol.models import DisconnectReason
 
 from sidecar.dev.embedded.access import Refused
 from sidecar.dev.embedded.participant import Participant
+from sidecar.dev.embedded.room import Rooms
 from sidecar.dev.embedded.room_service import RoomService
-from sidecar.dev.embedded.rooms import Rooms
 from sidecar.dev.embedded.script import Script
 from sidecar.dev.embedded.signalling import GRANTS, MAX_REQUEST_BYTES, Signalling, bearer_token
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from livekit.protocol.models import DisconnectReason, ParticipantInfo
 
-from sidecar.dev.embedded.announcements import Announcements
+from sidecar.dev.embedded.room import Announcements
 from sidecar.dev.embedded_room import EmbeddedRoom
 from tests.embedded.conftest import Arrive
 from tests.embedded.witness import Witness

@@ -7,12 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 import aiohttp
-from livekit.protocol.models import DisconnectReason, ParticipantInfo
-from livekit.protocol.rtc import LeaveRequest, Ping, SignalRequest, SignalResponse
+from livekit.protocol.models import ClientInfo, DisconnectReason, ParticipantInfo
+from livekit.protocol.rtc import JoinRequest, LeaveRequest, Ping, SignalRequest, SignalResponse
 
 from sidecar.dev.person import Person
 from sidecar.dev.tokens import mint_token
 from tests.embedded.conftest import AnyServer
+from tests.embedded.join_requests import wrapped
 from tests.embedded.witness import Witness
 
 WITHIN_S = 10.0
@@ -39,9 +40,10 @@ class Signalling:
 
 
 @contextlib.asynccontextmanager
-async def signalling(server: AnyServer, token: str, query: str = "") -> AsyncIterator[Signalling]:
-    """Connect by /rtc, as clients with two peer connections do."""
-    url = f"{server.url}/rtc?protocol=16&auto_subscribe=1{query}"
+async def signalling(server: AnyServer, token: str, **wanted: object) -> AsyncIterator[Signalling]:
+    """Connect as the SDKs do; *wanted* are members of the JoinRequest."""
+    joining = JoinRequest(client_info=ClientInfo(protocol=16), **wanted)
+    url = f"{server.url}/rtc/v1?join_request={wrapped(joining.SerializeToString())}"
     async with aiohttp.ClientSession() as http:
         async with http.ws_connect(url, headers={"Authorization": f"Bearer {token}"}) as socket:
             yield Signalling(socket)
@@ -67,10 +69,9 @@ async def test_the_first_message_is_the_join_and_says_who_is_there(
         assert join.participant.state == ParticipantInfo.State.JOINING
         assert join.participant.joined_at_ms // 1000 == join.participant.joined_at
         assert [each.sid for each in join.other_participants] == [carol.sid]
-        assert join.subscriber_primary
+        assert not join.subscriber_primary
         assert (join.ping_interval, join.ping_timeout) == (5, 15)
         assert join.server_version == join.server_info.version == "1.13.5"
-        await bob.next("offer")
 
 
 async def test_a_ping_is_answered_and_a_token_for_the_next_connect_is_sent(
@@ -89,7 +90,7 @@ async def test_who_resumes_and_is_not_there_is_told_to_reconnect_in_full(
     any_server: AnyServer, room: str
 ) -> None:
     token = _token(any_server, room, "bob")
-    async with signalling(any_server, token, "&reconnect=1&sid=PA_gone") as bob:
+    async with signalling(any_server, token, reconnect=True, participant_sid="PA_gone") as bob:
         leave = (await bob.next("leave")).leave
         assert leave.reason == DisconnectReason.STATE_MISMATCH
         assert leave.action == LeaveRequest.Action.RECONNECT

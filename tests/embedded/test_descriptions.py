@@ -60,11 +60,6 @@ def test_an_answer_has_each_section_once_bundled_and_media_inactive() -> None:
     )
 
 
-def test_an_offer_of_ours_is_of_channels_alone() -> None:
-    offer = sdp.read(sdp.offer(ENDPOINT, 1))
-    assert [each.is_data for each in offer.sections] == [True]
-
-
 @pytest.mark.parametrize(
     "text",
     [

@@ -6,12 +6,13 @@ Owns one stay in one room, from its join to its leave. What others hear of it is
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Protocol
 
+from google.protobuf.message import DecodeError
 from livekit.protocol.models import (
     DataPacket,
     DisconnectReason,
@@ -32,25 +33,15 @@ from livekit.protocol.rtc import (
 )
 
 from sidecar.dev.embedded.access import Grants
-from sidecar.dev.embedded.connections import Connections
 from sidecar.dev.embedded.link import Link
+from sidecar.dev.embedded.peer import LOSSY, RELIABLE, Peer
 
 ACTIVE_WITHIN_S = 60.0
 """Else it is removed, JOIN_FAILURE (livekit-server pkg/rtc/room.go, Join)."""
 GONE_AFTER_S = 20.0
 """From the loss of signalling until it counts as gone, CONNECTION_TIMEOUT. The real server watches
 ICE instead, which takes as long (10 s + 5 s + 5 s)."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a client asks for when it connects."""
-
-    is_single: bool
-    """One peer connection for both ways: it came by /rtc/v1."""
-    offer: SessionDescription | None = None
-    reconnects: bool = False
-    client_protocol: int = 0
+KINDS = {RELIABLE: DataPacket.Kind.RELIABLE, LOSSY: DataPacket.Kind.LOSSY}
 
 
 class Listener(Protocol):
@@ -69,18 +60,12 @@ class Listener(Protocol):
 class Participant:
     """One stay; `info` is what the server says of it, its state and version included."""
 
-    def __init__(self, grants: Grants, wish: Wish, room: Listener) -> None:
+    def __init__(self, grants: Grants, client_protocol: int, room: Listener) -> None:
         """Make one who is joining now. Make it inside the running loop."""
         self.grants = grants
         self.link: Link | None = None
-        self.info = _info(grants, wish)
-        self.is_subscriber_primary = not wish.is_single and grants.can_subscribe
-        self.connections = Connections(
-            offers=self.is_subscriber_primary,
-            send=self.send,
-            on_packet=self._spoke,
-            on_connected=self._activate,
-        )
+        self.info = _info(grants, client_protocol)
+        self._peer = Peer(self._received, self._activate)
         self._room = room
         loop = asyncio.get_running_loop()
         self._overdue = loop.call_later(
@@ -150,7 +135,7 @@ class Participant:
         link, self.link = self.link, None
         if link is not None:
             link.close()
-        return self.connections.close()
+        return self._peer.close()
 
     async def take(self, request: SignalRequest) -> None:
         """Do what it asks for; what concerns media is passed over. Raises ValueError."""
@@ -161,17 +146,29 @@ class Participant:
         elif what == "ping":
             self.send(SignalResponse(pong=_now_ms()))
         elif what == "offer":
-            await self.connections.take_offer(request.offer)
-        elif what == "answer":
-            await self.connections.take_answer(request.answer)
+            await self.take_offer(request.offer)
         elif what == "trickle":
-            await self.connections.take_candidate(request.trickle)
+            candidate = json.loads(request.trickle.candidateInit)
+            # All sections are bundled into the first; the sockets of the others are never used.
+            if isinstance(candidate, dict) and not candidate.get("sdpMLineIndex"):
+                await self._peer.add_candidate(str(candidate.get("candidate", "")))
         elif what == "add_track":
             self._publish(request.add_track)
         elif what == "update_metadata":
             self._update(request.update_metadata)
         elif what == "leave":
             self._room.left(self, request.leave.reason or DisconnectReason.CLIENT_INITIATED)
+
+    async def take_offer(self, offer: SessionDescription) -> None:
+        """Answer its offer of a connection. Raises sdp.BadDescription."""
+        text = await self._peer.answer(offer.sdp)
+        answer = SessionDescription(type="answer", sdp=text, id=offer.id)
+        self.send(SignalResponse(answer=answer))
+
+    def hear(self, packet: DataPacket) -> None:
+        """Give it a packet, or keep it until the connection is open."""
+        label = LOSSY if packet.kind == DataPacket.Kind.LOSSY else RELIABLE
+        self._peer.send(label, packet.SerializeToString())
 
     def _publish(self, wanted: AddTrackRequest) -> None:
         if not self.grants.can_publish:
@@ -211,9 +208,15 @@ class Participant:
             self._overdue.cancel()
             self._set_state(ParticipantInfo.State.ACTIVE)
 
-    def _spoke(self, packet: DataPacket) -> None:
-        if not self.grants.can_publish_data or self.is_gone:
+    def _received(self, label: str, data: bytes) -> None:
+        if label not in KINDS or not self.grants.can_publish_data or self.is_gone:
             return
+        try:
+            packet = DataPacket.FromString(data)
+        except DecodeError:
+            return
+        # The channel it came by is the truth, not what it says.
+        packet.kind = KINDS[label]
         packet.participant_sid = self.info.sid
         packet.participant_identity = "" if self.grants.hidden else self.identity
         if packet.HasField("user"):
@@ -230,7 +233,7 @@ class Participant:
         self._room.changed(self, at_once=at_once)
 
 
-def _info(grants: Grants, wish: Wish) -> ParticipantInfo:
+def _info(grants: Grants, client_protocol: int) -> ParticipantInfo:
     now_ms = _now_ms()
     return ParticipantInfo(
         sid=f"PA_{secrets.token_urlsafe(9)}",
@@ -242,7 +245,7 @@ def _info(grants: Grants, wish: Wish) -> ParticipantInfo:
         joined_at=now_ms // 1000,
         joined_at_ms=now_ms,
         kind=_kind(grants.kind),
-        client_protocol=wish.client_protocol,
+        client_protocol=client_protocol,
         permission=ParticipantPermission(
             can_publish=grants.can_publish,
             can_subscribe=grants.can_subscribe,

@@ -17,7 +17,6 @@ from aioice import Candidate, Connection
 from aiortc import (
     RTCCertificate,
     RTCDataChannel,
-    RTCDataChannelParameters,
     RTCDtlsFingerprint,
     RTCDtlsParameters,
     RTCDtlsTransport,
@@ -46,12 +45,10 @@ OnMessage = Callable[[str, bytes], None]
 
 
 class Peer:
-    """One connection; `offers` says who describes it first, we or the other side."""
+    """One connection for both ways, which the other side offers."""
 
-    def __init__(
-        self, on_message: OnMessage, on_connected: Callable[[], None], *, offers: bool
-    ) -> None:
-        """Nothing happens before answer() or offer(). Make it inside the running loop.
+    def __init__(self, on_message: OnMessage, on_connected: Callable[[], None]) -> None:
+        """Nothing happens before answer(). Make it inside the running loop.
 
         `on_connected` is called once ICE and DTLS are up.
         """
@@ -59,14 +56,13 @@ class Peer:
         self._on_connected = on_connected
         self._gatherer = RTCIceGatherer(iceServers=[])
         # The one thing that aiortc offers no way to choose: where its sockets are bound.
-        self._gatherer._connection = _LocalConnection(ice_controlling=offers)
+        self._gatherer._connection = _LocalConnection(ice_controlling=False)
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [_certificate()])
         self._sctp = RTCSctpTransport(self._dtls, sdp.SCTP_PORT)
         self._sctp.on("datachannel", self._opened)
         self._channels: dict[str, RTCDataChannel] = {}
         self._waiting: dict[str, deque[bytes]] = {}
-        self._created: tuple[str, ...] = ()
         self._descriptions = 0
         self._running: asyncio.Task[None] | None = None
 
@@ -76,16 +72,6 @@ class Peer:
         await self._gatherer.gather()
         await self._take(offer.endpoint)
         return sdp.answer(offer, self._endpoint("active"), self._next())
-
-    async def offer(self, labels: tuple[str, ...]) -> str:
-        """Offer a connection with channels of these labels; `accept` takes the answer."""
-        self._created = labels
-        await self._gatherer.gather()
-        return sdp.offer(self._endpoint("actpass"), self._next())
-
-    async def accept(self, text: str) -> None:
-        """Take the answer to our offer. Raises sdp.BadDescription."""
-        await self._take(sdp.read(text).endpoint)
 
     async def add_candidate(self, line: str) -> None:
         """Take a candidate line of the other side; those over TCP are of no use here."""
@@ -133,12 +119,6 @@ class Peer:
             return
         self._on_connected()
         await self._sctp.start(RTCSctpCapabilities(remote.max_message_bytes), sdp.SCTP_PORT)
-        for label in self._created:
-            is_lossy = label != RELIABLE
-            how = RTCDataChannelParameters(
-                label, ordered=not is_lossy, maxRetransmits=0 if is_lossy else None
-            )
-            self._opened(RTCDataChannel(self._sctp, how))
 
     def _endpoint(self, setup: str) -> sdp.Endpoint:
         local = self._gatherer.getLocalParameters()

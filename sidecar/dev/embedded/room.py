@@ -1,4 +1,4 @@
-"""One room of the double: who is in it, and what they are told of each other.
+"""The rooms of the double: who is in each, and what they are told of each other.
 
 Owns the order of joins, leaves and announcements, as livekit-server has it (pkg/rtc/room.go,
 pkg/service/roommanager.go). Knows no HTTP.
@@ -22,10 +22,9 @@ from livekit.protocol.rtc import (
     SignalResponse,
 )
 
-from sidecar.dev.embedded.access import Grants
-from sidecar.dev.embedded.announcements import Announcements
+from sidecar.dev.embedded.access import Grants, read_token, refreshed_token
 from sidecar.dev.embedded.link import Link
-from sidecar.dev.embedded.participant import Participant, Wish
+from sidecar.dev.embedded.participant import Participant
 
 VERSION = "1.13.5"
 """Of the livekit-server that the double is held against."""
@@ -37,6 +36,8 @@ CODECS = tuple(
     Codec(mime=name) for name in ("audio/opus", "video/VP8", "video/H264", "video/VP9", "video/AV1")
 )
 """So that a client may publish; nothing of it arrives."""
+
+CLOSE_TIMEOUT_S = 5.0
 
 Background = Callable[[Coroutine[None, None, None]], None]
 """Runs what takes a while and is nobody's to wait for."""
@@ -62,16 +63,16 @@ class Room:
         """Give what the server says of everybody, the hidden ones too."""
         return [each.told() for each in self.participants.values()]
 
-    def join(self, grants: Grants, wish: Wish, link: Link, refreshed_token: str) -> Participant:
+    def join(self, grants: Grants, client_protocol: int, link: Link, refreshed: str) -> Participant:
         """Take one in; who has the same identity is put out before, DUPLICATE_IDENTITY."""
         earlier = self.participants.get(grants.identity)
         if earlier is not None:
             self.left(earlier, DisconnectReason.DUPLICATE_IDENTITY)
-        participant = Participant(grants, wish, self)
+        participant = Participant(grants, client_protocol, self)
         self.participants[participant.identity] = participant
         participant.link = link
         participant.send(SignalResponse(join=self._join_response(participant)))
-        participant.send(SignalResponse(refresh_token=refreshed_token))
+        participant.send(SignalResponse(refresh_token=refreshed))
         participant.joined()
         return participant
 
@@ -108,7 +109,7 @@ class Room:
         wanted = set(packet.destination_identities) or set(packet.user.destination_identities)
         for other in self.participants.values():
             if other is not participant and (not wanted or other.identity in wanted):
-                other.connections.hear(packet)
+                other.hear(packet)
 
     def left(self, participant: Participant, reason: DisconnectReason) -> None:
         """Put one out, and tell the others. Nothing when that was done."""
@@ -148,7 +149,6 @@ class Room:
             room=self._info(),
             participant=participant.told(),
             other_participants=self._visible(without=participant),
-            subscriber_primary=participant.is_subscriber_primary,
             fast_publish=participant.grants.can_publish,
             enabled_publish_codecs=CODECS,
             ping_interval=PING_INTERVAL_S,
@@ -183,3 +183,106 @@ def _server() -> ServerInfo:
 
 def _update(infos: Sequence[ParticipantInfo]) -> SignalResponse:
     return SignalResponse(update=ParticipantUpdate(participants=infos))
+
+
+class Rooms:
+    """All rooms of one double, by name, and the key that opens them.
+
+    A room begins with its first join. Unlike the server's, it stays when everybody has left.
+    """
+
+    def __init__(self, api_key: str, api_secret: str, announce_every_s: float) -> None:
+        """There are none."""
+        self._api_key = api_key
+        self._api_secret = api_secret
+        self._announce_every_s = announce_every_s
+        self._rooms: dict[str, Room] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def grants(self, token: str) -> Grants | None:
+        """What *token* grants here; None without one. Raises access.Refused."""
+        return read_token(token, self._api_key, self._api_secret)
+
+    def refreshed(self, grants: Grants) -> str:
+        """A token of the same grants, for a reconnect."""
+        return refreshed_token(grants, self._api_key, self._api_secret)
+
+    def find(self, name: str) -> Room | None:
+        """The room of this name, if it ever began."""
+        return self._rooms.get(name)
+
+    def open(self, name: str) -> Room:
+        """The room of this name, which begins now if it is not there."""
+        if name not in self._rooms:
+            self._rooms[name] = Room(name, self._announce_every_s, self._background)
+        return self._rooms[name]
+
+    async def close(self, reason: DisconnectReason) -> None:
+        """Put everybody out of every room."""
+        for room in self._rooms.values():
+            room.close(reason)
+        self._rooms.clear()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT_S)
+
+    def _background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+UNTOLD = DisconnectReason.DUPLICATE_IDENTITY
+"""Clients of protocol 12 and newer see for themselves that an identity came back."""
+
+
+class Announcements:
+    """What waits for the next batch: at most one info for each identity. Pure.
+
+    As livekit-server does it (pkg/rtc/room.go, PushAndDequeueUpdates): who publishes, or changes
+    metadata or attributes, is told of at once, all others every 3 s; one who came and went in
+    between is told of as gone alone, which the SDK takes for nothing.
+    """
+
+    def __init__(self) -> None:
+        """Nothing waits."""
+        self._waiting: dict[str, ParticipantInfo] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting
+
+    def push(
+        self, info: ParticipantInfo, newest: ParticipantInfo | None, *, at_once: bool
+    ) -> list[ParticipantInfo]:
+        """Take a change; give what is to be told at once.
+
+        *newest* is the one who has this identity in the room now, if anybody has.
+        """
+        now = at_once or info.is_publisher
+        waiting = self._waiting.get(info.identity)
+        if waiting is not None and waiting.sid != info.sid:
+            if _older(info, waiting):
+                return []
+            now = True  # the pair of old and new; the old one goes unsaid
+        elif waiting is None and newest is not None and _older(info, newest):
+            return []
+        if not now:
+            self._waiting[info.identity] = info
+            return []
+        self._waiting.pop(info.identity, None)
+        return _told([info])
+
+    def take(self) -> list[ParticipantInfo]:
+        """Take the batch."""
+        batch, self._waiting = list(self._waiting.values()), {}
+        return _told(batch)
+
+
+def _older(info: ParticipantInfo, other: ParticipantInfo) -> bool:
+    """Whether *info* is of an earlier stay than *other*."""
+    return (info.joined_at_ms, info.sid) < (other.joined_at_ms, other.sid)
+
+
+def _told(infos: list[ParticipantInfo]) -> list[ParticipantInfo]:
+    return [info for info in infos if info.disconnect_reason != UNTOLD]

@@ -23,7 +23,7 @@ from livekit.protocol.room import (
 )
 
 from sidecar.dev.embedded.access import Refused, check_admin
-from sidecar.dev.embedded.rooms import Rooms
+from sidecar.dev.embedded.room import Rooms
 from sidecar.dev.embedded.script import Script
 from sidecar.dev.embedded.signalling import GRANTS
 

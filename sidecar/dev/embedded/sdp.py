@@ -6,7 +6,7 @@ media. Sources: RFC 8866 (SDP), RFC 8839 (ICE), RFC 8841 (SCTP over DTLS), RFC 9
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_MESSAGE_BYTES = 65_536
@@ -80,25 +80,15 @@ def read(text: str) -> Description:
 
 def answer(offer: Description, endpoint: Endpoint, session: int) -> str:
     """Write the answer to *offer*; *session* grows with each description of a connection."""
-    return _write(offer.sections, endpoint, session)
-
-
-def offer(endpoint: Endpoint, session: int) -> str:
-    """Write an offer of data channels alone."""
-    only = Section("application 9 UDP/DTLS/SCTP webrtc-datachannel", "0", None)
-    return _write((only,), endpoint, session)
-
-
-def _write(sections: Sequence[Section], endpoint: Endpoint, session: int) -> str:
     lines = [
         "v=0",
         f"o=- 1 {session} IN IP4 127.0.0.1",
         "s=-",
         "t=0 0",
-        f"a=group:BUNDLE {' '.join(section.mid for section in sections)}",
+        f"a=group:BUNDLE {' '.join(section.mid for section in offer.sections)}",
         "a=msid-semantic: WMS",
     ]
-    for section in sections:
+    for section in offer.sections:
         lines += _body(section)
         lines += [
             f"a=mid:{section.mid}",

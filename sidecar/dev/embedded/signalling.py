@@ -17,9 +17,8 @@ from livekit.protocol.rtc import JoinRequest, SignalRequest, WrappedJoinRequest
 
 from sidecar.dev.embedded.access import NO_ACCESS, Grants, Refused, check_join
 from sidecar.dev.embedded.link import Link
-from sidecar.dev.embedded.participant import Participant, Wish
-from sidecar.dev.embedded.room import reconnect_in_full
-from sidecar.dev.embedded.rooms import Rooms
+from sidecar.dev.embedded.participant import Participant
+from sidecar.dev.embedded.room import Rooms, reconnect_in_full
 from sidecar.dev.embedded.script import Script
 
 MAX_REQUEST_BYTES = 1 << 20
@@ -44,7 +43,6 @@ class Signalling:
     def routes(self) -> list[web.RouteDef]:
         """Give the routes."""
         return [
-            web.get("/rtc", self._connect),
             web.get("/rtc/v1", self._connect),
             web.route("*", "/rtc/validate", self._validate),
             web.route("*", "/rtc/v1/validate", self._validate),
@@ -58,29 +56,29 @@ class Signalling:
         socket = web.WebSocketResponse(timeout=CLOSE_TIMEOUT_S, max_msg_size=MAX_REQUEST_BYTES)
         if not socket.can_prepare(request):
             return web.Response(status=404)
-        grants, wish = _check(request)
+        grants, joining = _check(request)
         await socket.prepare(request)
         link = Link(
             socket,
             request.transport,
             lambda message: self._script.sends(grants.identity, message),
         )
-        participant = self._enter(grants, wish, link)
+        participant = self._enter(grants, joining, link)
         if participant is None:
             reconnect_in_full(link)
         else:
             try:
-                await _follow(participant, wish, socket)
+                await _follow(participant, joining, socket)
             finally:
                 participant.signal_lost(link)
         link.close()
         await link.ended()
         return socket
 
-    def _enter(self, grants: Grants, wish: Wish, link: Link) -> Participant | None:
-        if not wish.reconnects:
-            room = self._rooms.open(grants.room)
-            return room.join(grants, wish, link, self._rooms.refreshed(grants))
+    def _enter(self, grants: Grants, joining: JoinRequest, link: Link) -> Participant | None:
+        if not joining.reconnect:
+            protocol, refreshed = joining.client_info.client_protocol, self._rooms.refreshed(grants)
+            return self._rooms.open(grants.room).join(grants, protocol, link, refreshed)
         earlier = self._rooms.find(grants.room)
         if earlier is None or self._script.refuses_resume(grants.identity):
             return None
@@ -95,11 +93,12 @@ def bearer_token(request: web.Request) -> str:
     return header.removeprefix(BEARER) or request.query.get("access_token", "")
 
 
-async def _follow(participant: Participant, wish: Wish, socket: web.WebSocketResponse) -> None:
+async def _follow(
+    participant: Participant, joining: JoinRequest, socket: web.WebSocketResponse
+) -> None:
     """Carry out what *participant* asks for by *socket*, until that is closed."""
-    if wish.offer is not None:
-        await _carry_out(participant, SignalRequest(offer=wish.offer))
-    await participant.connections.offer()
+    if joining.HasField("publisher_offer"):
+        await _carry_out(participant, SignalRequest(offer=joining.publisher_offer))
     async for message in socket:
         if message.type is WSMsgType.BINARY:
             try:
@@ -116,40 +115,20 @@ async def _carry_out(participant: Participant, request: SignalRequest) -> None:
         _log.warning("A request of %s cannot be used: %s", participant.identity, error)
 
 
-def _check(request: web.Request) -> tuple[Grants, Wish]:
+def _check(request: web.Request) -> tuple[Grants, JoinRequest]:
     """Give who asks and what for. Raises Refused."""
     grants = request.get(GRANTS)
     if grants is None:
         raise Refused(401, NO_ACCESS)
-    joining, wish = _wish(request)
+    wrapped = request.query.get("join_request", "")
+    if not wrapped and request.path.startswith("/rtc/v1"):
+        raise Refused(400, "join_request is required")
+    joining = _join_request(wrapped)
     check_join(grants)
     wants_more = joining.metadata or joining.participant_attributes
     if wants_more and not grants.can_update_own_metadata:
         raise Refused(401, NO_ACCESS)
-    return grants, wish
-
-
-def _wish(request: web.Request) -> tuple[JoinRequest, Wish]:
-    """Read what a client asks for. Raises Refused (400)."""
-    wrapped = request.query.get("join_request", "")
-    if not wrapped:
-        if request.path.startswith("/rtc/v1"):
-            raise Refused(400, "join_request is required")
-        protocol = request.query.get("client_protocol", "")
-        wish = Wish(
-            is_single=False,
-            reconnects=request.query.get("reconnect") in ("1", "true"),
-            client_protocol=int(protocol) if protocol.isdigit() else 0,
-        )
-        return JoinRequest(), wish
-    joining = _join_request(wrapped)
-    wish = Wish(
-        is_single=True,
-        offer=joining.publisher_offer if joining.HasField("publisher_offer") else None,
-        reconnects=joining.reconnect,
-        client_protocol=joining.client_info.client_protocol,
-    )
-    return joining, wish
+    return grants, joining
 
 
 def _join_request(text: str) -> JoinRequest:
