@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import multiprocessing
 import os
 import re
 import signal
@@ -46,7 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     *arguments* without the program's name; None, as the installed `clara-voice-sidecar` calls it,
     takes those of the process.
     """
-    multiprocessing.freeze_support()
     arguments = sys.argv[1:] if arguments is None else arguments
     is_frozen = getattr(sys, "frozen", False)
     program = _program(is_frozen)

@@ -29,7 +29,7 @@ from sidecar.core.agent_state import (
 )
 from sidecar.core.config import Settings, shown_url
 from sidecar.core.contract.errors import InvalidRequest, ShuttingDown, UnknownSession
-from sidecar.core.contract.failures import Category, Failure, no_token_yet
+from sidecar.core.contract.failures import Category, Failure, failure, no_token_yet
 from sidecar.core.contract.messages import (
     AgentSession,
     AgentState,
@@ -133,7 +133,7 @@ class ClaraVoiceAgent:
         """
         if self._machine.state is AgentState.STOPPING:
             raise ShuttingDown
-        self._destination.want(settings, is_under_way=self._machine.is_under_way)
+        self._destination.take_settings(settings, is_under_way=self._machine.is_under_way)
         if self._machine.is_in_room:
             return self.status()
         waiter = self._waiters.add()
@@ -142,7 +142,8 @@ class ClaraVoiceAgent:
             if self._machine.state is AgentState.WAITING_FOR_TOKEN:
                 self._last_error = no_token_yet(ANSWER_WITHIN_S)
             else:
-                _, self._last_error = self._destination.failed(Category.TIMEOUT)
+                url = shown_url(self._destination.required().url)
+                self._last_error = failure(Category.TIMEOUT, url)
             raise connect_failure(self._last_error)
         return waiter.result()
 
@@ -222,7 +223,7 @@ class ClaraVoiceAgent:
             case Joined():
                 self._happen(Cause(Event.JOINED, people=fact.people, joined=fact))
             case JoinFailed(category):
-                event, found = self._destination.failed(Category(category))
+                event, found = self._destination.take_failure(Category(category))
                 self._happen(Cause(event, failure=found))
             case Reconnecting():
                 self._happen(Cause(Event.RECONNECTING))
@@ -246,7 +247,7 @@ class ClaraVoiceAgent:
     def on_participant_left(self, left: Left) -> None:
         """A participant left, as the SDK sees it."""
         self._announce(self._sessions.left(left.sid, left.reason, self._clock.tick()))
-        self._reconciler.look()
+        self._reconciler.check_soon()
 
     def cleanup_session(self, closed: Closed) -> None:
         """Carry out a close, whatever its reason: the line, then the notification."""

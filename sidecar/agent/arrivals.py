@@ -69,7 +69,7 @@ class Arrivals:
 
     async def _is_announced(self, identity: str) -> bool:
         try:
-            return await self._api.announce(self._destination.required(), identity)
+            return await self._api.broadcast_participant(self._destination.required(), identity)
         except ApiCallFailed as error:
             _log.debug("Nobody could be announced: %s", error.message)
             return True  # at the server's pace, then

@@ -64,7 +64,7 @@ class Destination:
         """`_wanted`, with the newest token of the client, that token's identity and its url."""
         self.warnings: list[str] = []
 
-    def want(self, settings: Settings, *, is_under_way: bool) -> None:
+    def take_settings(self, settings: Settings, *, is_under_way: bool) -> None:
         """Take *settings*, over the earlier ones.
 
         Where the client gives tokens, a token among *settings* serves the first join only.
@@ -162,8 +162,8 @@ class Destination:
             self._now_s(), client_gives_tokens=self._client.gives_tokens
         )
 
-    def failed(self, category: Category) -> tuple[Event, Failure]:
-        """What a failed join means, and how a person is told of it."""
+    def take_failure(self, category: Category) -> tuple[Event, Failure]:
+        """Take note of a failed join; its event, and how a person is told of it."""
         tried = self._joined or self.required()
         url = shown_url(tried.url)
         found = failure(category, url)

@@ -72,7 +72,7 @@ class Reconciler:
         for asking in self._asking.values():
             asking.cancel()
 
-    def look(self) -> None:
+    def check_soon(self) -> None:
         """Somebody may have left: compare at once where that is in doubt a moment later."""
         self._news.set()
 

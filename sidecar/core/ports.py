@@ -64,7 +64,7 @@ class LiveKitApi(Protocol):
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
 
-    async def announce(self, target: Target, identity: str) -> bool:
+    async def broadcast_participant(self, target: Target, identity: str) -> bool:
         """Have *identity* announced to the target's room now; False when nobody there has it.
 
         Raises:

@@ -98,7 +98,7 @@ class LiveKitServerApi:
             answer = await rooms.list_participants(wanted)
         return tuple(_listed(each) for each in answer.participants)
 
-    async def announce(self, target: Target, identity: str) -> bool:
+    async def broadcast_participant(self, target: Target, identity: str) -> bool:
         """Have *identity* announced to the target's room now; False when nobody there has it.
 
         Raises:

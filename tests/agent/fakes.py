@@ -193,7 +193,7 @@ class FakeApi:
         self._raise()
         return tuple(self.listed)
 
-    async def announce(self, target: Target, identity: str) -> bool:
+    async def broadcast_participant(self, target: Target, identity: str) -> bool:
         """Whether *identity* is on the list."""
         await self.may_answer.wait()
         self._raise()
