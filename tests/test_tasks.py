@@ -18,7 +18,7 @@ import sidecar
 from sidecar import tasks
 from sidecar.app import end_within
 from sidecar.core.config import Settings
-from sidecar.core.contract.messages import ConnectionParams
+from sidecar.core.contract.messages import AgentState, ConnectionParams
 from sidecar.core.facts import Fact, Left
 from sidecar.dev.stdio_client import SidecarClient
 from sidecar.rpc.jsonrpc import Dispatcher
@@ -306,3 +306,16 @@ def test_a_deadline_that_fails_by_a_bug_is_logged_and_the_next_ones_are_kept(
 
     history()
     assert len(list(bugs(caplog))) == (bug is not None)
+
+
+@in_virtual_time
+async def test_a_bug_in_taking_the_join_leaves_no_agent_that_believes_to_be_in_a_room() -> None:
+    world = World()
+    world.connecting().add_done_callback(lambda done: done.cancelled() or done.exception())
+    room = await world.rooms.opened()
+    world.notify.error = Bug()  # at the change to `connected`
+    await room.joins(ALICE)
+    assert room.has_left
+    assert world.agent.status().state is AgentState.BACKOFF
+    await (await world.rooms.opened(2)).joins(ALICE)
+    assert world.lines[-1] == "updated PA_alice connected"

@@ -16,7 +16,7 @@ from sidecar.core.config import Target
 from sidecar.core.contract.errors import SidecarError
 from sidecar.core.contract.failures import BrokenInstall, Category
 from sidecar.core.contract.messages import Status
-from sidecar.core.facts import Fact, JoinFailed
+from sidecar.core.facts import DisconnectReason, Fact, JoinFailed, RoomEnded
 from sidecar.core.ports import Clock, LiveKitApi, Room, RoomFactory
 
 LOOK_S = 0.25
@@ -76,10 +76,12 @@ class RoomLife:
             self._emit(number, JoinFailed(Category.BROKEN_INSTALL))
         except Exception:
             _log.exception("The room could not be joined, by a bug.")
+            self._emit(number, JoinFailed(Category.INTERNAL))
+            # Where the join was taken already, up to the bug.
+            self._emit(number, RoomEnded(DisconnectReason.UNKNOWN_REASON))
             if room is not None:
                 await room.leave()
-                room = None
-            self._emit(number, JoinFailed(Category.INTERNAL))
+                return None
         return room
 
     def _emit(self, number: int, fact: Fact) -> None:

@@ -73,12 +73,13 @@ class FakeRoom:
             raise self.error
         fact = await self._decided
         self.has_joined = isinstance(fact, Joined)
-        if self.emit_error is not None:
+        try:
+            if self.emit_error is not None:
+                raise self.emit_error
+            self.emit(fact)
+            await self.may_return.wait()
+        finally:
             self.join_has_returned = True
-            raise self.emit_error
-        self.emit(fact)
-        await self.may_return.wait()
-        self.join_has_returned = True
 
     async def leave(self) -> None:
         """Leave once the test allows it."""
