@@ -7,7 +7,7 @@ Knows nothing of what a row does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -21,6 +21,8 @@ ROW_LIMIT_S = 240.0
 """Few rows take half of this; one that hangs must not hold the others."""
 
 Body = Callable[[Stage], Awaitable[None]]
+Case = TypeVar("Case")
+CaseBody = Callable[[Stage, Case], Awaitable[None]]
 Command = Literal["source", "frozen"]
 Reached = frozenset[tuple[str, str | None]]
 """(reason, detail) of what closed."""
@@ -91,13 +93,14 @@ class Matrix:
             raise
 
 
-Test = Callable[[Matrix], Awaitable[None]]
+Test = Callable[..., Awaitable[None]]
 Marked = TypeVar("Marked", bound=Callable[..., Awaitable[None]])
 took: list[tuple[float, str]] = []
 """(seconds, name) of each row that has ended, for the account at the end of the run."""
 ended_after_s: list[float] = []
 """Of each end of test_many_ends.py, likewise."""
 _ROWS: dict[object, tuple[Row, Command]] = {}
+"""By the test, and by (test, id of its case) where a test is of many rows."""
 
 
 def row(body: Body) -> Test:
@@ -110,20 +113,56 @@ def row_within(limit_s: float) -> Callable[[Body], Test]:
     return lambda body: _as_test(Row(body, limit_s), "source")
 
 
-def on_frozen(test: Test) -> Test:
+def rows_of(cases: Mapping[str, Case], *, by_default: str) -> Callable[[CaseBody[Case]], Test]:
+    """Make a test of one row for each case, by its name; all but one are run with --full alone."""
+
+    def as_test(body: CaseBody[Case]) -> Test:
+        async def on_source_lanes(matrix: Matrix, case: str) -> None:
+            await matrix.outcome(row_of(test, case))
+
+        params = [
+            pytest.param(name, marks=() if name == by_default else pytest.mark.full)
+            for name in cases
+        ]
+        on_source_lanes.__name__ = getattr(body, "__name__", "rows")
+        on_source_lanes.__doc__, on_source_lanes.__module__ = body.__doc__, body.__module__
+        test: Test = on_lanes(pytest.mark.parametrize("case", params)(on_source_lanes))
+        for name, case in cases.items():
+            _ROWS[test, name] = (Row(_with(body, name, case)), "source")
+        return test
+
+    return as_test
+
+
+def _with(body: CaseBody[Case], name: str, case: Case) -> Body:
+    async def row_body(stage: Stage) -> None:
+        await body(stage, case)
+
+    row_body.__name__ = f"{getattr(body, '__name__', 'rows')}[{name}]"
+    row_body.__doc__, row_body.__module__ = body.__doc__, body.__module__
+    return row_body
+
+
+def on_frozen(test: Test, case: str | None = None) -> Test:
     """The same row on the frozen sidecar; one of --full stays one."""
-    return _as_test(row_of(test), "frozen", getattr(test, "pytestmark", []))
+    marks = () if case is not None else getattr(test, "pytestmark", ())
+    return _as_test(row_of(test, case), "frozen", marks)
 
 
-def row_of(test: object) -> Row:
-    """The row behind a test."""
-    return _ROWS[test][0]
+def row_of(test: object, case: str | None = None) -> Row:
+    """The row behind a test; *case* names which, where it has many."""
+    return _ROWS[test if case is None else (test, case)][0]
 
 
 def selected(items: Iterable[pytest.Item], command: Command) -> list[Row]:
     """The rows on *command* among collected tests."""
-    found = [_ROWS.get(getattr(item, "obj", None)) for item in items]
+    found = [_ROWS.get(_key(item)) for item in items]
     return [each[0] for each in found if each is not None and each[1] == command]
+
+
+def _key(item: pytest.Item) -> object:
+    test, called = getattr(item, "obj", None), getattr(item, "callspec", None)
+    return test if called is None else (test, called.params.get("case"))
 
 
 def on_lanes(test: Marked) -> Marked:
