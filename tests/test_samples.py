@@ -27,9 +27,8 @@ import jsonschema
 import pytest
 
 from sidecar.rpc.openrpc import document
-from tests.electron.conftest import livekit_client  # noqa: F401 - a fixture
+from tests.electron.conftest import livekit_client, workshop  # noqa: F401 - fixtures
 from tests.electron.npm import BRIDGE, npm_command, run
-from tests.electron.test_bridge import workshop  # noqa: F401 - a fixture
 from tests.shell_samples import posix_problems, powershell_problems
 
 ROOT = Path(__file__).resolve().parents[1]

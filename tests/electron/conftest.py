@@ -23,6 +23,7 @@ from tests.electron.driven_app import FOLDER, DrivenApp
 from tests.electron.example_window import Open, Window, copy_of_the_bridge, window
 from tests.electron.npm import BRIDGE, installed, packed_bridge
 
+HERE = Path(__file__).resolve().parent
 DISPLAY_TIMEOUT_S = 20.0
 LIBRARIES_OF_ELECTRON = ("libgtk-3.so.0", "libnss3.so", "libasound.so.2", "libgbm.so.1")
 """What it is linked with and Debian's packages of these names bring, with all they need."""
@@ -48,6 +49,21 @@ def electron() -> Path:
 def livekit_client(node: Path) -> Path:
     """The node_modules of the example: livekit-client, as package.json pins it."""
     return installed(node, BRIDGE / "example" / "package.json") / "node_modules"
+
+
+@pytest.fixture(scope="session")
+def workshop(node: Path, livekit_client: Path) -> Path:
+    """A copy of the bridge and of the usage sample, with the development packages installed."""
+    folder = installed(node, BRIDGE / "package.json")
+    for source, name in ((BRIDGE, "electron-bridge"), (HERE / "types", "types")):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("node_modules"))
+    link = folder / "node_modules" / "clara-voice-bridge"
+    if not link.is_symlink():
+        link.symlink_to(folder / "electron-bridge", target_is_directory=True)
+    packages = folder / "electron-bridge" / "example" / "node_modules"
+    packages.symlink_to(livekit_client, target_is_directory=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

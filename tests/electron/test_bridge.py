@@ -14,7 +14,6 @@ import pytest
 
 import sidecar
 from tests.ahead import Ahead
-from tests.electron import npm
 from tests.electron.npm import BRIDGE, REPOSITORY, npm_command, run
 from tests.test_house import VAGUE_WORDS
 
@@ -52,21 +51,6 @@ def manifest() -> dict[str, object]:
     """Give package.json."""
     found: dict[str, object] = json.loads((BRIDGE / "package.json").read_text(encoding="utf-8"))
     return found
-
-
-@pytest.fixture(scope="session")
-def workshop(node: Path, livekit_client: Path) -> Path:
-    """A copy of the bridge and of the usage sample, with the development packages installed."""
-    installed = npm.installed(node, BRIDGE / "package.json")
-    for source, name in ((BRIDGE, "electron-bridge"), (HERE / "types", "types")):
-        shutil.rmtree(installed / name, ignore_errors=True)
-        shutil.copytree(source, installed / name, ignore=shutil.ignore_patterns("node_modules"))
-    link = installed / "node_modules" / "clara-voice-bridge"
-    if not link.is_symlink():
-        link.symlink_to(installed / "electron-bridge", target_is_directory=True)
-    packages = installed / "electron-bridge" / "example" / "node_modules"
-    packages.symlink_to(livekit_client, target_is_directory=True)
-    return installed
 
 
 def test_the_javascript_tests_pass(node: Path, ahead: Ahead) -> None:
