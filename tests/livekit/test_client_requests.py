@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from livekit import api
 
 from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
@@ -47,6 +48,9 @@ class Endpoint:
 
     def expired(self, identity: str, kind: Kind) -> str:
         return self.sign(identity, kind, ttl_s=-120.0)
+
+    def short(self, identity: str, kind: Kind) -> str:
+        return self.sign(identity, kind, ttl_s=25.0)
 
     def forged(self, identity: str, kind: Kind) -> str:
         return mint_token(self._server.api_key, WRONG_SECRET, self._room, identity, kind=kind)
@@ -118,6 +122,25 @@ async def test_expired_forged_and_missing_tokens_each_end_in_a_join_once_a_good_
             if isinstance(each.params.get("error"), dict)
         ]
         assert ["had expired" in each for each in details] == [False, True, False]
+        assert await sidecar.stop() == 0
+
+
+async def test_a_rejoin_asks_for_a_new_token_where_the_last_one_is_about_to_expire(
+    server: DevServer, room: str, source_command: list[str]
+) -> None:
+    endpoint = Endpoint(server, room)
+    endpoint.next = [endpoint.short]
+    async with client([*source_command, "--wait"]) as sidecar:
+        await started(sidecar, endpoint)
+        await sidecar.call("connect", {"url": server.url, "room": room})
+        before = len(sidecar.notifications)
+        async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as livekit:
+            await livekit.room.delete_room(api.DeleteRoomRequest(room=room))
+        await sidecar.notified(
+            "agent-state-changed", lambda told: told["state"] == "connected", since=before
+        )
+        assert states(sidecar)[-4:] == ["backoff", "waiting-for-token", "connecting", "connected"]
+        assert len(sidecar.asked) == 2
         assert await sidecar.stop() == 0
 
 
