@@ -194,7 +194,7 @@ def test_the_developers_tools_are_imported_by_the_command_line_alone_and_by_name
 
 def test_the_test_double_is_known_to_the_demo_alone_and_aiortc_to_the_double_alone():
     for path in sources():
-        is_of_it = named(path).startswith("dev/embedded") or named(path) == "dev/place.py"
+        is_of_it = named(path).startswith("dev/embedded") or named(path) == "dev/own_server.py"
         assert is_of_it or "embedded" not in " ".join(imports(path)), named(path)
         assert is_of_it or not {"aiortc", "aioice", "aiortc.sdp"} & set(imports(path)), named(path)
 

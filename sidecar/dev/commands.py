@@ -107,7 +107,7 @@ def _add_connection_options(parser: Parser) -> None:
 
 def _settings(options: argparse.Namespace) -> Settings:
     """Give what is configured: options, --env-file, the environment, `.env.local`, `.env`."""
-    given: Path | None = options.env_file
+    given: Path | None = getattr(options, "env_file", None)
     if given is not None and not given.exists():
         raise WrongUsage(f"{given} does not exist. Fix: `dev-server --env-file {given}` writes it.")
     settings = Settings(url=options.url, room=options.room)
@@ -177,7 +177,7 @@ def _add_demo_options(parser: Parser) -> None:
     where.add_argument(
         "--url",
         help="a LiveKit server that runs already (LIVEKIT_API_KEY and LIVEKIT_API_SECRET from "
-        "the environment); without it the demo starts one of its own",
+        "the environment or .env); without it the demo starts one of its own",
     )
     _add_embedded(where)
     parser.add_argument("--room", help="the room's name (default: a new one)")
@@ -199,8 +199,12 @@ def _add_embedded(parser: argparse._ActionsContainer) -> None:
 def _demo(options: argparse.Namespace) -> int:
     from sidecar.dev import demo
 
-    room = options.room or f"demo-{secrets.token_hex(4)}"
-    wanted = demo.Options(options.url, room, options.keep, options.embedded)
+    options.room = options.room or f"demo-{secrets.token_hex(4)}"
+    given = None
+    if options.url is not None:
+        given = _settings(options)
+        _need(LIVEKIT_API_KEY=given.api_key, LIVEKIT_API_SECRET=given.api_secret)
+    wanted = demo.Options(given, options.room, options.keep, options.embedded)
     return _until_done(demo.main(wanted))
 
 

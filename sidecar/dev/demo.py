@@ -1,8 +1,8 @@
 """`python -m sidecar demo`: the product at its main job, on real parts, in under a minute.
 
 Owns the story and the check of what it shows: the sidecar as a child over stdio exactly as Electron
-would start it, two people made of the real SDK who join, chat and leave. `place.py` has the
-room. Knows the wire's names and no inside of the sidecar.
+would start it, two people made of the real SDK who join, chat and leave. `own_server.py` has the
+server. Knows the wire's names and no inside of the sidecar.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from sidecar import __version__
+from sidecar.core.config import Settings
 from sidecar.dev.child import ChildGone
+from sidecar.dev.own_server import NotConfigured, own_server
 from sidecar.dev.person_process import PersonFailed, PersonProcess
-from sidecar.dev.place import TOKEN_TTL_S, NotConfigured, Place, given_place, own_place
-from sidecar.dev.server import ServerFailed
+from sidecar.dev.server import DevServer, ServerFailed
 from sidecar.dev.server_build import ServerMissing
 from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
 from sidecar.dev.timeline import Timeline
+from sidecar.dev.tokens import PERSON_TTL_S, person_token
 
 STORY_TIMEOUT_S = 55.0
 """The promise is a minute; a run takes about 8 s."""
@@ -38,12 +40,12 @@ class PromiseBroken(RuntimeError):
 
 @dataclass(frozen=True)
 class Options:
-    """`url` of a server that runs already, or None for one of our own; `keep`: until Ctrl-C.
+    """`given`: a server that runs already, with its keys and the room; None for one of our own.
 
-    `embedded`: the test double in the place of our own.
+    `keep`: until Ctrl-C. `embedded`: the test double in the place of our own.
     """
 
-    url: str | None
+    given: Settings | None
     room: str
     keep: bool
     embedded: bool
@@ -55,20 +57,21 @@ def show(line: str = "") -> None:
 
 
 @contextlib.asynccontextmanager
-async def place_for(options: Options) -> AsyncIterator[Place]:
-    """Give the room's place; a server of our own is gone at the end.
+async def place_for(options: Options) -> AsyncIterator[tuple[str, Settings]]:
+    """Give what the server is, and how to get into the room; one of our own is gone at the end.
 
     Raises NotConfigured, ServerMissing, ServerFailed.
     """
-    if options.url is not None:
-        yield given_place(options.url, options.room)
+    if options.given is not None:
+        yield "LiveKit server", options.given
         return
-    own = own_place(options.room, show, is_double=options.embedded, is_kept=options.keep)
-    async with own as place:
-        yield place
+    own = own_server(show, is_double=options.embedded, is_kept=options.keep)
+    async with own as server:
+        what = "LiveKit server" if isinstance(server, DevServer) else "Test double"
+        yield what, Settings(server.url, server.api_key, server.api_secret, room=options.room)
 
 
-async def tell_story(place: Place, sidecar: SidecarClient, timeline: Timeline) -> None:
+async def tell_story(place: Settings, sidecar: SidecarClient, timeline: Timeline) -> None:
     """Let everybody come, chat and go. Raises PromiseBroken and what the parts raise."""
     await sidecar.call(
         "initialize",
@@ -90,7 +93,9 @@ async def tell_story(place: Place, sidecar: SidecarClient, timeline: Timeline) -
     )
     async with contextlib.AsyncExitStack() as stack:
         people = [
-            await stack.enter_async_context(PersonProcess(place.url, place.token(name), name))
+            await stack.enter_async_context(
+                PersonProcess(str(place.url), person_token(place, name), name)
+            )
             for name in PEOPLE
         ]
         for person in people:
@@ -138,7 +143,7 @@ def check(sidecar: SidecarClient) -> None:
         raise PromiseBroken(f"the seq of the notifications has a gap: {numbers}")
 
 
-async def keep_running(place: Place, sidecar: SidecarClient) -> None:
+async def keep_running(place: Settings, sidecar: SidecarClient) -> None:
     """Say how to join, and wait until Ctrl-C (our cancellation, taken as the end of waiting).
 
     Raises ChildGone when the sidecar ends by itself.
@@ -147,8 +152,8 @@ async def keep_running(place: Place, sidecar: SidecarClient) -> None:
     show("All is kept running. Join with a LiveKit client of your own, and watch the lines here:")
     show(f"  url    {place.url}")
     show(f"  room   {place.room}")
-    show(f"  token  {place.token('you')}")
-    hours = TOKEN_TTL_S / 3600
+    show(f"  token  {person_token(place, 'you')}")
+    hours = PERSON_TTL_S / 3600
     show(f"The token is for the identity `you` and lasts {hours:.0f} h. Ctrl-C ends all.")
     try:
         while sidecar.returncode is None:
@@ -166,10 +171,10 @@ async def run(options: Options) -> int:
 
     Everything it started is gone when it returns, is cancelled or raises.
     """
-    async with place_for(options) as place:
+    async with place_for(options) as (what, place):
         show("Two people come, chat and go. `app` is this demo, in the place of Electron's main")
         show("process; the sidecar is its child, spoken to over stdin and stdout.")
-        show(f"{place.server}: {place.url}, room: {place.room}")
+        show(f"{what}: {place.url}, room: {place.room}")
         show()
         started_s = time.monotonic()
         timeline = Timeline(lambda: time.monotonic() - started_s, show)

@@ -1,6 +1,6 @@
 """`dev-server`: a LiveKit server for an app under development, and how to reach it.
 
-Owns the four lines that say so, on stdout and in a .env file. `place.py` has the server.
+Owns the four lines that say so, on stdout and in a .env file. `own_server.py` has the server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from dotenv import set_key
 
 from sidecar.dev.commands import FAILED_STATUS, WrongUsage
-from sidecar.dev.place import NotConfigured, own_server
+from sidecar.dev.own_server import NotConfigured, own_server
 from sidecar.dev.server import DevServer, ServerFailed
 from sidecar.dev.server_build import ServerMissing
 from sidecar.env_files import read_env_file

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,9 +23,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sidecar.dev import freezing
-from sidecar.dev.network import answers_200
 from sidecar.dev.server_build import Progress, find_server
-from sidecar.dev.server_config import Ports, RoomDefaults, configuration
 from sidecar.rtc.interfaces import has_interface_beside_loopback
 
 READY_TIMEOUT_S = 15.0
@@ -40,6 +40,28 @@ POLL_S = 0.02
 
 class ServerFailed(RuntimeError):
     """The server did not come up or did not end; the message holds the cause and the fix."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports on 127.0.0.1: `http` for signalling and API, `udp` for media.
+
+    `tcp` is for media over TCP (what FORCE_TCP needs); None leaves it out, since the server
+    listens for it on every interface.
+    """
+
+    http: int
+    udp: int
+    tcp: int | None = None
+
+    @classmethod
+    def free(cls, *, with_tcp: bool = False) -> Ports:
+        """Pick ports that are free now."""
+        return cls(
+            http=_free_port(socket.SOCK_STREAM),
+            udp=_free_port(socket.SOCK_DGRAM),
+            tcp=_free_port(socket.SOCK_STREAM) if with_tcp else None,
+        )
 
 
 @dataclass(eq=False)
@@ -203,16 +225,39 @@ class DevServer:
             if self._process is not None:
                 self._process.kill()  # when stop() was cancelled
 
+    def configuration(self) -> dict[str, object]:
+        """Give the server's configuration; as JSON it is the YAML that the server reads."""
+        rtc: dict[str, object] = {
+            "udp_port": self._chosen.udp,
+            "tcp_port": self._chosen.tcp or 0,
+            "node_ip": "127.0.0.1",
+            "use_external_ip": False,
+            "enable_loopback_candidate": True,
+            # Without a list of our own, clients are told to ask public STUN servers.
+            "stun_servers": ["127.0.0.1:3478"],
+        }
+        loopback = {"linux": "lo", "darwin": "lo0"}.get(sys.platform)
+        if loopback is not None:
+            rtc["interfaces"] = {"includes": [loopback]}
+        given: dict[str, object] = {
+            "port": self._chosen.http,
+            "bind_addresses": ["127.0.0.1"],
+            "keys": {self.api_key: self.api_secret},
+            "rtc": rtc,
+            "room": {
+                "auto_create": self.auto_create,
+                "empty_timeout": self.empty_timeout_s,
+                "departure_timeout": self.departure_timeout_s,
+            },
+        }
+        if self.webhook_url is not None:
+            given["webhook"] = {"api_key": self.api_key, "urls": [self.webhook_url]}
+        return given
+
     def _spawn(self, binary: Path) -> subprocess.Popen[bytes]:
         command = [str(binary)]
         if sys.platform == "linux" and (setpriv := shutil.which("setpriv")):
             command = [setpriv, "--pdeathsig", "KILL", *command]
-        told = configuration(
-            self._chosen,
-            {self.api_key: self.api_secret},
-            RoomDefaults(self.auto_create, self.empty_timeout_s, self.departure_timeout_s),
-            self.webhook_url,
-        )
         with self._log.open("wb") as output:
             process = subprocess.Popen(
                 command,
@@ -221,7 +266,7 @@ class DevServer:
                 # LIVEKIT_*) is kept from it.
                 env={
                     **{name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
-                    "LIVEKIT_CONFIG": json.dumps(told),
+                    "LIVEKIT_CONFIG": json.dumps(self.configuration()),
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -264,3 +309,30 @@ async def _ended(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
             return False
         await asyncio.sleep(POLL_S)
     return True
+
+
+async def answers_200(port: int) -> bool:
+    """Tell whether `GET /` on 127.0.0.1 says 200 within 1 s.
+
+    By hand, since urllib would ask a proxy.
+    """
+    try:
+        async with asyncio.timeout(1.0):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+                status = await reader.readline()
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return False
+    return b" 200 " in status
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

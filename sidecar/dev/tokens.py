@@ -16,6 +16,7 @@ from livekit import api
 
 from sidecar.core.config import Settings
 
+PERSON_TTL_S = 6 * 3600.0
 Kind = Literal["standard", "egress", "ingress", "sip", "agent"]
 
 
@@ -61,7 +62,7 @@ def mint_token(
     return token.to_jwt()
 
 
-def person_token(settings: Settings, name: str, *, ttl_s: float = 6 * 3600.0) -> str:
+def person_token(settings: Settings, name: str, *, ttl_s: float = PERSON_TTL_S) -> str:
     """Sign a token for a person: *name* is the identity, with a capital the shown name."""
     return mint_token(
         settings.api_key or "",

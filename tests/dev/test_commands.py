@@ -18,7 +18,7 @@ import pytest
 from sidecar.core.config import Settings
 from sidecar.dev.child import environment_without_livekit
 from sidecar.dev.commands import COMMANDS
-from sidecar.dev.network import answers_200
+from sidecar.dev.server import answers_200
 from sidecar.dev.tokens import explained, mint_token, person_token
 from tests import parts
 from tests.started import client, configured, refusing_url, run
@@ -74,7 +74,7 @@ async def running(folder: Path, *arguments: str, **variables: str) -> AsyncItera
         await process.wait()
 
 
-@pytest.fixture(params=["real", "embedded"])
+@pytest.fixture(params=[pytest.param("real", marks=pytest.mark.full), "embedded"])
 def server(request: pytest.FixtureRequest) -> tuple[list[str], dict[str, str]]:
     """The options and the environment with which `dev-server` runs the one or the other."""
     if request.param == "real":
@@ -95,13 +95,17 @@ async def test_three_who_join_a_development_server_and_say_hi_are_three_sessions
     async with running(tmp_path, "dev-server", *options, "--env-file", ".env", **env) as place:
         told = [(await place.until(f"^{name}=(.*)"))[1] for name in NAMES]
         async with client(COMMAND, cwd=tmp_path) as sidecar:
-            await sidecar.notified("agent-state-changed", lambda p: p["state"] == "connected")
+            await sidecar.notified(
+                "agent-state-changed",
+                lambda params: params["state"] == "connected",
+                timeout_s=BEGINS_WITHIN_S,
+            )
             said = ["--name", "guest", "--count", "3", "--say", "hi", "--for", "5s"]
             async with running(tmp_path, "join", *said) as people:
                 await people.process.communicate()
                 assert people.process.returncode == 0
             for name in ("guest-1", "guest-2", "guest-3"):
-                await sidecar.notified("session-closed", of(name))
+                await sidecar.notified("session-closed", of(name), timeout_s=BEGINS_WITHIN_S)
         methods = [each.method for each in sidecar.notifications]
         assert methods.count("session-created") == methods.count("session-closed") == 3
         closed = [n.params for n in sidecar.notifications if n.method == "session-closed"]

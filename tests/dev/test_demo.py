@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.dev.network import answers_200
 from sidecar.dev.person import Person
-from sidecar.dev.server import DevServer
+from sidecar.dev.server import DevServer, answers_200
 
 ENDS_WITHIN_S = 60.0
 GONE_WITHIN_S = 10.0
@@ -143,8 +142,8 @@ async def test_the_demo_uses_a_given_server_and_leaves_it_running(server_binary)
 
 async def test_a_given_server_without_keys_is_a_sentence_with_the_fix(server_binary):
     async with demo(server_binary, "--url", "ws://127.0.0.1:1") as running:
-        assert await running.end() == 1
-    assert "Fix: export both" in running.lines[-1]
+        assert await running.end() == 2
+    assert "LIVEKIT_API_KEY, LIVEKIT_API_SECRET not set. Fix: " in running.lines[-1]
 
 
 async def test_a_server_that_is_not_there_fails_the_demo_with_the_cause(server_binary):

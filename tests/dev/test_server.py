@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 from livekit import api
 
-from sidecar.dev.network import answers_200
 from sidecar.dev.person import Person
 from sidecar.dev.person_process import PersonProcess
 from sidecar.dev.server import (
@@ -26,10 +25,11 @@ from sidecar.dev.server import (
     KILL_TIMEOUT_S,
     TERM_TIMEOUT_S,
     DevServer,
+    Ports,
     ServerFailed,
+    answers_200,
 )
 from sidecar.dev.server_build import ServerMissing, find_server
-from sidecar.dev.server_config import Ports
 from sidecar.dev.tokens import mint_token
 from tests.parts import require
 
@@ -247,9 +247,7 @@ def test_where_only_loopback_is_up_the_server_says_so(server_binary):
 
 
 def test_the_configuration_speaks_to_nobody_outside():
-    from sidecar.dev.server_config import RoomDefaults, configuration
-
-    told = configuration(Ports(1, 2), {"key": "secret"}, RoomDefaults(), None)
+    told = DevServer(ports=Ports(1, 2)).configuration()
     addresses = json.dumps([told["bind_addresses"], told["rtc"]["stun_servers"]])
     assert addresses == '[["127.0.0.1"], ["127.0.0.1:3478"]]'
     assert told["rtc"]["tcp_port"] == 0

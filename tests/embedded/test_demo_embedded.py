@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.dev.own_server import IS_DOUBLE
 from sidecar.dev.person import Person
-from sidecar.dev.place import IS_DOUBLE
 
 ENDS_WITHIN_S = 120.0
 """The demo bounds its story itself, at 55 s; the rest is for starting on a busy machine."""

@@ -20,8 +20,7 @@ import aiohttp
 from livekit import api
 
 from sidecar.dev.child import ChildGone
-from sidecar.dev.server import DevServer
-from sidecar.dev.server_config import Ports
+from sidecar.dev.server import DevServer, Ports
 from sidecar.dev.stdio_client import RpcError
 from tests.soak.bridged import WatchedBridge
 from tests.soak.faults import Faults

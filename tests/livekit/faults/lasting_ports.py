@@ -9,7 +9,7 @@ import contextlib
 import random
 import socket
 
-from sidecar.dev.server_config import Ports
+from sidecar.dev.server import Ports
 
 
 def lasting_ports(*, with_tcp: bool) -> Ports:

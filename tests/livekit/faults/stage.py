@@ -16,8 +16,7 @@ from livekit import api
 
 from sidecar.dev.person import Person
 from sidecar.dev.person_process import PersonProcess
-from sidecar.dev.server import DevServer
-from sidecar.dev.server_config import Ports
+from sidecar.dev.server import DevServer, Ports
 from sidecar.dev.stdio_client import JsonObject
 from sidecar.dev.tokens import Kind, mint_token
 from tests.livekit.faults.lasting_ports import lasting_ports

@@ -1,6 +1,6 @@
-"""Where a command's server comes from: a given one, one of its own, or the test double.
+"""The server that a command starts for itself: the real one, or the test double.
 
-Owns that choice, and that it is said. Knows no story.
+Owns that choice, and that it is said.
 """
 
 from __future__ import annotations
@@ -8,12 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sidecar.dev.server import DevServer
 from sidecar.dev.server_build import ServerMissing, find_server, needs_build
-from sidecar.dev.tokens import mint_token
 from sidecar.rtc.interfaces import has_interface_beside_loopback
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 KEPT_ROOM_S = 24 * 3600
 """With --keep: how long the server leaves the room open with only the agent in it."""
-TOKEN_TTL_S = 6 * 3600.0
 IS_DOUBLE = (
     "This room is a test double, no LiveKit server. "
     "The real one, where it is at hand or can be built: `python -m uv run python -m sidecar demo`."
@@ -33,40 +30,6 @@ Show = Callable[[str], None]
 
 class NotConfigured(RuntimeError):
     """What was asked for lacks something; the message has the fix."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """The room of the demo and how to get in."""
-
-    server: str
-    """What it is, for a person to read."""
-    url: str
-    api_key: str
-    api_secret: str
-    room: str
-
-    def token(self, identity: str) -> str:
-        """Sign a token for a person."""
-        return mint_token(
-            self.api_key,
-            self.api_secret,
-            self.room,
-            identity,
-            name=identity.capitalize(),
-            ttl_s=TOKEN_TTL_S,
-        )
-
-
-def given_place(url: str, room: str) -> Place:
-    """A room of the server at *url*. Raises NotConfigured."""
-    key, secret = (os.environ.get(f"LIVEKIT_API_{part}") for part in ("KEY", "SECRET"))
-    if not key or not secret:
-        raise NotConfigured(
-            "--url needs LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment. "
-            "Fix: export both, or leave --url out for a server of the demo's own."
-        )
-    return Place("LiveKit server", url, key, secret, room)
 
 
 @contextlib.asynccontextmanager
@@ -98,16 +61,6 @@ async def own_server(
         return
     async with DevServer(binary, departure_timeout_s=KEPT_ROOM_S if is_kept else 20) as server:
         yield server
-
-
-@contextlib.asynccontextmanager
-async def own_place(
-    room: str, show: Show, *, is_double: bool, is_kept: bool
-) -> AsyncIterator[Place]:
-    """A room of `own_server`. Raises what that raises."""
-    async with own_server(show, is_double=is_double, is_kept=is_kept) as server:
-        what = "LiveKit server" if isinstance(server, DevServer) else "Test double"
-        yield Place(what, server.url, server.api_key, server.api_secret, room)
 
 
 @contextlib.asynccontextmanager
