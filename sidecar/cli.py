@@ -42,8 +42,8 @@ It ends when stdin ends. Exit codes: 0 asked to end, 1 failed, 2 wrong usage, 70
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give the exit code, where the process does not end on the way.
 
-    *arguments* without the program's name; None, as the installed `clara-voice-sidecar` calls it,
-    takes those of the process.
+    *arguments* come without the program's name. None takes the arguments of the process: so the
+    installed `clara-voice-sidecar` calls it.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     is_frozen = getattr(sys, "frozen", False)

@@ -30,8 +30,8 @@ class EnvFile:
 def read_env_file(path: Path) -> EnvFile:
     """Read the file at *path*; a file that is not there says nothing.
 
-    Values stand as they are written: `$NAME` in a secret is no reference to a variable. No text of
-    the file is repeated in what is said of it, since it may be a secret.
+    Values are taken literally: `$NAME` in a secret is no reference to a variable. The sentences
+    about a file repeat none of its text, since that may be a secret.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

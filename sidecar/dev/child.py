@@ -1,7 +1,7 @@
 """A child process that is spoken to in lines over its stdio.
 
-Owns the process, its group and its three pipes: nothing of it is left behind. Knows nothing of
-what the lines mean; that is the subclass's.
+Owns the process, its group and its three pipes, and leaves none of them behind. The subclass knows
+the meaning of the lines.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Child(ABC):
         ]
 
     async def send_raw(self, data: bytes) -> None:
-        """Write bytes as they are. Raises ChildGone."""
+        """Write these bytes unchanged. Raises ChildGone."""
         stdin = self._started().stdin
         try:
             if stdin is None or self._stdout_is_over:
@@ -167,7 +167,7 @@ class Child(ABC):
     def freeze(self) -> None:
         """Stop the child in its tracks (SIGSTOP), as a debugger or a closed lid would.
 
-        The child alone, not its group. Raises NotImplementedError on Windows.
+        Stops the child, not its group. Raises NotImplementedError on Windows.
         """
         freezing.freeze(self.pid)
 
@@ -187,7 +187,7 @@ class Child(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop it; on an error or a cancellation, too, nothing of its group is left."""
+        """Stop it; on an error or a cancellation, too, its whole group ends."""
         try:
             await self.stop()
         finally:

@@ -32,7 +32,7 @@ Parser = argparse.ArgumentParser
 
 
 class WrongUsage(Exception):
-    """What was asked for cannot be done; the message says why and names the fix."""
+    """The command cannot do this; the message names the cause and the fix."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _add_connection_options(parser: Parser) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """Give what is configured: options, --env-file, the environment, `.env.local`, `.env`."""
+    """Merge the layers: options, --env-file, the environment, `.env.local`, `.env`; first wins."""
     given: Path | None = getattr(options, "env_file", None)
     if given is not None and not given.exists():
         raise WrongUsage(f"{given} does not exist. Fix: `dev-server --env-file {given}` writes it.")

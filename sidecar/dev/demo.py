@@ -1,6 +1,6 @@
 """`python -m sidecar demo`: the product at its main job, on real parts, in under a minute.
 
-Owns the story and the check of what it shows: the sidecar as a child over stdio exactly as Electron
+Owns the story and checks its outcome: the sidecar runs as a child over stdio exactly as Electron
 would start it, two people made of the real SDK who join, chat and leave. `own_server.py` has the
 server. Knows the wire's names and no inside of the sidecar.
 """
@@ -35,7 +35,7 @@ PEOPLE = {"anna": "Hello, this is Anna.", "ben": "Ben here, good morning."}
 
 
 class PromiseBroken(RuntimeError):
-    """What the sidecar told is not what happened; the message says in what."""
+    """The sidecar's notifications do not match the events; the message names the difference."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ async def listed(sidecar: SidecarClient, expected: int) -> None:
 
 
 def check(sidecar: SidecarClient) -> None:
-    """Check what was told: each stay created once, then closed once, as `left`, with no gap.
+    """Check the notifications: each stay is created once, then closed once, as `left`, no gap.
 
     Raises PromiseBroken.
     """

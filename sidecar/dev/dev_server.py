@@ -79,7 +79,7 @@ def check_env_file(path: Path) -> None:
 def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
     """Set *variables* in the file at *path*, which keeps its other lines.
 
-    A new file can be read by its owner alone, since it holds a secret. Raises OSError.
+    Only its owner can read a new file, since it holds a secret. Raises OSError.
     """
     # Each of its writes would warn of each line of others that it cannot read.
     logging.getLogger("dotenv.main").setLevel(logging.ERROR)

@@ -20,8 +20,9 @@ from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
 async def main(settings: Settings, *, as_json: bool) -> int:
     """Show the checks; give the exit status: 0 when all are well.
 
-    The agent that joins has an identity of its own, so that the one that may be at work stays. With
-    LIVEKIT_TOKEN it has the token's, as there is no other.
+    The agent joins under a new identity, so that a running agent keeps its place. With
+    LIVEKIT_TOKEN it joins under the identity of the token, and a running agent of that identity
+    loses its place.
     """
     try:
         found = await _diagnosis(settings)

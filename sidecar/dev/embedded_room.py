@@ -1,20 +1,22 @@
 """A room without a server: a small test double of livekit-server, in the process of its user.
 
 It is no LiveKit server. The real SDK connects to it and joins, leaves, resumes and chats by it, so
-that the product can be shown and tested where no livekit-server can be had. What it does, it does
-as the real one (1.13.5) does; the same contract tests run on both. Where it differs:
+that the product can be shown and tested where no livekit-server can be had. It behaves
+as the real one (1.13.5); the same contract tests run on both. Where it differs:
 
 - Clients have one peer connection for both ways, as LiveKit's SDKs have unless they are told
   otherwise; others get 404.
 - No media: a track is announced once it is asked for (the server waits until it flows), and
-  nothing of it is carried, so that nobody's connection quality is ever known.
+  no sound is carried, so that
+  connection quality stays unknown.
 - Rooms never close by themselves, and empty ones stay; a token's room configuration is ignored.
 - Who loses signalling counts as gone after 20 s without a resume; whether ICE is alive is not
   watched, so that a frozen client stays in the room.
 - Of the room service only ListParticipants and RemoveParticipant are there; no webhooks, no
-  agents' dispatch, no simulated scenarios but those that the SDK carries out by itself, no limits
-  but those of names' lengths, no IPv6, TCP or TURN.
-- A refreshed token comes at the join alone; the answer to an ICE restart has the same credentials.
+  agents' dispatch, no simulated scenarios but the SDK's own, no limits
+  but the lengths of names, no IPv6, TCP or TURN.
+- A refreshed token comes at the join and not later; the answer to an ICE restart has the same
+  credentials.
 """
 
 from __future__ import annotations

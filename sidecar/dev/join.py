@@ -1,6 +1,6 @@
 """`join`: people to test with, made of the real SDK, and what happens in their room.
 
-Owns what they do, in which order, and the lines that tell of it. Knows nothing of the sidecar.
+Owns their acts, the order of these, and the printed lines. Does not know the sidecar.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Options:
 def guests(
     settings: Settings, name: str | None, count: int, token: str | None
 ) -> tuple[Guest, ...]:
-    """Give those who join: *count* of them, or the one that *token* is for.
+    """Give the guests: *count* of them, or the guest of *token*.
 
-    Raises WrongUsage for a token that is none.
+    Raises WrongUsage for a malformed token.
     """
     if token is not None:
         claims = token_claims(token)
@@ -69,7 +69,7 @@ def guests(
 
 
 async def main(options: Options) -> int:
-    """Let all join, say what they have to say, stay, and leave; give the exit status.
+    """Let all guests join, chat, stay and leave; give the exit status.
 
     1: somebody could not join, or lost the room for good. A cancellation lets all leave.
     """
@@ -134,7 +134,7 @@ def _who(participant: rtc.RemoteParticipant) -> str:
 
 
 def _tell(person: Person, lines: _Lines, *, others: bool, ours: Sequence[Guest]) -> None:
-    """Say what happens to *person*, and where *others*, what everybody else in the room does."""
+    """Print the events of *person*, and with *others* the acts of everybody else in the room."""
     room = person.room
     say = lines.say
 

@@ -29,7 +29,7 @@ Show = Callable[[str], None]
 
 
 class NotConfigured(RuntimeError):
-    """What was asked for lacks something; the message has the fix."""
+    """A package or a network interface is missing; the message has the fix."""
 
 
 @contextlib.asynccontextmanager
@@ -38,7 +38,7 @@ async def own_server(
 ) -> AsyncIterator[DevServer | EmbeddedRoom]:
     """A server of our own, which is gone at the end; the double where no server can be had.
 
-    *show* takes what a person is to know of it. *is_kept*: its rooms stay open for a day.
+    *show* takes lines for a person to read. *is_kept*: its rooms stay open for a day.
     Raises NotConfigured, ServerFailed, and ServerMissing where $LIVEKIT_SERVER is no server.
     """
     binary = None
@@ -65,7 +65,7 @@ async def own_server(
 
 @contextlib.asynccontextmanager
 async def _double(show: Show, why: str | None) -> AsyncIterator[EmbeddedRoom]:
-    """The double; *why* says what it stands in for, None where it was asked for."""
+    """The double; *why* names the reason for it, None where a person asked for it."""
     stands_in = "" if why is None else f"It would stand in because: {why}\n"
     try:
         from sidecar.dev.embedded_room import EmbeddedRoom

@@ -1,6 +1,6 @@
 """A human in a room, made of the real SDK: what the demo and the tests let come and go.
 
-Owns one participant's acts. Knows nothing of the sidecar. As a process of its own
+Owns one participant's acts. Does not know the sidecar. As a process of its own
 (`python -m sidecar.dev.person`) it takes JSON lines on stdin and answers on stdout, so that it
 can be killed or frozen like a real person's machine; `person_process.py` drives that.
 """
@@ -92,7 +92,7 @@ class Person:
     async def publish(self) -> rtc.AudioSource:
         """Publish an audio track; from then on the server announces this person at once.
 
-        Silence, but for what is given to the source: one channel of SAMPLE_RATE_HZ.
+        It carries the frames that the caller gives to the source: one channel of SAMPLE_RATE_HZ.
         """
         self._source = rtc.AudioSource(SAMPLE_RATE_HZ, 1)
         track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)

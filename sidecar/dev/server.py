@@ -1,7 +1,7 @@
 """A real livekit-server for development and tests: its configuration and its process.
 
-Owns one server on loopback with keys, ports and STUN list of its own, so that nothing outside
-this machine is spoken to. Knows nothing of the sidecar.
+Owns one server on loopback with keys, ports and STUN list of its own, so that it never
+speaks to another machine. Does not know the sidecar.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The livekit-server binary: found, or built once by the Go toolchain.
 
-Owns where the binary comes from and that two builds never race. Knows nothing of how a server
-is run. No PyPI, npm or Debian package ships livekit-server.
+Owns where the binary comes from and that two builds never race. Does not know how a server
+runs. No PyPI, npm or Debian package ships livekit-server.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ServerMissing(RuntimeError):
 
 
 async def find_server(progress: Progress, *, given: str | None = None) -> Path:
-    """Give the path of a livekit-server binary, building it first where there is none.
+    """Give the path of a livekit-server binary, building it first where it is missing.
 
     `given`, or else `$LIVEKIT_SERVER`, else `livekit-server` on PATH, else the one built before,
     else built now: 1 to 3 minutes from nothing, reported to `progress` as it goes.

@@ -121,7 +121,7 @@ class SidecarClient(Child):
         *,
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> JsonObject:
-        """As request(), for the methods whose result is an object; TypeError otherwise."""
+        """As request(), for methods that answer an object; TypeError otherwise."""
         result = await self.request(method, params, timeout_s=timeout_s)
         if not isinstance(result, dict):
             raise TypeError(f"{method} answered {result!r}, not an object")

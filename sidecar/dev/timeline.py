@@ -1,7 +1,7 @@
-"""The demo's lines: what went over the wire, what was logged, what the people did.
+"""The demo's lines: messages of the wire, log lines, the people's acts.
 
-Pure: messages in, lines of text out. Shows chosen fields alone, so that no key, secret or token
-can reach the terminal.
+Pure: messages in, lines of text out. Shows a list of fields and no other, so that no
+key, secret or token can reach the terminal.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Timeline:
         self._line("sidecar's log", text)
 
     def act(self, text: str) -> None:
-        """Show what a person did in the room."""
+        """Show an act of a person in the room."""
         self._line("in the room", text)
 
     def _line(self, who: str, what: str, details: str = "") -> None:

@@ -37,7 +37,7 @@ def mint_token(
 ) -> str:
     """Sign a token that lets `identity` join `room`, publish, subscribe and send data.
 
-    A negative `ttl_s` makes one that has expired; the server allows a minute of leeway.
+    A negative `ttl_s` makes an expired token; the server allows a minute of leeway.
     """
     grants = api.VideoGrants(
         room_join=True,
@@ -95,10 +95,10 @@ ALLOWED_BY_ABSENCE = ("canPublish", "canSubscribe", "canPublishData")
 
 
 def explained(token: str, api_secret: str | None) -> str:
-    """Say in plain words whom *token* is for, what it allows and until when.
+    """Describe *token* in plain words: the participant, the room, the grants, the times.
 
-    *api_secret*, where there is one, tells whether it signed the token. Neither of them is shown.
-    Raises ValueError for what is no token.
+    *api_secret*, where there is one, tells whether it signed the token. The text holds neither of
+    them. Raises ValueError for a malformed token.
     """
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})

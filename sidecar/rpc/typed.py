@@ -1,4 +1,4 @@
-"""Owns the hint to a person at a terminal who typed what is no JSON-RPC: the shortest line that is.
+"""Owns the hint to a person who typed a line that is no JSON-RPC: the shortest correct line.
 
 Pure. Does not know who is at the other end.
 """
@@ -18,7 +18,7 @@ MAX_TYPED_BYTES = 4096
 
 
 def hint(line: bytes) -> str | None:
-    """Give the request that *line* was probably meant to be; None where it is a JSON-RPC message.
+    """Give the request that *line* probably stands for; None where it is a JSON-RPC message.
 
     `closeSession session_1_anna` gives `{"jsonrpc":"2.0","id":1,"method":"closeSession",
     "params":{"sessionId":"session_1_anna"}}`; a param that is missing stands as `...`.

@@ -38,7 +38,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Grants:
-    """What a token says of its bearer; an absent `can_...` claim allows."""
+    """The claims of a token; an absent `can_...` claim allows."""
 
     identity: str = ""
     name: str = ""
@@ -96,7 +96,7 @@ def check_join(grants: Grants) -> None:
 
 
 def check_admin(grants: Grants | None, room: str) -> None:
-    """Return when *grants* are those of the room's administrator. Raises Refused (401)."""
+    """Return when *grants* allow administration of *room*. Raises Refused (401)."""
     if grants is None or not grants.room_admin or grants.room != room:
         raise Refused(401, DENIED)
 
@@ -111,7 +111,7 @@ def refreshed_token(grants: Grants, api_key: str, api_secret: str) -> str:
 
 
 def _why(error: jwt.InvalidTokenError) -> str:
-    """Say what is wrong with the token, in the words of golang-jwt 5."""
+    """Describe the fault of the token in the words of golang-jwt 5."""
     if isinstance(error, jwt.ExpiredSignatureError):
         return "token has invalid claims: token is expired"
     if isinstance(error, jwt.ImmatureSignatureError):

@@ -1,6 +1,6 @@
 """One signalling connection: the messages of a WebSocket, out in order and bounded.
 
-Knows no participant. What is sent after close() is dropped.
+Knows no participant. Drops messages that are sent after close().
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Link:
         self._writing = asyncio.create_task(self._write())
 
     def send(self, message: SignalResponse) -> None:
-        """Send *message*, or what the script makes of it."""
+        """Send *message*, or its replacement by the script."""
         for each in self._sends(message):
             self.send_raw(each if isinstance(each, bytes) else each.SerializeToString())
 
     def send_raw(self, data: bytes) -> None:
-        """Send one binary frame as it is."""
+        """Send one binary frame unchanged."""
         self._put(data)
 
     def close(self) -> None:

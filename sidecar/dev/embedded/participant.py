@@ -1,6 +1,6 @@
-"""One participant of the double: what the server says of it, its requests, its end.
+"""One participant of the double: its info, its requests, its end.
 
-Owns one stay in one room, from its join to its leave. What others hear of it is the room's.
+Owns one stay in one room, from its join to its leave. The room tells the others.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ KINDS = {RELIABLE: DataPacket.Kind.RELIABLE, LOSSY: DataPacket.Kind.LOSSY}
 
 
 class Listener(Protocol):
-    """Who hears of what a participant does: its room."""
+    """The room, which a participant tells of each change."""
 
     def changed(self, participant: Participant, *, at_once: bool) -> None:
         """Its info is another one."""
@@ -58,10 +58,10 @@ class Listener(Protocol):
 
 
 class Participant:
-    """One stay; `info` is what the server says of it, its state and version included."""
+    """One stay; `info` is the server's ParticipantInfo, its state and version included."""
 
     def __init__(self, grants: Grants, client_protocol: int, room: Listener) -> None:
-        """Make one who is joining now. Make it inside the running loop."""
+        """Make a participant that joins now. Call it inside the running loop."""
         self.grants = grants
         self.link: Link | None = None
         self.info = _info(grants, client_protocol)
@@ -138,7 +138,7 @@ class Participant:
         return self._peer.close()
 
     async def take(self, request: SignalRequest) -> None:
-        """Do what it asks for; what concerns media is passed over. Raises ValueError."""
+        """Carry out a request; requests about media are ignored. Raises ValueError."""
         what = request.WhichOneof("message")
         if what == "ping_req":
             pong = Pong(last_ping_timestamp=request.ping_req.timestamp, timestamp=_now_ms())

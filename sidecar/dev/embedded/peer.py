@@ -1,7 +1,7 @@
-"""One WebRTC connection that carries data channels alone: ICE, DTLS and SCTP by aiortc.
+"""One WebRTC connection with data channels and no media: ICE, DTLS and SCTP by aiortc.
 
 Owns aiortc; nothing else imports it. Its RTCPeerConnection is not used: it would set up codecs for
-media that nobody sends, and cannot answer an ICE restart. Knows no LiveKit message.
+media that no client sends, and cannot answer an ICE restart. Knows no LiveKit message.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class Peer:
 
 
 class _LocalConnection(Connection):
-    """An ICE agent whose sockets are bound to loopback.
+    """An ICE agent that binds its sockets to loopback.
 
     Elsewhere than on Linux to the machine's own addresses too: whether a socket bound to one of
     them, as the SDK's are, may send to 127.0.0.1 differs by system. That branch was not run.

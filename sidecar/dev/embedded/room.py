@@ -1,4 +1,4 @@
-"""The rooms of the double: who is in each, and what they are told of each other.
+"""The rooms of the double: their participants, and the announcements to them.
 
 Owns the order of joins, leaves and announcements, as livekit-server has it (pkg/rtc/room.go,
 pkg/service/roommanager.go). Knows no HTTP.
@@ -77,7 +77,7 @@ class Room:
         return participant
 
     def resume(self, identity: str, link: Link) -> Participant | None:
-        """Take one back whose signalling was lost; None when nobody here has that identity."""
+        """Take a participant back after a loss of signalling; None when it is not here."""
         participant = self.participants.get(identity)
         if participant is None:
             return None
@@ -105,7 +105,7 @@ class Room:
             self._batch = loop.call_later(self._every_s - since_tick_s, self._announce)
 
     def spoke(self, participant: Participant, packet: DataPacket) -> None:
-        """Pass a data packet on to whom it is for; to all others where it does not say."""
+        """Pass a data packet on to its addressees; without addressees, to all others."""
         wanted = set(packet.destination_identities) or set(packet.user.destination_identities)
         for other in self.participants.values():
             if other is not participant and (not wanted or other.identity in wanted):
@@ -121,7 +121,7 @@ class Room:
         self.changed(participant, at_once=False)
 
     def close(self, reason: DisconnectReason) -> None:
-        """Put everybody out; nobody hears of the others."""
+        """Put everybody out, without announcements."""
         if self._batch is not None:
             self._batch.cancel()
         everybody, self.participants = list(self.participants.values()), {}
@@ -169,7 +169,7 @@ class Room:
 
 
 def reconnect_in_full(link: Link) -> None:
-    """Answer a resume of one whom nobody knows."""
+    """Answer the resume of an unknown participant."""
     leave = LeaveRequest(
         reason=DisconnectReason.STATE_MISMATCH, action=LeaveRequest.Action.RECONNECT
     )
@@ -238,9 +238,9 @@ UNTOLD = DisconnectReason.DUPLICATE_IDENTITY
 class Announcements:
     """What waits for the next batch: at most one info for each identity. Pure.
 
-    As livekit-server does it (pkg/rtc/room.go, PushAndDequeueUpdates): who publishes, or changes
-    metadata or attributes, is told of at once, all others every 3 s; one who came and went in
-    between is told of as gone alone, which the SDK takes for nothing.
+    As livekit-server does it (pkg/rtc/room.go, PushAndDequeueUpdates): a participant
+    that publishes, or changes metadata or attributes, is announced at once, the others every 3 s.
+    Of a participant that came and went in between, only the end is announced; the SDK ignores it.
     """
 
     def __init__(self) -> None:
@@ -255,9 +255,9 @@ class Announcements:
     def push(
         self, info: ParticipantInfo, newest: ParticipantInfo | None, *, at_once: bool
     ) -> list[ParticipantInfo]:
-        """Take a change; give what is to be told at once.
+        """Take a change; give the infos to announce at once.
 
-        *newest* is the one who has this identity in the room now, if anybody has.
+        *newest* is the participant with this identity in the room now, or None.
         """
         now = at_once or info.is_publisher
         waiting = self._waiting.get(info.identity)

@@ -78,7 +78,7 @@ class RoomService:
 
 
 def _twirp(handler: Handler) -> Handler:
-    """Turn what a call raises into the error that Twirp has for it."""
+    """Turn an exception of a call into a Twirp error."""
 
     @functools.wraps(handler)
     async def call(request: web.Request) -> web.StreamResponse:

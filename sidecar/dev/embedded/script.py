@@ -1,4 +1,4 @@
-"""What a double can be told to do that a real server cannot be made to do.
+"""Faults that a double can play and a real server cannot.
 
 Owns the places at which a test may interfere; the default is to do everything by the book.
 """
@@ -27,7 +27,7 @@ class Script:
         return [message]
 
     def lists(self, room: str, people: Sequence[ParticipantInfo]) -> Sequence[ParticipantInfo]:
-        """Give whom ListParticipants lists in place of *people*."""
+        """Give the people that ListParticipants lists in place of *people*."""
         return people
 
     def refuses_resume(self, identity: str) -> bool:

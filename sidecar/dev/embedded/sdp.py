@@ -15,7 +15,7 @@ SCTP_PORT = 5000
 
 
 class BadDescription(ValueError):
-    """A session description that cannot be used; the message says what it lacks."""
+    """A session description that cannot be used; the message names the missing part."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _body(section: Section) -> Iterable[str]:
 
 
 def _split(text: str) -> list[list[str]]:
-    """Split into the session's lines and those of each section."""
+    """Split into the session's lines and the lines of each section."""
     parts: list[list[str]] = [[]]
     for line in text.splitlines():
         if line.startswith("m="):

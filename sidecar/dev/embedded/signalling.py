@@ -1,6 +1,6 @@
 """The double's HTTP side of signalling: who gets in, and the messages of each WebSocket.
 
-The paths, checks and texts are those of livekit-server (pkg/service/rtcservice.go). Knows what a
+Paths, checks and texts come from livekit-server (pkg/service/rtcservice.go). Knows what a
 client asks for, and no inside of a room.
 """
 
