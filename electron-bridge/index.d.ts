@@ -6,6 +6,7 @@
  */
 
 import {
+  AccessToken,
   AgentSession,
   AgentState,
   Category,
@@ -17,6 +18,7 @@ import {
   Notifications,
   SessionList,
   Status,
+  TokenRequest,
   WakeParams,
 } from './protocol';
 
@@ -52,7 +54,8 @@ export interface SidecarOptions {
   allowedOrigins?: readonly string[];
   /**
    * Gives access tokens, so that the app needs no API secret: the agent's at the start, after a
-   * crash, and whenever its token has expired; and one for each createConnection(). It may be
+   * crash, and whenever its token has expired; and one for each createConnection(), without an
+   * identity where the page names none: then the endpoint decides who it is for. It may be
    * called again and again: what it throws is logged once, and it is asked again after 1, 2, 4 ...
    * 30 s, at random within that; so it is when it gives nothing within 20 s. Three fresh tokens in
    * a row that the server refuses end the asking, and the agent is `failed`.
@@ -63,8 +66,8 @@ export interface SidecarOptions {
   /**
    * The proxy for signalling and API calls (media does not go through it): the system's, by
    * `electron.session`; none; or the address of an HTTP proxy, as `http://proxy:3128`. Unless
-   * given, HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment count. A server on this machine
-   * is always reached directly.
+   * given, HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment count, as they do when the system
+   * does not say within 2.5 s. A server on this machine is always reached directly.
    */
   proxy?: 'system' | 'none' | (string & {});
   /**
@@ -412,36 +415,16 @@ export interface SessionModuleLike {
   readonly defaultSession: { resolveProxy(url: string): Promise<string> };
 }
 
-/** What a token is asked for. */
-export interface TokenRequest {
-  /** `agent`: the token's `kind` is to be `agent`; `connection`: for a person in a page. */
-  readonly purpose: 'agent' | 'connection';
-  readonly room: string;
-  /** The token is to be for this identity. */
-  readonly identity: string;
-  /** The display name. */
-  readonly name?: string;
-  /** Grant no more than this; the agent needs none of the three. */
-  readonly grants?: TokenGrants;
+/** The answer of LiveKit's standard token endpoint. */
+export interface TokenEndpointAnswer {
+  participant_token: string;
+  server_url?: string;
 }
 
-export interface TokenGrants {
-  readonly canPublish: boolean;
-  readonly canSubscribe: boolean;
-  readonly canPublishData: boolean;
-  /** These three as createConnection() was asked for them. */
-  readonly metadata?: string;
-  readonly attributes?: Readonly<Record<string, string>>;
-  readonly ttlSeconds?: number;
-}
-
-export interface AccessToken {
-  token: string;
-  /** Where that token is valid, if not at `connect.url`. */
-  url?: string;
-}
-
-export type GetToken = (request: TokenRequest) => AccessToken | Promise<AccessToken>;
+/** Grant no more than the request says; the agent's token is to be of the `kind` `agent`. */
+export type GetToken = (
+  request: TokenRequest,
+) => AccessToken | TokenEndpointAnswer | Promise<AccessToken | TokenEndpointAnswer>;
 
 /** What the bridge needs of Electron's `ipcMain`. */
 export interface IpcMainLike {

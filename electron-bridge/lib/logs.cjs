@@ -200,4 +200,20 @@ function onPipeError(error) {
   if (!NO_READER.includes(String(error.code)) && this.listenerCount('error') === 1) throw error;
 }
 
-module.exports = { LogLines, TAIL_LINES, holdBrokenPipes };
+/** A JSON web token, or what is left of one that was cut: all begin with `{"` in base64. */
+const TOKEN = /eyJ[\w-]{4,}(?:\.[\w-]*){0,2}/g;
+const CREDENTIAL = /((?:access_token|token|secret)=|bearer )[^\s&"',]+/gi;
+const USERINFO = /:\/\/[^\s/@]+@/g;
+
+/**
+ * @param {string} words of somebody else: an app's error, a proxy's address
+ * @returns {string} the same without tokens and passwords
+ */
+function withoutSecrets(words) {
+  return words
+    .replace(TOKEN, '[token]')
+    .replace(CREDENTIAL, '$1[secret]')
+    .replace(USERINFO, '://[secret]@');
+}
+
+module.exports = { LogLines, TAIL_LINES, holdBrokenPipes, withoutSecrets };

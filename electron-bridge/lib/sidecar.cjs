@@ -7,6 +7,7 @@
 
 const crypto = require('crypto');
 
+const { proxyAnswer } = require('./electron/proxy.cjs');
 const { wake, watchPower } = require('./electron/power.cjs');
 const { absence, findElectron } = require('./electron/objects.cjs');
 const {
@@ -16,19 +17,16 @@ const {
   watchPreload,
 } = require('./electron/preload-path.cjs');
 const { watchSessionEnd } = require('./electron/quit.cjs');
-const { SidecarError } = require('./errors.cjs');
+const { tokenAnswer } = require('./get-token.cjs');
 const { LogLines } = require('./logs.cjs');
 const { checkRequest, checkedOptions } = require('./options.cjs');
 const { RendererIpc } = require('./pages/ipc.cjs');
 const { Supervisor } = require('./process/supervisor.cjs');
-const { METHODS } = require('./protocol.cjs');
+const { CLIENT_REQUESTS, METHODS } = require('./protocol.cjs');
 const { Outage } = require('./sessions/agent.cjs');
 const { Announcer } = require('./sessions/events.cjs');
 const { Mirror } = require('./sessions/mirror.cjs');
 const { Deadlines } = require('./time.cjs');
-const { AgentAccess } = require('./tokens/agent-access.cjs');
-const { ConnectionTokens } = require('./tokens/connection-tokens.cjs');
-const { TokenSource } = require('./tokens/token-source.cjs');
 
 /** @typedef {import('../index').Sidecar} SidecarApi */
 
@@ -39,9 +37,6 @@ class Sidecar {
   #announcer;
   /** @type {Supervisor} */
   #supervisor;
-  #access;
-  /** @type {ConnectionTokens | undefined} where the sidecar has no secret to make tokens with */
-  #connectionTokens;
   /** @type {(() => void)[]} */
   #endings = [];
   #epoch = crypto.randomBytes(8).toString('hex');
@@ -61,20 +56,8 @@ class Sidecar {
     );
     const deadlines = new Deadlines();
     const mirror = new Mirror(this.#epoch, Date.now, new Outage(deadlines));
-    const { connect, getToken } = this.#options;
-    const source = getToken && new TokenSource(getToken, deadlines);
-    this.#access = new AgentAccess({
-      source,
-      deadlines,
-      report: (level, message) => logs.report(level, message),
-      onState: (state, error, retryInMs) =>
-        announcer.tell(mirror.agentTold(state, { reason: 'get-token', error, retryInMs })),
-    });
-    const parts = { logs, mirror, announcer, deadlines, access: this.#access };
+    const parts = { logs, mirror, announcer, deadlines, answers: this.#answers(logs, deadlines) };
     this.#supervisor = new Supervisor(this.#options, parts);
-    if (source !== undefined && connect.apiSecret === undefined) {
-      this.#connectionTokens = this.#endedByStop(new ConnectionTokens(source, connect));
-    }
     const report = (/** @type {string} */ problem) => logs.report('warning', problem);
     this.#servePages(report);
     this.#watchSystem();
@@ -132,8 +115,6 @@ class Sidecar {
    */
   async request(method, params, options = {}) {
     checkRequest(method, params, options);
-    // Whoever wakes the sidecar ends the bridge's own wait for a token, too.
-    if (method === METHODS.wake) this.#access.wake();
     const { timeoutMs = this.#options.requestTimeoutMs, signal } = options;
     return this.#supervisor.request(method, params, { timeoutMs, signal });
   }
@@ -144,15 +125,8 @@ class Sidecar {
   }
 
   /** @param {import('../index').ConnectionParams} [options] */
-  async createConnection(options) {
-    const { createConnection } = METHODS;
-    const isRunning = ['starting', 'ready'].includes(this.processState);
-    if (this.#connectionTokens === undefined || !isRunning) {
-      return this.request(createConnection, options);
-    }
-    checkRequest(createConnection, options, {});
-    const { requestTimeoutMs } = this.#options;
-    return this.#connectionTokens.create(options, this.#access.identities, requestTimeoutMs);
+  createConnection(options) {
+    return this.request(METHODS.createConnection, options);
   }
 
   /** @param {import('../index').ConnectParams} [params] */
@@ -219,14 +193,21 @@ class Sidecar {
     return this.off(name, listener);
   }
 
-  /** @param {ConnectionTokens} tokens */
-  #endedByStop = (tokens) => {
-    this.#announcer.on('process-state', ({ state }) => {
-      if (state !== 'stopping') return;
-      const words = '"createConnection" was given up: the sidecar is being stopped.';
-      tokens.abandon(new SidecarError('STOPPED', words));
-    });
-    return tokens;
+  /**
+   * What the sidecar may ask, and the answers.
+   *
+   * @param {LogLines} logs
+   * @param {Deadlines} deadlines
+   */
+  #answers = (logs, deadlines) => {
+    const { getToken, proxy, electron } = this.#options;
+    const warn = (/** @type {string} */ text) => logs.report('warning', text);
+    return {
+      ...(getToken && { [CLIENT_REQUESTS.getToken]: tokenAnswer(getToken, deadlines) }),
+      ...(proxy && {
+        [CLIENT_REQUESTS.resolveProxy]: proxyAnswer(proxy, { ...electron, deadlines, warn }),
+      }),
+    };
   };
 
   /** @param {(problem: string) => void} warn */

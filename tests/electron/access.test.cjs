@@ -18,120 +18,47 @@ function withGetToken(t, getToken, options = {}) {
   return scripted(t, {}, { connect: WHERE, getToken, ...options });
 }
 
-/** Waits until getToken was asked for the count-th time. */
-function askedFor(getToken, count) {
-  return new Promise((resolve) => {
-    const look = () => (getToken.requests.length >= count ? resolve() : setImmediate(look));
-    look();
-  });
+/** Lets the sidecar ask the app, and gives the response that it gets. */
+function answerTo(sidecar, method, params) {
+  return sidecar.request('ask', { method, params });
 }
 
-test('start() does not wait for a token, nor does any other request', BOUND, async (t) => {
+test('the sidecar is told what it may ask', BOUND, async (t) => {
+  for (const [options, capabilities] of [
+    [{}, undefined],
+    [{ getToken: () => ({ token: AGENT }) }, { getToken: true }],
+    [{ proxy: 'none' }, { resolveProxy: true }],
+  ]) {
+    const sidecar = await started(t, {}, options);
+    const { client } = await sidecar.request('last-initialize');
+    assert.deepEqual(client.capabilities, capabilities);
+  }
+});
+
+test('the sidecar gets the token that the app gives', BOUND, async (t) => {
   const getToken = scriptedGetToken();
   const sidecar = withGetToken(t, getToken);
   await sidecar.start();
-  assert.equal(await sidecar.request('ping'), 'pong');
-  assert.equal(await sidecar.request('last-connect'), null);
-  const connected = next(sidecar, 'agent-state-changed');
+  assert.deepEqual(await sidecar.request('last-connect'), WHERE);
+  const request = { purpose: 'agent', room: 'r', identity: 'agent-1' };
+  const answer = answerTo(sidecar, 'getToken', request);
+  while (getToken.requests.length === 0) await new Promise(setImmediate);
+  assert.deepEqual(getToken.requests, [request]);
   getToken.resolve({ token: AGENT });
-  assert.equal((await connected).state, 'connected');
-  assert.deepEqual(await sidecar.request('last-connect'), { ...WHERE, token: AGENT });
+  assert.deepEqual(await answer, { jsonrpc: '2.0', result: { token: AGENT } });
 });
 
-test('an agent that waits for a token gets another one', BOUND, async (t) => {
+test('a given token is for the first join alone where there is a getToken', BOUND, async (t) => {
+  const restart = { delaysMs: [1] };
+  const connect = { url: WHERE.url, room: 'r', token: AGENT };
   const getToken = scriptedGetToken();
-  const sidecar = withGetToken(t, getToken);
-  await sidecar.start();
-  getToken.resolve({ token: AGENT });
-  await next(sidecar, 'agent-state-changed');
-  await notified(sidecar, 'agent-state-changed', {
-    state: 'waiting-for-token',
-    previousState: 'connecting',
-    error: UNAUTHORIZED,
-  });
-  assert.equal(getToken.requests.length, 2);
-});
-
-test('a getToken that fails is told as the state of the agent', BOUND, async (t) => {
-  const getToken = scriptedGetToken();
-  const sidecar = withGetToken(t, getToken);
-  await sidecar.start();
-  const told = next(sidecar, 'agent-state-changed');
-  getToken.reject(new Error('down'));
-  const { state, previousState, error, retryInMs, seq } = await told;
-  assert.deepEqual([state, previousState, seq], ['waiting-for-token', 'idle', 1]);
-  assert.deepEqual([error.category, error.retryable], ['unauthorized', true]);
-  assert.match(error.detail, /getToken failed: down/);
-  assert.ok(retryInMs >= 0 && retryInMs <= 1000);
-  assert.equal(sidecar.agentState, 'waiting-for-token');
-});
-
-test('the process after a crash joins with a token of its own', BOUND, async (t) => {
-  const getToken = scriptedGetToken();
-  const connect = { ...WHERE, token: AGENT };
-  const restart = { max: 3, windowMs: 60_000, delaysMs: [1] };
   const sidecar = withGetToken(t, getToken, { connect, restart });
   await sidecar.start();
-  assert.equal(getToken.requests.length, 0);
+  assert.deepEqual(await sidecar.request('last-connect'), { ...WHERE, token: AGENT });
   const ready = next(sidecar, 'process-state', ({ state }) => state === 'ready');
   await crash(sidecar, { status: 3 });
   await ready;
-  await askedFor(getToken, 1);
-  assert.equal(await sidecar.request('last-connect'), null);
-});
-
-test(
-  'createConnection is answered through getToken, and the sidecar is not asked',
-  BOUND,
-  async (t) => {
-    const getToken = scriptedGetToken();
-    const sidecar = withGetToken(t, getToken);
-    await sidecar.start();
-    await askedFor(getToken, 1);
-    const asked = sidecar.createConnection({ identity: 'alice', canPublish: false });
-    await askedFor(getToken, 2);
-    assert.deepEqual(getToken.requests[1], {
-      purpose: 'connection',
-      room: 'r',
-      identity: 'alice',
-      grants: { canPublish: false, canSubscribe: true, canPublishData: true },
-    });
-    const token = tokenFor();
-    getToken.resolve({ token });
-    const { expiresAt, ...details } = await asked;
-    assert.deepEqual(details, { url: WHERE.url, room: 'r', identity: 'alice', token });
-    assert.equal(expiresAt, '2100-01-01T00:00:00.000Z');
-  },
-);
-
-test(
-  "nobody gets the agent's own identity, nor an identity by anything but an object",
-  BOUND,
-  async (t) => {
-    const getToken = scriptedGetToken();
-    const sidecar = withGetToken(t, getToken);
-    await sidecar.start();
-    await assert.rejects(sidecar.createConnection({ identity: 'agent-1' }), { code: -32602 });
-    await assert.rejects(sidecar.createConnection('alice'), TypeError);
-  },
-);
-
-test('createConnection fails as other requests do while no sidecar runs', BOUND, async (t) => {
-  const sidecar = withGetToken(t, scriptedGetToken());
-  await assert.rejects(sidecar.createConnection(), { code: 'NOT_READY' });
-  await sidecar.start();
-  const open = sidecar.createConnection();
-  const stopped = sidecar.stop();
-  await assert.rejects(open, { code: 'STOPPED' });
-  await assert.rejects(sidecar.createConnection(), { code: 'STOPPED' });
-  await stopped;
-});
-
-test('createConnection takes no longer than other requests may', BOUND, async (t) => {
-  const sidecar = withGetToken(t, scriptedGetToken(), { requestTimeoutMs: 1 });
-  const ready = next(sidecar, 'process-state', ({ state }) => state === 'ready');
-  await Promise.all([sidecar.start(), ready]);
-  await assert.rejects(sidecar.createConnection(), { code: 'TIMEOUT' });
+  assert.deepEqual(await sidecar.request('last-connect'), WHERE);
 });
 
 test('a token is in no log line, no event and no error', BOUND, async (t) => {
@@ -140,14 +67,31 @@ test('a token is in no log line, no event and no error', BOUND, async (t) => {
   const logger = { debug: keep, info: keep, warn: keep, error: keep };
   const getToken = () => Promise.reject(new Error(`refused: ${AGENT}`));
   const sidecar = withGetToken(t, getToken, { logger });
-  sidecar.on('agent-state-changed', (params) => lines.push(JSON.stringify(params)));
-  const told = next(sidecar, 'agent-state-changed');
   await sidecar.start();
-  await told;
-  const error = await sidecar.createConnection({ identity: 'alice' }).catch((each) => each);
-  lines.push(error.stack, JSON.stringify(error));
-  assert.ok(lines.some((line) => line.includes('refused: [token]')));
+  const { error } = await answerTo(sidecar, 'getToken', {});
+  assert.equal(error.message, 'getToken failed: refused: [token]');
   assert.ok(!lines.join('\n').includes(AGENT.slice(5, 30)));
+});
+
+test('a stop does not wait for the app, whose late token goes nowhere', BOUND, async (t) => {
+  const getToken = scriptedGetToken();
+  const sidecar = withGetToken(t, getToken);
+  await sidecar.start();
+  answerTo(sidecar, 'getToken', {}).catch(() => {});
+  while (getToken.requests.length === 0) await new Promise(setImmediate);
+  await sidecar.stop();
+  getToken.resolve({ token: AGENT });
+});
+
+test('createConnection is the sidecar’s to answer', BOUND, async (t) => {
+  const sidecar = withGetToken(t, scriptedGetToken());
+  await assert.rejects(sidecar.createConnection(), { code: 'NOT_READY' });
+  await sidecar.start();
+  await assert.rejects(sidecar.createConnection('alice'), TypeError);
+  await assert.rejects(sidecar.createConnection(), { code: -32601 }); // the scripted one has none
+  const stopped = sidecar.stop();
+  await assert.rejects(sidecar.createConnection(), { code: 'STOPPED' });
+  await stopped;
 });
 
 const APP = Object.freeze({ userData: '/nowhere' });
@@ -155,54 +99,21 @@ function session(words) {
   return { defaultSession: { resolveProxy: async () => words } };
 }
 
-for (const [what, options, expected] of [
-  ['the option is an address', { proxy: 'http://p:1' }, ['http://p:1', 'http://p:1', undefined]],
-  ['the option is none', { proxy: 'none' }, [undefined, undefined, undefined]],
-  ['there is no option', {}, ['http://env:1', undefined, 'x']],
+for (const [what, options, result] of [
+  ['the option is an address', { proxy: 'http://p:1' }, 'http://p:1'],
+  ['the option is none', { proxy: 'none' }, null],
   [
     'the system names one',
     { proxy: 'system', electron: { app: new ScriptedApp(APP), session: session('PROXY s:1') } },
-    ['http://s:1', 'http://s:1', undefined],
+    'http://s:1',
   ],
 ]) {
   test(`the sidecar is told of its proxy when ${what}`, BOUND, async (t) => {
-    const env = { ...process.env, HTTP_PROXY: 'http://env:1', NO_PROXY: 'x' };
-    delete env.HTTPS_PROXY;
-    const sidecar = await started(t, {}, { env, ...options });
-    const { env: seen } = await sidecar.request('surroundings');
-    assert.deepEqual([seen.HTTP_PROXY, seen.HTTPS_PROXY, seen.NO_PROXY], expected);
+    const sidecar = await started(t, {}, options);
+    const answer = await answerTo(sidecar, 'resolveProxy', { url: 'https://host' });
+    assert.equal(answer.result, result);
   });
 }
-
-test('what is asked while the proxy is not known yet is answered afterwards', BOUND, async (t) => {
-  let answer;
-  const resolveProxy = () => new Promise((resolve) => (answer = resolve));
-  const electron = { app: new ScriptedApp(APP), session: { defaultSession: { resolveProxy } } };
-  const sidecar = scripted(t, {}, { electron, proxy: 'system' });
-  const start = sidecar.start();
-  const pong = sidecar.request('ping');
-  await new Promise(setImmediate);
-  answer('DIRECT');
-  await start;
-  assert.equal(await pong, 'pong');
-});
-
-test('a start that is stopped before its proxy is known starts nothing', BOUND, async (t) => {
-  const resolveProxy = () => new Promise(() => {});
-  const app = new ScriptedApp(APP);
-  const electron = { app, session: { defaultSession: { resolveProxy } } };
-  const sidecar = scripted(t, {}, { electron, proxy: 'system' });
-  const states = statesOf(sidecar);
-  const exits = [];
-  sidecar.on('exit', (event) => exits.push(event));
-  const start = sidecar.start();
-  const stop = sidecar.stop();
-  await assert.rejects(start, { code: 'STOPPED' });
-  await stop;
-  assert.deepEqual([states, exits], [['starting', 'stopping', 'idle'], []]);
-  app.quit();
-  assert.equal(app.hasQuit, true);
-});
 
 for (const [hasLock, isOn, code] of [
   [false, true, 'BUSY'],

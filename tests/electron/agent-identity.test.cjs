@@ -6,7 +6,11 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { agentIdentity } = require('../../electron-bridge/lib/tokens/agent-identity.cjs');
+const {
+  agentIdentity,
+  withIdentity,
+} = require('../../electron-bridge/lib/electron/agent-identity.cjs');
+const { tokenFor } = require('./fixtures/tokens.cjs');
 
 function emptyFolder(t) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'identity-'));
@@ -41,4 +45,19 @@ test('where it cannot be kept there is one all the same, and a warning that name
   const { identity, warning } = agentIdentity(folder);
   assert.match(identity, /^clara-voice-agent-[0-9a-f]{8}$/);
   assert.ok(warning.includes(folder) && warning.includes('ENOENT'));
+});
+
+test("the identity is the given one, else the token's, else the kept one", () => {
+  const where = { url: 'ws://h', room: 'r' };
+  const token = tokenFor({ identity: 'zoë 🎤 ???>>>' }); // base64url and base64 differ here
+  const identity = (connect, hasGetToken = false) =>
+    withIdentity({ ...where, ...connect }, hasGetToken, () => undefined, assert.fail).identity;
+  assert.equal(identity({ identity: 'given', token }, true), 'given');
+  assert.equal(identity({ token }), undefined, 'a token alone names it');
+  assert.equal(identity({ token }, true), 'zoë 🎤 ???>>>');
+  for (const odd of ['', 'x', 'a.b.c', `a.${Buffer.from('[1]').toString('base64')}.c`]) {
+    assert.equal(identity({ token: odd }, true), 'clara-voice-agent');
+  }
+  assert.equal(identity({ apiKey: 'k', apiSecret: 's' }), 'clara-voice-agent');
+  assert.equal(identity({}, true), 'clara-voice-agent');
 });

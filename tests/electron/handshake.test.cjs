@@ -20,6 +20,13 @@ test('the sidecar is told the protocol, whose child it is, and who talks to it',
   });
 });
 
+test('the sidecar is told what it may ask, and of each open session all that is known', () => {
+  const resume = [{ sessionId: 's', name: 'Alice' }];
+  const params = initializeParams({ resume, outageMs: 7 }, ['getToken']);
+  assert.deepEqual(params.client.capabilities, { getToken: true });
+  assert.deepEqual([params.resume, params.outageMs], [resume, 7]);
+});
+
 test('a sidecar of this release fits, packaged or not', () => {
   assert.equal(mismatch(ANSWER, true), null);
   assert.equal(mismatch(ANSWER, false), null);

@@ -6,38 +6,37 @@ const { test } = require('node:test');
 const {
   ANSWER_WITHIN_MS,
   PROXY_OPTION,
-  chosenProxy,
+  proxyAnswer,
   proxyOf,
-  withProxy,
 } = require('../../electron-bridge/lib/electron/proxy.cjs');
 const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 
-const SERVER = 'wss://example.livekit.cloud';
+const SERVER = 'https://example.livekit.cloud';
 
-/** A choice by an Electron whose default session answers with `resolveProxy`. */
-function chosen(option, resolveProxy, app) {
+/** The answer of an Electron whose default session answers with `resolveProxy`. */
+function asked(option, resolveProxy, app) {
   const deadlines = new ScriptedDeadlines();
   const warnings = [];
   const session = { defaultSession: { resolveProxy } };
   const ports = { session, app, deadlines, warn: (warning) => warnings.push(warning) };
-  return { deadlines, warnings, ...chosenProxy(option, SERVER, ports) };
+  return { deadlines, warnings, ...proxyAnswer(option, ports)({ url: SERVER }) };
 }
 
 test('an address is that address, `none` is none, and neither asks the system', async () => {
   const never = () => assert.fail();
-  assert.equal(await chosen('http://proxy:3128', never).answer, 'http://proxy:3128');
-  assert.equal(await chosen('none', never).answer, null);
+  assert.equal(await asked('http://proxy:3128', never).answer, 'http://proxy:3128');
+  assert.equal(await asked('none', never).answer, null);
 });
 
-test('the system is asked for the https form of the server', async () => {
-  const asked = [];
+test('the system is asked for the server', async () => {
+  const urls = [];
   const resolveProxy = async (url) => {
-    asked.push(url);
+    urls.push(url);
     return 'PROXY proxy:3128; DIRECT';
   };
-  const { answer, deadlines, warnings } = chosen('system', resolveProxy);
+  const { answer, deadlines, warnings } = asked('system', resolveProxy);
   assert.equal(await answer, 'http://proxy:3128');
-  assert.deepEqual(asked, ['https://example.livekit.cloud']);
+  assert.deepEqual(urls, [SERVER]);
   assert.deepEqual([deadlines.size, warnings], [0, []]);
 });
 
@@ -45,11 +44,12 @@ test('the system is asked only when Electron is ready, before which it has no se
   let becomeReady;
   const app = { whenReady: () => new Promise((resolve) => (becomeReady = resolve)) };
   const calls = [];
-  const { answer, deadlines } = chosen('system', async () => calls.push('asked') && 'DIRECT', app);
-  await deadlines.pass(ANSWER_WITHIN_MS); // however long that takes
+  const { answer } = asked('system', async () => calls.push('asked') && 'DIRECT', app);
+  await new Promise(setImmediate);
   assert.deepEqual(calls, []);
   becomeReady();
   assert.equal(await answer, null);
+  assert.deepEqual(calls, ['asked']);
 });
 
 const ANSWERS = [
@@ -74,7 +74,7 @@ for (const [words, proxy, isWarned] of ANSWERS) {
 }
 
 test('a kind of proxy that cannot be used is told', async () => {
-  const { answer, warnings } = chosen('system', async () => 'SOCKS5 s:1080; HTTPS h:443');
+  const { answer, warnings } = asked('system', async () => 'SOCKS5 s:1080; HTTPS h:443');
   assert.equal(await answer, null);
   assert.deepEqual(warnings, [
     'The system names a proxy of a kind that the sidecar cannot use (SOCKS5, HTTPS); it uses no ' +
@@ -82,56 +82,31 @@ test('a kind of proxy that cannot be used is told', async () => {
   ]);
 });
 
-test('a system that does not say leaves the environment as it is, with a warning', async () => {
+test('a system that does not say is an error, after which the environment counts', async () => {
   for (const resolveProxy of [
     () => Promise.reject(new Error('no session')),
     () => {
       throw new Error('no session');
     },
   ]) {
-    const { answer, warnings } = chosen('system', resolveProxy);
-    assert.equal(await answer, undefined);
-    assert.deepEqual(warnings, [
-      'The system does not say which proxy to use, so the environment does: no session.',
-    ]);
+    await assert.rejects(asked('system', resolveProxy).answer, /no session/);
   }
 });
 
-test('a system that takes longer than 5 s is not waited for', async () => {
-  const { answer, deadlines, warnings } = chosen('system', () => new Promise(() => {}));
-  await deadlines.pass(0); // Electron is ready
+test('a system that takes longer than the sidecar waits is not waited for', async () => {
+  const { answer, deadlines } = asked('system', () => new Promise(() => {}));
   await deadlines.pass(ANSWER_WITHIN_MS);
-  assert.equal(await answer, undefined);
-  assert.equal(warnings.length, 1);
-});
-
-test('a start that is given up leaves nothing behind, and no warning', async () => {
-  for (const isReady of [false, true]) {
-    const { answer, abandon, deadlines, warnings } = chosen('system', () => new Promise(() => {}));
-    if (isReady) await deadlines.pass(0);
-    abandon();
-    assert.equal(await answer, undefined);
-    assert.deepEqual([deadlines.size, warnings], [0, []]);
-  }
-});
-
-test('the proxy chosen is the only one that the sidecar knows, with no exceptions from it', () => {
-  const before = {
-    PATH: '/bin',
-    HTTP_PROXY: 'http://old',
-    https_proxy: 'http://old',
-    All_Proxy: 'socks5://old',
-    NO_PROXY: '*',
-  };
-  const given = { ...before };
-  const both = { HTTP_PROXY: 'http://p:1', HTTPS_PROXY: 'http://p:1' };
-  assert.deepEqual(withProxy(given, 'http://p:1'), { PATH: '/bin', ...both });
-  assert.deepEqual(withProxy(given, null), { PATH: '/bin' });
-  assert.deepEqual(given, before);
+  await assert.rejects(answer, /within 2500 ms/);
 });
 
 test('an option is the address of an HTTP proxy', () => {
-  for (const good of ['http://proxy', 'http://proxy:3128/', 'http://me:secret@10.0.0.1:3128']) {
+  for (const good of [
+    'none',
+    'system',
+    'http://proxy',
+    'http://proxy:3128/',
+    'http://me:secret@10.0.0.1:3128',
+  ]) {
     assert.match(good, PROXY_OPTION);
   }
   for (const bad of ['proxy:3128', 'https://proxy', 'socks5://proxy', 'http://', 'http://p/x']) {

@@ -28,22 +28,8 @@ test(
     assert.equal(sidecar.agentState, 'idle');
     await back;
     const { resume } = await sidecar.request('last-initialize');
-    assert.deepEqual(resume, [
-      {
-        sessionId: session('alice').sessionId,
-        participantId: 'alice',
-        participantSid: 'PA_alice',
-        roomName: 'r',
-        startTime: '2026-01-01T00:00:00.000Z',
-        messageCount: 0,
-      },
-      {
-        ...resume[0],
-        sessionId: session('bob').sessionId,
-        participantId: 'bob',
-        participantSid: 'PA_bob',
-      },
-    ]);
+    const waiting = { connectionState: 'reconnecting', name: 'N' };
+    assert.deepEqual(resume, [session('alice', waiting), session('bob', waiting)]);
     seen.length = 0;
     const alice = session('alice', { connectionState: 'connected', name: 'N' });
     await notified(sidecar, 'session-updated', {

@@ -9,7 +9,7 @@ const { MAX_WAITING_BYTES, RpcClient } = require('../../electron-bridge/lib/rpc/
 
 /** The other end: keeps what is written until told that the system took it. */
 class Wire {
-  constructor({ released = true } = {}) {
+  constructor({ released = true, answers = {} } = {}) {
     this.frames = [];
     this.odd = [];
     this.notifications = [];
@@ -21,6 +21,7 @@ class Wire {
       },
       onNotification: (method, params) => this.notifications.push([method, params]),
       onOddLine: (problem) => this.odd.push(problem),
+      answers,
     });
     if (released) this.client.release();
   }
@@ -206,7 +207,6 @@ const ODD_LINES = {
   'an answer without an id': '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"?"}}',
   'an answer to what was not asked': '{"jsonrpc":"2.0","id":7,"result":1}',
   'an answer to id 0': '{"jsonrpc":"2.0","id":0,"result":1}',
-  'a request': '{"jsonrpc":"2.0","id":1,"method":"a"}',
 };
 for (const [what, line] of Object.entries(ODD_LINES)) {
   test(`a line that is ${what} is reported, and the next line is understood`, async () => {
@@ -223,4 +223,91 @@ test('of a long odd line only the first 200 characters are reported', () => {
   const wire = new Wire();
   wire.client.handleLine('x'.repeat(100_000));
   assert.ok(wire.odd[0].endsWith(`${'x'.repeat(200)}…`));
+});
+
+/** A question whose answer the test gives; `abandoned` is why it was given up. */
+function scriptedQuestion() {
+  const question = { abandoned: null };
+  question.answer = new Promise((resolve, reject) => Object.assign(question, { resolve, reject }));
+  question.abandon = (error) => {
+    question.abandoned = error;
+  };
+  return question;
+}
+
+const METHOD_NOT_FOUND = -32601;
+
+test('a request of the sidecar is answered by the function of its name', async () => {
+  const params = [];
+  const questions = [];
+  const ask = (given) => {
+    params.push(given);
+    questions.push(scriptedQuestion());
+    return questions[questions.length - 1];
+  };
+  const wire = new Wire({ answers: { getToken: ask } });
+  wire.say({ id: 'sidecar-1', method: 'getToken', params: { room: 'r' } });
+  wire.say({ id: 'sidecar-2', method: 'getToken' });
+  wire.say({ id: 'sidecar-3', method: 'getToken' });
+  questions[1].resolve({ token: 't' });
+  questions[0].reject(new Error('down'));
+  questions[2].resolve(undefined);
+  await new Promise(setImmediate);
+  const byId = Object.fromEntries(
+    wire.frames.map(({ id, result, error }) => [id, [result, error]]),
+  );
+  assert.deepEqual(params, [{ room: 'r' }, undefined, undefined]);
+  assert.deepEqual(byId, {
+    'sidecar-1': [undefined, { code: -32000, message: 'down' }],
+    'sidecar-2': [{ token: 't' }, undefined],
+    'sidecar-3': [null, undefined],
+  });
+  assert.deepEqual([wire.odd, wire.notifications], [[], []]);
+});
+
+test('a request of another name is refused, one of an object of all objects too', () => {
+  const wire = new Wire();
+  for (const method of ['delete', 'toString', '__proto__']) wire.say({ id: method, method });
+  assert.deepEqual(
+    wire.frames.map(({ id, error }) => [id, error.code]),
+    [
+      ['delete', METHOD_NOT_FOUND],
+      ['toString', METHOD_NOT_FOUND],
+      ['__proto__', METHOD_NOT_FOUND],
+    ],
+  );
+});
+
+test('the requests that wait for the app are bounded in number', () => {
+  const wire = new Wire({ answers: { getToken: scriptedQuestion } });
+  for (let id = 1; id <= 300; id += 1) wire.say({ id, method: 'getToken' });
+  assert.equal(wire.frames.length, 300 - 256);
+  assert.match(wire.frames[0].error.message, /256 requests wait/);
+});
+
+test('an answer that is no JSON, or longer than a line may be, is an error', async () => {
+  const answers = {};
+  for (const [name, value] of [
+    ['loop', globalThis],
+    ['long', 'x'.repeat(MAX_LINE_BYTES)],
+  ]) {
+    answers[name] = () => ({ answer: Promise.resolve(value), abandon() {} });
+  }
+  const wire = new Wire({ answers });
+  wire.say({ id: 1, method: 'loop' });
+  wire.say({ id: 2, method: 'long' });
+  await new Promise(setImmediate);
+  for (const { error } of wire.frames) assert.match(error.message, /The answer cannot be sent/);
+  assert.equal(wire.frames.length, 2);
+});
+
+test('at the end of a run what it asked is given up, and an answer goes nowhere', async () => {
+  const question = scriptedQuestion();
+  const wire = new Wire({ answers: { getToken: () => question } });
+  wire.say({ id: 1, method: 'getToken' });
+  wire.client.rejectAll(() => new SidecarError('EXITED', 'It ended.'));
+  assert.equal(question.abandoned.code, 'EXITED');
+  question.resolve({ token: 't' });
+  await new Promise(setImmediate);
+  assert.deepEqual(wire.frames, []);
 });

@@ -8,7 +8,6 @@ const { test } = require('node:test');
 const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
 const { liveness } = require('./fixtures/liveness.cjs');
 const { crash, next, scripted, statesOf } = require('./fixtures/scripted.cjs');
-const { scriptedGetToken } = require('./fixtures/tokens.cjs');
 
 const BOUND = Object.freeze({ timeout: 20_000 });
 const STUBBORN = Object.freeze(['end', 'shutdown', 'SIGTERM']);
@@ -52,24 +51,6 @@ test('a wake-up of the system is told to the sidecar', BOUND, async (t) => {
   powerMonitor.emit('resume');
   assert.deepEqual(await sidecar.request('last-wake'), { reason: 'system-resume' });
 });
-
-test(
-  'a wake-up of the system ends the pause before the next question for a token',
-  BOUND,
-  async (t) => {
-    const getToken = scriptedGetToken();
-    const connect = { url: 'ws://127.0.0.1:1', room: 'r' };
-    const { sidecar, powerMonitor } = system(t, {}, { connect, getToken });
-    await sidecar.start();
-    powerMonitor.emit('suspend'); // so that the pause does not end by itself
-    const told = next(sidecar, 'agent-state-changed');
-    getToken.reject(new Error('down'));
-    await told;
-    assert.equal(getToken.requests.length, 1);
-    powerMonitor.emit('resume');
-    assert.equal(getToken.requests.length, 2);
-  },
-);
 
 test('a sidecar that was given up gets one more process for each wake-up', BOUND, async (t) => {
   const restart = { max: 0, windowMs: 60_000, delaysMs: [1] };

@@ -33,16 +33,15 @@ FOLDERS = (
 """Where our JavaScript stands."""
 
 
-GROUND = {"errors", "protocol", "time", "logs", "secrets"}
+GROUND = {"errors", "protocol", "time", "logs"}
 """Files at the top of lib/ that every folder may require; the others stand above the folders."""
 
 ARROWS: dict[str, set[str]] = {
-    "process": {"electron", "rpc", "sessions", "tokens"},
+    "process": {"electron", "rpc", "sessions"},
     "pages": set(),
     "rpc": set(),
     "sessions": set(),
-    "electron": {"tokens"},
-    "tokens": {"process"},
+    "electron": set(),
 }
 """Folder of lib/: the other folders whose files it may require."""
 

@@ -5,28 +5,30 @@
  * ready, and the reason of its end. Knows neither the app nor any run before or after it.
  */
 
-const { chosenProxy, throughProxy } = require('../electron/proxy.cjs');
-const { refuseSecondInstance } = require('../electron/single-instance.cjs');
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { ERRORS, METHODS, PROTOCOL_VERSION, VERSION } = require('../protocol.cjs');
 const { RpcClient } = require('../rpc/client.cjs');
-const { resolveLaunch } = require('./launch.cjs');
 const { SidecarProcess } = require('./sidecar-process.cjs');
 const { spawnFailure } = require('./spawn-failure.cjs');
-const { StartingProcess } = require('./starting-process.cjs');
 
 const SAME_RELEASE = 'Ship the sidecar and the bridge of one release.';
 
 /**
  * The params of `initialize`; the sidecar also ends when the process `parentPid` is gone.
  * @param {import('../sessions/mirror.cjs').Inheritance} [inheritance] of earlier processes
+ * @param {readonly string[]} [answered] what the sidecar may ask
  * @returns {import('../../index').InitializeParams}
  */
-function initializeParams({ resume, usedIds, outageMs } = {}) {
+function initializeParams({ resume, usedIds, outageMs } = {}, answered = []) {
+  const capabilities = Object.fromEntries(answered.map((name) => [name, true]));
   return {
     protocolVersion: PROTOCOL_VERSION,
     parentPid: process.pid,
-    client: { name: 'clara-voice-bridge', version: VERSION },
+    client: {
+      name: 'clara-voice-bridge',
+      version: VERSION,
+      ...(answered.length > 0 && { capabilities }),
+    },
     ...(resume && resume.length > 0 && { resume, outageMs }),
     ...(usedIds && usedIds.length > 0 && { usedIds }),
   };
@@ -122,6 +124,7 @@ class Run {
   #handlers;
   #launch;
   #startTimeoutMs;
+  #answers;
   #deadlines;
   /** @type {import('../time.cjs').Deadline | undefined} of a stop in a hurry */
   #lastCall;
@@ -133,34 +136,34 @@ class Run {
    *
    * @param {object} options
    * @param {import('./launch.cjs').Launch} options.launch
-   * @param {import('../electron/proxy.cjs').Choice} [options.proxy] what its environment still lacks
    * @param {number} options.startTimeoutMs
    * @param {Inheritance} options.inheritance
+   * @param {Readonly<Record<string, import('../rpc/client.cjs').Answer>>} options.answers
    * @param {import('../logs.cjs').LogLines} options.logs
    * @param {import('../time.cjs').Deadlines} options.deadlines
    * @param {RunHandlers} handlers
    */
-  constructor({ launch, proxy, startTimeoutMs, inheritance, logs, deadlines }, handlers) {
+  constructor({ launch, startTimeoutMs, inheritance, answers, logs, deadlines }, handlers) {
+    this.#answers = answers;
     this.#launch = launch;
     this.#startTimeoutMs = startTimeoutMs;
     this.#deadlines = deadlines;
     this.#logs = logs;
     this.#handlers = handlers;
+    const onProblem = (/** @type {string} */ problem) => logs.report('warning', problem);
     const processHandlers = {
       onLine: (/** @type {string} */ line) => this.#rpc.handleLine(line),
       onLogLine: (/** @type {string} */ line) => logs.handleLine(line),
-      onProblem: (/** @type {string} */ problem) => logs.report('warning', problem),
+      onProblem,
       onEnded: (/** @type {EndReport} */ report) => this.#onEnded(report),
     };
-    this.#process =
-      proxy === undefined
-        ? new SidecarProcess(launch, processHandlers, undefined, deadlines)
-        : new StartingProcess(throughProxy(launch, proxy), processHandlers, deadlines);
+    this.#process = new SidecarProcess(launch, processHandlers, undefined, deadlines);
     this.#rpc = new RpcClient({
       write: (frame, done) => this.#process.write(frame, done),
       onNotification: handlers.onNotification,
-      onOddLine: (problem) => logs.report('warning', problem),
+      onOddLine: onProblem,
       deadlines,
+      answers,
     });
     this.#initialize(inheritance);
   }
@@ -221,7 +224,11 @@ class Run {
     let result;
     try {
       const options = { timeoutMs, ahead: true };
-      result = await this.#rpc.request(METHODS.initialize, initializeParams(inheritance), options);
+      result = await this.#rpc.request(
+        METHODS.initialize,
+        initializeParams(inheritance, Object.keys(this.#answers)),
+        options,
+      );
     } catch (error) {
       const { resume } = inheritance;
       if (error instanceof RpcError && resume && resume.length > 0) this.#initializeAnew(error);
@@ -300,26 +307,4 @@ class Run {
   };
 }
 
-/**
- * @param {ReturnType<import('../options.cjs').checkedOptions>} options
- * @param {object} parts
- * @param {() => import('../sessions/mirror.cjs').Inheritance} parts.inherit called if there is a run
- * @param {import('../logs.cjs').LogLines} parts.logs
- * @param {import('../time.cjs').Deadlines} parts.deadlines
- * @param {RunHandlers} parts.handlers
- * @returns {Run}
- * @throws {SidecarError} BUSY, and what resolveLaunch() throws
- */
-function startRun(options, { inherit, logs, deadlines, handlers }) {
-  refuseSecondInstance(options);
-  const launch = resolveLaunch(options);
-  const { startTimeoutMs, proxy: option, connect, electron = {} } = options;
-  const warn = (/** @type {string} */ text) => logs.report('warning', text);
-  const proxy = option && chosenProxy(option, connect.url, { ...electron, deadlines, warn });
-  return new Run(
-    { launch, proxy, startTimeoutMs, inheritance: inherit(), logs, deadlines },
-    handlers,
-  );
-}
-
-module.exports = { Run, initializeParams, lastWords, mismatch, startFailure, startRun };
+module.exports = { Run, initializeParams, mismatch, startFailure };

@@ -8,21 +8,21 @@
 
 const { performance } = require('perf_hooks');
 
+const { withIdentity } = require('../electron/agent-identity.cjs');
 const { holdQuit } = require('../electron/quit.cjs');
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { holdBrokenPipes } = require('../logs.cjs');
-const { ERRORS, METHODS, NOTIFICATIONS } = require('../protocol.cjs');
+const { ERRORS, METHODS } = require('../protocol.cjs');
 const { Intake } = require('../sessions/events.cjs');
 const { deferred } = require('../time.cjs');
-const { connectParams } = require('../tokens/agent-identity.cjs');
+const { existingUserData, resolveLaunch } = require('./launch.cjs');
 const { Restarts, crashLoop, nextState } = require('./restarts.cjs');
-const { startRun } = require('./run.cjs');
+const { Run } = require('./run.cjs');
 
 /** Failures worth a restart; the others would fail the same way again. */
 const RESTARTABLE = Object.freeze(['EXITED', 'START_TIMEOUT']);
 
 /**
- * @typedef {import('./run.cjs').Run} Run
  * @typedef {import('../../index').ProcessState} ProcessState
  * @typedef {import('../sessions/events.cjs').Announcement} Announcement
  */
@@ -33,7 +33,7 @@ class Supervisor {
   #mirror;
   #announcer;
   #deadlines;
-  #access;
+  #answers;
   #restarts;
   #intake;
   /** @type {ProcessState} */
@@ -62,15 +62,16 @@ class Supervisor {
    * @param {import('../sessions/mirror.cjs').Mirror} parts.mirror
    * @param {import('../sessions/events.cjs').Announcer} parts.announcer
    * @param {import('../time.cjs').Deadlines} parts.deadlines
-   * @param {import('../tokens/agent-access.cjs').AgentAccess} parts.access
+   * @param {Readonly<Record<string, import('../rpc/client.cjs').Answer>>} parts.answers to what the
+   *   sidecar asks
    */
-  constructor(options, { logs, mirror, announcer, deadlines, access }) {
+  constructor(options, { logs, mirror, announcer, deadlines, answers }) {
     this.#options = options;
     this.#logs = logs;
     this.#mirror = mirror;
     this.#announcer = announcer;
     this.#deadlines = deadlines;
-    this.#access = access;
+    this.#answers = answers;
     this.#target = options.connect;
     this.#restarts = new Restarts(options.restart);
     this.#intake = new Intake({ mirror, announcer, warn: (text) => logs.report('warning', text) });
@@ -127,7 +128,6 @@ class Supervisor {
       return;
     } else {
       this.#stopped = deferred();
-      this.#access.end();
       this.#run.stop();
       this.#announcer.tell([...this.#mirror.stopAsked(), this.#moved('stop')]);
     }
@@ -240,23 +240,27 @@ class Supervisor {
     /** @type {Run} */
     let run;
     try {
-      run = startRun(this.#options, {
-        inherit: () => this.#mirror.begin(),
-        logs: this.#logs,
-        deadlines: this.#deadlines,
-        handlers: {
+      const { electron, requireSingleInstanceLock, startTimeoutMs } = this.#options;
+      if (requireSingleInstanceLock) refuseSecondInstance(electron);
+      run = new Run(
+        {
+          launch: resolveLaunch(this.#options),
+          startTimeoutMs,
+          inheritance: this.#mirror.begin(),
+          answers: this.#answers,
+          logs: this.#logs,
+          deadlines: this.#deadlines,
+        },
+        {
           onResumeRefused: () => {
             this.#announcer.tell(this.#mirror.resumeRefused());
             return this.#mirror.begin();
           },
           onReady: () => this.#onReady(run),
-          onNotification: (method, params) => {
-            this.#intake.takeNotification(method, params, run);
-            if (method === NOTIFICATIONS.AgentStateChanged) this.#access.take(Object(params));
-          },
+          onNotification: (method, params) => this.#intake.takeNotification(method, params, run),
           onEnded: (end) => this.#onEnded(end),
         },
-      });
+      );
     } catch (error) {
       this.#fail(/** @type {SidecarError} */ (error), []);
       return;
@@ -270,10 +274,13 @@ class Supervisor {
     this.#announcer.tell([this.#moved('start')]);
   };
 
-  #connectParams = () =>
-    connectParams({ ...this.#options, connect: this.#target }, (text) =>
-      this.#logs.report('warning', text),
-    );
+  /** @returns {import('../../index').ConnectOptions} */
+  #connectParams = () => {
+    const { electron, getToken } = this.#options;
+    const folder = () => electron && existingUserData(electron.app);
+    const warn = (/** @type {string} */ text) => this.#logs.report('warning', text);
+    return withIdentity(this.#target, getToken !== undefined, folder, warn);
+  };
 
   /** @param {Run} run */
   #onReady = (run) => {
@@ -281,13 +288,16 @@ class Supervisor {
     this.#announcer.tell([this.#moved('ready')]);
     this.#started.resolve();
     if (this.#isOut) return;
-    this.#access.begin(this.#connectParams(), (complete) => run.connect(complete));
+    const params = this.#connectParams();
+    run.connect(params);
+    // With a getToken, a given token is for the first join alone.
+    const { token, ...lasting } = params;
+    if (this.#options.getToken !== undefined) this.#target = lasting;
   };
 
   /** @param {import('./run.cjs').RunEnd} end */
   #onEnded = ({ error, exit }) => {
     this.#run = undefined;
-    this.#access.end();
     this.#releaseQuit();
     const tail = this.#logs.tail();
     /** @type {(willRestart: boolean) => Announcement[]} */
@@ -346,6 +356,24 @@ class Supervisor {
       `${what} is refused: dispose() was called. Make a new one with createSidecar().`,
     );
   };
+}
+
+/**
+ * @param {import('../../index').ElectronLike | undefined} electron
+ * @throws {SidecarError} BUSY, when another instance of the app has the lock, or none asked for it
+ */
+function refuseSecondInstance(electron) {
+  const { app } = Object(electron);
+  if (!app || !app.hasSingleInstanceLock || app.hasSingleInstanceLock()) return;
+  throw new SidecarError(
+    'BUSY',
+    'No sidecar was started: this instance of the app does not hold the single-instance lock.',
+    {
+      fix:
+        'Call `app.requestSingleInstanceLock()` first, and `app.exit(0)` where it gives false (not ' +
+        '`app.quit()`, after which `whenReady` still comes); or leave `requireSingleInstanceLock` out.',
+    },
+  );
 }
 
 /**

@@ -1,16 +1,21 @@
 'use strict';
 
 /**
- * Owns the JSON-RPC 2.0 conversation of one run: ids, pending requests, deadlines, aborts.
- * Knows how to write a frame and gets lines; knows no process, no stream and no method.
+ * Owns the JSON-RPC 2.0 conversation of one run: ids, pending requests, deadlines, aborts, and the
+ * answers to what the sidecar asks. Knows how to write a frame and gets lines; knows no process, no
+ * stream and no method.
  */
 
 const { RpcError, SidecarError } = require('../errors.cjs');
-const { MAX_LINE_BYTES } = require('../protocol.cjs');
+const { ERRORS, MAX_LINE_BYTES } = require('../protocol.cjs');
 const { Deadlines } = require('../time.cjs');
 
 /** Requests that the sidecar has not read yet; beyond it the app outruns a stuck process. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+/** Requests of the sidecar that wait for the app at once. */
+const MAX_ASKED = 256;
+/** The app's own code failed (JSON-RPC 2.0, section 5.1, leaves this code to the server). */
+const ANSWER_FAILED = -32000;
 /** How much of a line that is no JSON-RPC goes into the log. */
 const SHOWN_CHARACTERS = 200;
 
@@ -28,8 +33,10 @@ const SHOWN_CHARACTERS = 200;
  * @property {import('../../index').AbortSignalLike} [signal]
  * @property {boolean} [ahead] write it at once, past the requests that are held and that wait: the
  *   bridge's own, few and small
- * @property {(result: any) => void} [onResult] gets the result as soon as it is read, before the
- *   line behind it, which the promise does not promise; must not throw
+ * @property {(result: any) => void} [onResult] is called synchronously with the result, before the
+ *   next line is handled; a promise would run later. Must not throw.
+ *
+ * @typedef {(params: any) => import('../time.cjs').Question<any>} Answer to a request of the sidecar
  */
 
 class RpcClient {
@@ -42,6 +49,9 @@ class RpcClient {
   #lastId = 0;
   #waitingBytes = 0;
   #isHolding = true;
+  #answers;
+  /** @type {Set<import('../time.cjs').Question<any>>} what the sidecar waits for */
+  #asked = new Set();
 
   /**
    * Holds every request until release(), except those sent `ahead`.
@@ -53,8 +63,10 @@ class RpcClient {
    * @param {(method: string, params: any) => void} ports.onNotification must not throw
    * @param {(problem: string) => void} ports.onOddLine gets a sentence for the log
    * @param {Deadlines} [ports.deadlines]
+   * @param {Readonly<Record<string, Answer>>} [ports.answers] by method
    */
-  constructor({ write, onNotification, onOddLine, deadlines = new Deadlines() }) {
+  constructor({ write, onNotification, onOddLine, deadlines = new Deadlines(), answers = {} }) {
+    this.#answers = new Map(Object.entries(answers));
     this.#write = write;
     this.#onNotification = onNotification;
     this.#onOddLine = onOddLine;
@@ -120,8 +132,9 @@ class RpcClient {
     }
     if (message === null || typeof message !== 'object' || message.jsonrpc !== '2.0') {
       this.#onOddLine(`The sidecar wrote a line that is not JSON-RPC 2.0: ${shown(line)}`);
-    } else if (typeof message.method === 'string' && message.id === undefined) {
-      this.#onNotification(message.method, message.params);
+    } else if (typeof message.method === 'string') {
+      if (message.id === undefined) this.#onNotification(message.method, message.params);
+      else this.#answer(message);
     } else if (message.error !== undefined || message.result !== undefined) {
       this.#handleResponse(message, line);
     } else {
@@ -137,7 +150,48 @@ class RpcClient {
     for (const id of [...this.#pending.keys()]) {
       this.#settle(id, (each) => each.reject(makeError()));
     }
+    for (const question of this.#asked) question.abandon(makeError());
+    this.#asked.clear();
   }
+
+  /** @param {{id: unknown, method: string, params?: unknown}} request of the sidecar */
+  #answer = ({ id, method, params }) => {
+    const ask = this.#answers.get(method);
+    if (ask === undefined || this.#asked.size >= MAX_ASKED) {
+      const [code, message] =
+        ask === undefined
+          ? [ERRORS.METHOD_NOT_FOUND, `The client has no method "${method}".`]
+          : [ANSWER_FAILED, `${MAX_ASKED} requests wait for the app already.`];
+      this.#respond(id, { error: { code, message } });
+      return;
+    }
+    const question = ask(params);
+    this.#asked.add(question);
+    const respond = (/** @type {object} */ answer) => {
+      if (this.#asked.delete(question)) this.#respond(id, answer);
+    };
+    question.answer.then(
+      (result) => respond({ result: result === undefined ? null : result }),
+      ({ message }) => respond({ error: { code: ANSWER_FAILED, message } }),
+    );
+  };
+
+  /**
+   * @param {unknown} id
+   * @param {object} answer
+   */
+  #respond = (id, answer) => {
+    let text;
+    try {
+      text = JSON.stringify({ jsonrpc: '2.0', id, ...answer });
+      if (Buffer.byteLength(text) > MAX_LINE_BYTES) throw new Error(`over ${MAX_LINE_BYTES} bytes`);
+    } catch (problem) {
+      const { message: why } = /** @type {Error} */ (problem);
+      const error = { code: ANSWER_FAILED, message: `The answer cannot be sent: ${why}` };
+      text = JSON.stringify({ jsonrpc: '2.0', id, error });
+    }
+    this.#write(Buffer.from(`${text}\n`), () => {});
+  };
 
   /** @param {number} id */
   #send = (id) => {
@@ -234,7 +288,7 @@ function shown(line) {
 }
 
 /**
- * The stack of whoever called `callee`: the error itself is made in a timer or a reader, whose
+ * Gives the stack of the caller of `callee`: the error itself is made in a timer or a reader, whose
  * stack tells nothing.
  *
  * @param {Function} callee

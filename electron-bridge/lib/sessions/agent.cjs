@@ -84,19 +84,6 @@ class MirroredAgent {
     return { ...params, previousState };
   }
 
-  /**
-   * The bridge knows better than the process: it has no token to give to it.
-   *
-   * @param {AgentState} state
-   * @param {object} facts
-   * @returns {AgentChange}
-   */
-  told(state, facts) {
-    const previousState = this.#state;
-    this.#state = state;
-    return { state, previousState, ...facts, capabilities: this.#capabilities };
-  }
-
   /** No process is to bring it back. */
   forgetOutage() {
     this.#outage.end();

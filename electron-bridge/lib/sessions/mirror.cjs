@@ -25,8 +25,8 @@ const shape = require('./session.cjs');
  */
 
 /**
- * Why a session is no longer listed whose close was lost: what the agent's state says of it. In a
- * state that is not here it outlived an outage, which ends so.
+ * Close reason of a session that is missing from a listing, by the agent's state;
+ * `connection-lost` in any other.
  * @type {Readonly<Partial<Record<import('../../index').AgentState, CloseReason>>>}
  */
 const ABSENCE = Object.freeze({
@@ -77,7 +77,7 @@ class Mirror {
     this.#heard = new HeardSeq();
     this.#isStopAsked = false;
     this.#closed.nextProcess();
-    const resume = [...this.#open.values()].map((entry) => entry.handOver());
+    const resume = [...this.#open.values()].map((entry) => entry.shown);
     return { resume, usedIds: this.#closed.list(), outageMs: this.#agent.outageMs };
   }
 
@@ -126,14 +126,6 @@ class Mirror {
   }
 
   /**
-   * @param {import('../../index').AgentState} state that the bridge knows of, and no process
-   * @param {object} facts
-   */
-  agentTold(state, facts) {
-    return [this.#event(NOTIFICATIONS.AgentStateChanged, this.#agent.told(state, facts))];
-  }
-
-  /**
    * The process is asked to stop: from now on its closes are as they should be.
    * @returns {MirrorEvent[]}
    */
@@ -148,9 +140,10 @@ class Mirror {
    * @returns {MirrorEvent[]}
    */
   crashed() {
-    const waiting = [...this.#open.values()].flatMap((entry) =>
-      this.#updated(entry, entry.wait(), {}),
-    );
+    const waiting = [...this.#open.values()].flatMap((entry) => {
+      entry.held = null;
+      return this.#show(entry, { ...entry.shown, connectionState: 'reconnecting' }, {});
+    });
     return [...waiting, ...this.#agentGone('sidecar-exited')];
   }
 
@@ -180,9 +173,7 @@ class Mirror {
    */
   #takeClosed = (session, params) => {
     const { entry, events } = this.#known(session);
-    const close = { ...params, session: entry.completed(session) };
-    entry.isUnseen = false;
-    return [...events, ...this.#end(entry, close)];
+    return [...events, ...this.#end(entry, params)];
   };
 
   /**
@@ -193,7 +184,7 @@ class Mirror {
    */
   #takeOpen = (session, params) => {
     const { entry, events } = this.#known(session);
-    return [...events, ...this.#updated(entry, entry.take(session), params)];
+    return [...events, ...this.#show(entry, session, params)];
   };
 
   /**
@@ -225,10 +216,11 @@ class Mirror {
 
   /**
    * @param {MirroredSession} entry
-   * @param {string[]} changed
+   * @param {AgentSession} session
    * @param {object} params
    */
-  #updated = ({ shown: session }, changed, params) => {
+  #show = (entry, session, params) => {
+    const changed = entry.show(session);
     if (changed.length === 0) return [];
     return [this.#event(NOTIFICATIONS.SessionUpdated, { ...params, session, changed })];
   };
@@ -238,7 +230,6 @@ class Mirror {
    * @param {boolean} isListed whether its identity is, under another session
    */
   #closeAbsent = (entry, isListed) => {
-    if (entry.isUnseen) return this.#cut(entry, 'sidecar-exited');
     const reason = isListed ? 'replaced' : ABSENCE[this.#agent.state] || 'connection-lost';
     return this.#cut(entry, reason, 'reconcile');
   };
@@ -269,9 +260,9 @@ class Mirror {
    * @param {MirroredSession} entry
    * @param {Close} close
    */
-  #close = ({ shown: { sessionId }, isUnseen }, close) => {
+  #close = ({ shown: { sessionId } }, close) => {
     this.#open.delete(sessionId);
-    this.#closed.add(sessionId, !isUnseen);
+    this.#closed.add(sessionId);
     return [this.#event(NOTIFICATIONS.SessionClosed, close)];
   };
 

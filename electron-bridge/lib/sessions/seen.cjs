@@ -48,12 +48,11 @@ class RecentIds {
   }
 
   /**
-   * @param {string} id
-   * @param {boolean} isOfThisProcess whether the present process knew the session
+   * @param {string} id of a session that closes now
    */
-  add(id, isOfThisProcess) {
+  add(id) {
     this.#processes.delete(id);
-    this.#processes.set(id, isOfThisProcess ? this.#process : this.#process - 1);
+    this.#processes.set(id, this.#process);
     if (this.#processes.size > MAX_IDS) {
       this.#processes.delete(String(this.#processes.keys().next().value));
     }
