@@ -40,6 +40,7 @@ PAGES = [
         ROOT / "CONTRIBUTING.md",
         ROOT / "SECURITY.md",
         BRIDGE / "README.md",
+        ROOT / "tests" / "README.md",
         *sorted((ROOT / "docs").glob("*.md")),
     )
     if each.is_file()
@@ -59,8 +60,8 @@ class Block:
 
     @property
     def key(self) -> str:
-        """Its language and its first line."""
-        return f"{self.language}: {self.text.partition(chr(10))[0].strip()}"
+        """Its language and its words."""
+        return f"{self.language}: {' '.join(self.text.split())}"
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -203,6 +204,7 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "sh: python -m pip install uv && python -m uv run pytest": posix,
         "sh: python3 -m venv .uv && .uv/bin/python -m pip install uv && .uv/bin/python -m uv run py"
         "test": posix,
+        "powershell: py -m pip install uv py -m uv run pytest": powershell,
     },
     "electron-bridge/README.md": {
         "js: const { app, autoUpdater, powerMonitor, session }": commonjs,
@@ -236,7 +238,7 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "js: await sidecar.stop();": module,
     },
 }
-"""Page, and how a block begins (its language, a colon, its first line): how that block is checked.
+"""Page, and how a block begins (its language, a colon, its words): how that block is checked.
 
 The longest beginning that fits counts."""
 
@@ -244,7 +246,7 @@ The longest beginning that fits counts."""
 def check_of(block: Block) -> tuple[str, Check] | None:
     """The row of a block: the longest beginning that fits."""
     rows = PAGE_CHECKS.get(block.page, {})
-    fits = [beginning for beginning in rows if block.key.startswith(beginning)]
+    fits = [each for each in rows if block.key.startswith(" ".join(each.split()))]
     return (best, rows[best]) if fits and (best := max(fits, key=len)) else None
 
 
@@ -330,7 +332,7 @@ def runs(block: Block, request: pytest.FixtureRequest, suffix: str) -> None:
 @pytest.mark.parametrize("block", blocks(), ids=str)
 def test_a_sample_is_what_the_table_says(block: Block, request: pytest.FixtureRequest) -> None:
     row = check_of(block)
-    assert row is not None, f"{block} is in no row: add {block.key!r} to PAGE_CHECKS"
+    assert row is not None, f"{block} is in no row: add {block.key[:60]!r} to PAGE_CHECKS"
     row[1](block, request)
 
 
