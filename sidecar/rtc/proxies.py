@@ -81,7 +81,7 @@ class Proxies:
     async def _variables(self, url: str) -> Mapping[str, str]:
         """The variables that count for *url*: the client's word displaces them all."""
         client = self._client
-        if client is None or not client.resolves_proxies or _is_direct(url, self._original):
+        if client is None or not client.resolves_proxies or _is_direct(url, {}):
             return self._original
         async with self._asking:
             if self._known is not None:

@@ -186,16 +186,24 @@ async def test_what_the_client_says_displaces_every_variable_of_the_environment(
     assert client.asked == ["https://livekit.example"]
 
 
-@pytest.mark.parametrize(
-    "url", ["ws://127.0.0.1:7880", "ws://localhost", "wss://internal", "wss://sfu.internal"]
-)
-async def test_the_client_is_never_asked_for_this_machine_and_for_hosts_of_no_proxy(url):
-    environ = {**PROXIES, **OTHERS}
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:7880", "ws://localhost", "http://[::1]:7880"])
+async def test_the_client_is_never_asked_for_a_server_on_this_machine(url):
+    environ = {**PROXIES, "PATH": "/bin"}
     client = Client()
     proxies = Proxies(environ, client)
     await proxies.prepare_join(url)
     assert (await proxies.of(url), client.asked) == (None, [])
-    assert environ == OTHERS
+    assert environ == {"PATH": "/bin"}
+
+
+async def test_the_client_s_word_counts_more_than_no_proxy_which_counts_where_it_says_nothing():
+    environ = {**PROXIES, "NO_PROXY": "*"}
+    proxies = Proxies(environ, Client(SYSTEM, ClientFailed("no answer")))
+    await proxies.prepare_join(SERVER)
+    assert await proxies.of(SERVER) == environ["HTTPS_PROXY"] == SYSTEM
+    await proxies.prepare_join(SERVER)
+    assert await proxies.of(SERVER) is None
+    assert environ == {"NO_PROXY": "*"}
 
 
 async def test_a_client_that_does_not_offer_it_is_not_asked():
