@@ -211,6 +211,15 @@ def test_nothing_is_pending_after_close_all():
     assert registry.at(500) == []
 
 
+def test_after_close_all_the_link_is_down_until_the_next_join():
+    registry = Registry().joined(ALICE)
+    registry.at(5, "close_all", CloseReason.AGENT_DISCONNECTED, None)
+    assert registry.at(6, "seen", BOB) == [
+        "6 created PA_bob connecting",
+        "6 updated PA_bob connectionState=reconnecting",
+    ]
+
+
 def test_after_a_disconnect_those_still_there_are_new_sessions_under_new_ids():
     registry = Registry().joined(ALICE)
     first_id = registry.id_of("PA_alice")

@@ -125,7 +125,6 @@ class Sessions:
         self._clock.cancel(Due.HOLD, person.sid)
         if person.state is ParticipantState.ACTIVE and not stay.was_active:
             stay.was_active = True
-            stay.is_overdue = False
             self._clock.cancel(Due.ACTIVE, person.sid)
         changes += self._stays.show(stay, new_messages)
         return changes

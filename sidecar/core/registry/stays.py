@@ -41,6 +41,7 @@ class Stay:
     """As consumers last saw it."""
     was_active: bool = False
     is_overdue: bool = False
+    """Whether it was not active in time; means nothing once it was."""
     is_being_removed: bool = False
     hold_reason: CloseReason = CloseReason.LEFT
     """Why it closes if its hold runs out."""

@@ -24,7 +24,9 @@ from tests.livekit.faults.proxy import Network
 from tests.livekit.faults.watched import (
     ANNOUNCED_S,
     GIVEN_UP_S,
+    LOOK_S,
     OUTAGE_S,
+    REJOINED_S,
     SETTLED_S,
     Agent,
     AnyPerson,
@@ -189,6 +191,15 @@ class Stage:
         """Delete the room with all who are in it."""
         async with self.room_service() as rooms:
             await rooms.delete_room(api.DeleteRoomRequest(room=ROOM))
+
+    async def returned(self, *people: Person) -> None:
+        """Wait until each is in the room again; one whose SDK has given up joins anew."""
+        async with asyncio.timeout(REJOINED_S):
+            for each in people:
+                while each.identity not in {there.identity for there in await self.listed()}:
+                    if each.gone.is_set():
+                        await self.person(each.identity)
+                    await asyncio.sleep(LOOK_S)
 
     async def settled(self, agent: Agent, *identities: str, within_s: float = SETTLED_S) -> None:
         """Wait until exactly these people are active in the room, and have exactly one session."""

@@ -9,21 +9,11 @@ import pytest
 from sidecar.dev.person import Person
 from tests.livekit.faults.rows import row
 from tests.livekit.faults.stage import Stage
-from tests.livekit.faults.watched import ANNOUNCED_S, LOOK_S, OUTAGE_S, REJOINED_S, Agent
+from tests.livekit.faults.watched import ANNOUNCED_S, OUTAGE_S, REJOINED_S, Agent
 
 CAME_BACK = ("replaced", "left-during-reconnect")
 """A server that forgot everybody gives each a new sid: announced before the snapshot's hold is
 over, or after it."""
-
-
-async def returned(stage: Stage, *people: Person) -> None:
-    """Wait until each is in the room again; one whose SDK has given up joins anew."""
-    async with asyncio.timeout(REJOINED_S):
-        for each in people:
-            while each.identity not in {there.identity for there in await stage.listed()}:
-                if each.gone.is_set():
-                    await stage.person(each.identity)
-                await asyncio.sleep(LOOK_S)
 
 
 async def _two_people(stage: Stage) -> tuple[Agent, Person, Person]:
@@ -42,7 +32,7 @@ async def _killed_for(stage: Stage, seconds: float) -> None:
     await asyncio.sleep(seconds)
     await stage.server.start()
     await agent.closes_all(*before)
-    await returned(stage, bob, puba)
+    await stage.returned(bob, puba)
     await stage.settled(agent, "bob", "puba", within_s=REJOINED_S)
     await stage.life_goes_on(agent)
 

@@ -9,7 +9,6 @@ import pytest
 from tests.livekit.faults.proxy import Mode
 from tests.livekit.faults.rows import row
 from tests.livekit.faults.stage import Stage
-from tests.livekit.faults.test_server_faults import returned
 from tests.livekit.faults.watched import REJOINED_S
 
 NEW = ("replaced", "left-during-reconnect", "left", "connection-lost")
@@ -34,7 +33,7 @@ async def test_a_server_killed_while_a_page_reloads_and_the_sidecar_sleeps(stage
     await asyncio.sleep(2.0)
     agent.client.thaw()
     await agent.closes_all(*before)
-    await returned(stage, bob)
+    await stage.returned(bob)
     await stage.settled(agent, "bob", "dave", within_s=REJOINED_S)
     await stage.life_goes_on(agent, leaver=again)
 
@@ -73,7 +72,7 @@ async def test_a_server_that_restarts_behind_a_network_that_is_cut(stage: Stage)
     await stage.server.start()
     stage.network.set(Mode.PASS)
     await agent.closes_all(*before)
-    await returned(stage, bob)
+    await stage.returned(bob)
     await stage.settled(agent, "bob", within_s=REJOINED_S)
     await stage.life_goes_on(agent)
 
@@ -97,7 +96,7 @@ async def test_an_agent_killed_while_the_server_restarts(stage: Stage) -> None:
     await stage.server.start()
     await connecting
     await second.closes_all(*(str(each["participantSid"]) for each in before))
-    await returned(stage, bob)
+    await stage.returned(bob)
     await stage.settled(second, "bob", within_s=REJOINED_S)
     await stage.life_goes_on(second)
 
