@@ -6,14 +6,7 @@
 
 const path = require('path');
 const { pathToFileURL } = require('url');
-const {
-  app,
-  BrowserWindow,
-  ipcMain,
-  powerMonitor,
-  session,
-  systemPreferences,
-} = require('electron');
+const { app, BrowserWindow, ipcMain, session, systemPreferences } = require('electron');
 // In an app: require('clara-voice-bridge').
 const { createSidecar, installPreload } = require('../index.cjs');
 const { allowMicrophone } = require('./microphone.cjs');
@@ -50,10 +43,7 @@ function openWindow() {
 }
 
 async function main() {
-  const sidecar = createSidecar({
-    electron: { app, ipcMain, powerMonitor, session },
-    ...settingsFrom(process.env),
-  });
+  const sidecar = createSidecar(settingsFrom(process.env));
   const show = () => {
     const people = sidecar.sessions.map(({ participantId }) => participantId);
     console.log('Sessions:', JSON.stringify(people));
@@ -62,15 +52,10 @@ async function main() {
   sidecar.on('session-closed', show);
   ipcMain.handle('app:try-again', async ({ sender }) => {
     if (!isOurPage(sender)) throw new Error('Only the app may ask.');
-    if (sidecar.processState === 'ready') {
-      // The agent tries again by itself; `wake` ends its wait.
-      if (!['failed', 'idle'].includes(sidecar.agentState)) {
-        return sidecar.request('wake', { reason: 'network-online' });
-      }
-      // It gave up. A new sidecar asks for a new token.
-      await sidecar.stop();
-    }
-    return sidecar.start();
+    if (sidecar.processState !== 'ready') return sidecar.start();
+    // It gave up, or was told to leave; else it tries again by itself, and need not wait.
+    const isOut = ['failed', 'idle'].includes(sidecar.agentState);
+    return isOut ? sidecar.connect() : sidecar.wake();
   });
 
   await app.whenReady();

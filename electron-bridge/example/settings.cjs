@@ -20,10 +20,11 @@ function settingsFrom(environment) {
   const { LIVEKIT_URL: url, LIVEKIT_ROOM: room, TOKEN_URL: tokenUrl } = environment;
   const { LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = environment;
   if (!url || !room || !(tokenUrl || (apiKey && apiSecret))) throw new Error(USAGE);
-  // An app that is shipped has no secret: it asks its own server for each token.
-  if (tokenUrl)
-    return { connect: { url, room }, getToken: (wanted) => fetchToken(tokenUrl, wanted) };
-  return { connect: { url, room, apiKey, apiSecret } };
+  // An app that you ship has no secret: it asks your server for each token.
+  // The agent subscribes to all tracks, so that the quality of each connection is known.
+  const connect = { url, room, autoSubscribe: true };
+  if (tokenUrl) return { connect, getToken: (wanted) => fetchToken(tokenUrl, wanted) };
+  return { connect: { ...connect, apiKey, apiSecret } };
 }
 
 module.exports = { settingsFrom };

@@ -5,7 +5,7 @@
  *
  *   LIVEKIT_URL=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=... LIVEKIT_ROOM=... node token-server.cjs
  *
- *   POST /token {purpose: 'agent' | 'connection', room, identity, name?, grants?} -> {url, token}
+ *   POST /token {purpose: 'agent' | 'connection', room, identity?, name?, grants?} -> {url, token}
  *
  * It listens on this machine alone, on $PORT or 8090. A real one stands on your server, behind
  * your own sign-in, which also tells it the identity: whoever may call it may enter the room.
@@ -20,17 +20,17 @@ const LONGEST_TTL_S = 600;
 const MAX_BODY_CHARACTERS = 64 * 1024;
 
 /** The claims of docs.livekit.io, "Tokens & grants": to join one room; a person may do more there. */
-function claims({ purpose, room, identity, name, grants = {} }, ownRoom) {
+function claims({ purpose, room, identity = newIdentity(), name, grants = {} }, ownRoom) {
   const isAgent = purpose === 'agent';
   assert(isAgent || purpose === 'connection', 'purpose: agent or connection');
   assert(room === ownRoom, 'room: there is no such room');
   assert(typeof identity === 'string' && /^[^]{1,256}$/.test(identity), 'identity: a text');
   assert(/^clara-voice-agent/.test(identity) === isAgent, 'identity: another is for agents alone');
-  const [canPublish, canSubscribe, canPublishData] = [
-    grants.canPublish,
-    grants.canSubscribe,
-    grants.canPublishData,
-  ].map((asked) => !isAgent && asked !== false);
+  // An agent may nothing that it does not ask for; it subscribes where `autoSubscribe` is set.
+  const canSubscribe = isAgent ? grants.canSubscribe === true : grants.canSubscribe !== false;
+  const [canPublish, canPublishData] = [grants.canPublish, grants.canPublishData].map(
+    (asked) => !isAgent && asked !== false,
+  );
   const ttlS = Math.min(Number(grants.ttlSeconds) || LONGEST_TTL_S, LONGEST_TTL_S);
   return {
     sub: identity,
@@ -42,6 +42,11 @@ function claims({ purpose, room, identity, name, grants = {} }, ownRoom) {
         { kind: 'agent', roomConfig: { emptyTimeout: 3600, departureTimeout: 3600 } }
       : { metadata: grants.metadata, attributes: grants.attributes }),
   };
+}
+
+/** For a person; a real endpoint takes the one of the user who signed in. */
+function newIdentity() {
+  return `person-${crypto.randomBytes(4).toString('hex')}`;
 }
 
 /** A JSON web token, signed by HMAC-SHA256 (RFC 7519, `HS256`). */

@@ -26,9 +26,13 @@ FOLDERS = (
     LIB,
     *sorted(path for path in LIB.iterdir() if path.is_dir()),
     BRIDGE / "example",
+    BRIDGE / "example" / "minimal",
     BRIDGE / "example" / "page",
     HERE,
     HERE / "fixtures",
+    HERE / "fixtures" / "bundlers",
+    HERE / "fixtures" / "bundlers" / "src",
+    HERE / "fixtures" / "bundlers" / "window",
 )
 """Where our JavaScript stands."""
 

@@ -17,6 +17,12 @@ from tests.electron.npm import TOOL_TIMEOUT_S, installed, run
 
 BUNDLERS = Path(__file__).resolve().parent / "fixtures" / "bundlers"
 TOOLS = ["esbuild", "vite", "webpack"]
+MAINS = [
+    pytest.param(tool, form, marks=[] if (tool, form) == ("esbuild", "cjs") else pytest.mark.full)
+    for tool in TOOLS
+    for form in ("cjs", "esm")
+]
+PRELOADS = ["esbuild", *(pytest.param(tool, marks=pytest.mark.full) for tool in TOOLS[1:])]
 NAME = "clara-voice-bridge"
 
 
@@ -54,8 +60,7 @@ def said(node: Path, program: Path) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("form", ["cjs", "esm"])
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(("tool", "form"), MAINS)
 def test_a_bundled_main_process_runs_with_the_bridge_left_out(
     project: Path, node: Path, tool: str, form: str
 ) -> None:
@@ -64,8 +69,7 @@ def test_a_bundled_main_process_runs_with_the_bridge_left_out(
     assert said(node, program) == "made\n"
 
 
-@pytest.mark.parametrize("form", ["cjs", "esm"])
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(("tool", "form"), MAINS)
 def test_the_bridge_inside_a_bundle_fails_at_once_and_names_the_cure(
     project: Path, node: Path, tool: str, form: str
 ) -> None:
@@ -77,6 +81,7 @@ def test_the_bridge_inside_a_bundle_fails_at_once_and_names_the_cure(
     assert "`external`" in words
 
 
+@pytest.mark.full
 def test_a_preload_of_the_apps_own_where_a_bundle_looks_for_ours_is_not_taken_for_it(
     project: Path, node: Path
 ) -> None:
@@ -91,7 +96,7 @@ def test_a_preload_of_the_apps_own_where_a_bundle_looks_for_ours_is_not_taken_fo
     assert "clara-voice-bridge out of the bundle" in words
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("tool", PRELOADS)
 async def test_a_sandboxed_preload_of_the_apps_own_has_ours_bundled_into_it(
     project: Path, node: Path, electron: Path, display: str, tmp_path: Path, tool: str
 ) -> None:
@@ -102,6 +107,7 @@ async def test_a_sandboxed_preload_of_the_apps_own_has_ours_bundled_into_it(
         assert found == "Page: object,hello"
 
 
+@pytest.mark.full
 async def test_a_preload_outside_the_sandbox_requires_ours_by_its_name(
     project: Path, electron: Path, display: str, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""example/minimal, the app that the bridge's README shows: in an own folder, by the package's name."""
+"""example/minimal, the smallest app with the bridge: in a folder of its own, by the package's name."""
 
 from __future__ import annotations
 

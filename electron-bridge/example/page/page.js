@@ -15,14 +15,5 @@ window.clara.onAgentState((status) => {
   agent.show(status);
   call.allow(canJoin(status));
   table.allowRemoving(canRemove(status));
-  showRoom();
+  write(element('room'), status.room || '');
 });
-
-async function showRoom() {
-  try {
-    const { room } = await window.clara.getStatus();
-    if (room) write(element('room'), room);
-  } catch (_) {
-    // The sidecar has just ended; the next state asks again.
-  }
-}

@@ -37,7 +37,7 @@ const PROCESS = {
   failed: ['bad', 'Unavailable'],
 };
 
-/** @type {Record<string, Sentences>} by the category of the failed attempt */
+/** @type {Record<import('../../preload').Category, Sentences>} why the agent is not in the room */
 const NOT_JOINED = {
   unreachable: ['Clara cannot reach the voice service', 'Check your internet connection.'],
   unauthorized: [
@@ -66,18 +66,16 @@ const NOT_JOINED = {
     'This app is not set up correctly',
     'Ask the people who gave you this app for a new version.',
   ],
-};
-
-/** @type {Record<string, Sentences>} by LiveKit's reason for putting Clara out of the room */
-const PUT_OUT = {
-  PARTICIPANT_REMOVED: [
+  removed: [
     'Clara was removed from the room',
     'You do not see who is here until Clara is back. Try again to bring it back.',
   ],
-  DUPLICATE_IDENTITY: [
+  'identity-taken': [
     'Clara is already in this room from somewhere else',
     'Close the other Clara, then try again.',
   ],
+  'broken-install': ['A part of Clara is missing', 'Install Clara again.'],
+  internal: ['Something went wrong in Clara', 'Try again, or restart Clara.'],
 };
 
 /** @type {Record<string, Sentences>} by the code of the error that keeps the sidecar from running */
@@ -180,11 +178,14 @@ export function noticeOf(status) {
     return reason ? notice('idle', ['Voice is off', ''], '', 'Turn on') : null;
   }
   if (error) {
-    const sentences = PUT_OUT[String(reason)] || NOT_JOINED[error.category] || LOST;
-    return notice('bad', sentences, `${error.category}: ${error.detail} ${error.fix}`);
+    return notice(
+      'bad',
+      NOT_JOINED[error.category] || LOST,
+      `${error.category}: ${error.detail} ${error.fix}`,
+    );
   }
-  if (state === 'failed') return notice('bad', PUT_OUT[String(reason)] || LOST, reason || '');
-  return state === 'backoff' ? notice('bad', LOST, reason || '') : null;
+  const isOut = state === 'failed' || state === 'backoff';
+  return isOut ? notice('bad', LOST, reason || '') : null;
 }
 
 /**

@@ -17,15 +17,16 @@ const preloadPath = path.join(__dirname, '..', '..', 'preload.cjs');
  * @throws {Error}
  */
 function checkPreload(caller, file = preloadPath) {
-  let isFile = false;
+  let isOurs = false;
   try {
-    isFile = fs.statSync(file).isFile();
+    // Beside a bundle there may be a preload.cjs of the app's own.
+    isOurs = fs.readFileSync(file, 'utf8').includes('clara-voice:');
   } catch (error) {
-    // It does not exist, or its folder cannot be read.
+    // It is no file, or its folder cannot be read.
   }
-  if (isFile) return;
+  if (isOurs) return;
   throw new Error(
-    `${caller}: the preload script is no file: ${file}. Was the main process bundled? Then keep ` +
+    `${caller}: the bridge's preload script is not at ${file}. Was the main process bundled? Then keep ` +
       'clara-voice-bridge out of the bundle: list it as `external` (esbuild, Vite: ' +
       'build.rollupOptions.external) or in `externals` (webpack), and ship it in node_modules. Does your ' +
       'own preload import clara-voice-bridge/preload? Then give createSidecar `pages: { ownPreload: true }`.',
