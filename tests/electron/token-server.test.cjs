@@ -36,7 +36,7 @@ function claimsOf(token) {
   return JSON.parse(Buffer.from(payload, 'base64url'));
 }
 
-test('an agent may join the room and nothing else, whatever it asks for', async (t) => {
+test('an agent may join the room, subscribe where it asks for that, and nothing else', async (t) => {
   const ask = await endpoint(t);
   const identity = 'clara-voice-agent-01234567';
   const grants = { canPublish: true, canSubscribe: true, canPublishData: true, roomAdmin: true };
@@ -47,10 +47,21 @@ test('an agent may join the room and nothing else, whatever it asks for', async 
     iss: 'key',
     sub: identity,
     kind: 'agent',
-    video: { room: 'r', roomJoin: true, ...NO_GRANTS },
+    video: { room: 'r', roomJoin: true, ...NO_GRANTS, canSubscribe: true },
     roomConfig: { emptyTimeout: 3600, departureTimeout: 3600 },
   });
   assert.ok(exp * 1000 > Date.now());
+  const unasked = await ask({ purpose: 'agent', room: 'r', identity });
+  assert.deepEqual(claimsOf(unasked[1].token).video, { room: 'r', roomJoin: true, ...NO_GRANTS });
+});
+
+test('a person who names no identity gets one of their own', async (t) => {
+  const ask = await endpoint(t);
+  const asked = { purpose: 'connection', room: 'r' };
+  const identities = [];
+  for (const _ of [1, 2]) identities.push(claimsOf((await ask(asked))[1].token).sub);
+  assert.match(identities[0], /^person-/);
+  assert.notEqual(identities[0], identities[1]);
 });
 
 test('a person gets what is asked for, and never more than that', async (t) => {
