@@ -1,4 +1,4 @@
-"""example/minimal, the smallest app with the bridge, in a folder of its own by the package's name."""
+"""example/minimal: the smallest app with the bridge, in a folder of its own."""
 
 from __future__ import annotations
 
