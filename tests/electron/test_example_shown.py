@@ -121,6 +121,8 @@ async def test_three_sessions_in_three_states_are_told_apart(
             async with websocket_only(server.url, token("katherine-2", "Katherine Johnson")):
                 three = "new Set(rows.map((row) => row.dataset.state)).size === 3"
                 await shown.rows(three, "three states")
+                quality = "rows[0].querySelector('.connection').textContent === 'Excellent'"
+                await shown.rows(quality, "the quality of the connection")
                 seen = await shown.page.evaluate(
                     """[...document.querySelectorAll('#rows tr')].map((row) => [
                         row.querySelector('.name').textContent,
@@ -129,7 +131,7 @@ async def test_three_sessions_in_three_states_are_told_apart(
                     ])"""
                 )
                 assert seen == [
-                    ["Ada Lovelace", "Connected", "2"],
+                    ["Ada Lovelace", "Excellent", "2"],
                     ["Grace Hopper", "No connection", "0"],
                     ["Katherine Johnson", "Connecting…", "0"],
                 ]
