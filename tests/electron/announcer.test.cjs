@@ -51,6 +51,13 @@ test('at every event the sessions, the seq and the agent are what was told up to
   ]);
 });
 
+test('an event without a seq leaves the seq as it is', () => {
+  const announcer = new Announcer(assert.fail);
+  announcer.tell([created('alice', 1)]);
+  announcer.tell([{ name: 'process-state', event: { state: 'ready', previousState: 'starting' } }]);
+  assert.equal(announcer.seq, 1);
+});
+
 test('an array of sessions is the caller’s own', () => {
   const announcer = new Announcer(assert.fail);
   announcer.tell([created('alice', 1)]);
