@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { Mirror } = require('../../electron-bridge/lib/sessions/mirror.cjs');
+const { MAX_LINE_BYTES } = require('../../electron-bridge/lib/protocol.cjs');
 const { Outage } = require('../../electron-bridge/lib/sessions/agent.cjs');
 const { Listener, Room, SidecarModel, seeded } = require('./fixtures/mirror-model.cjs');
 
@@ -111,4 +112,40 @@ test('what was lost is made up for: in the end the app knows exactly who is ther
     const told = [...listener.open.values()].map(({ participantSid }) => participantSid).sort();
     assert.deepEqual(told, present, `seed ${seed}`);
   }
+});
+
+test('sessions that are too large for one line are handed over without their texts', () => {
+  const mirror = new Mirror('m', () => 1767225700000, new Outage({ set: () => ({}) }));
+  mirror.begin();
+  const COUNT = 1000;
+  for (let number = 1; number <= COUNT; number += 1) {
+    const session = {
+      sessionId: `session_1_${number}`,
+      participantId: `p${number}`,
+      participantSid: `PA_${number}`,
+      roomName: 'r',
+      startTime: '2026-01-01T00:00:00.000Z',
+      messageCount: 3,
+      connectionState: 'connecting',
+      name: 'N',
+      kind: 'standard',
+      metadata: '"'.repeat(16 * 1024),
+      attributes: {},
+      connectionQuality: 'unknown',
+    };
+    mirror.take('session-created', { session, seq: number, epoch: 'e' });
+  }
+  mirror.crashed();
+  const { resume } = mirror.begin();
+  assert.ok(Buffer.byteLength(JSON.stringify(resume)) < MAX_LINE_BYTES);
+  assert.equal(resume.length, COUNT);
+  assert.equal(resume[0].metadata.length, 16 * 1024);
+  assert.deepEqual(resume[COUNT - 1], {
+    sessionId: `session_1_${COUNT}`,
+    participantId: `p${COUNT}`,
+    participantSid: `PA_${COUNT}`,
+    roomName: 'r',
+    startTime: '2026-01-01T00:00:00.000Z',
+    messageCount: 3,
+  });
 });

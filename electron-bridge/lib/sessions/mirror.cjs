@@ -77,7 +77,7 @@ class Mirror {
     this.#heard = new HeardSeq();
     this.#isStopAsked = false;
     this.#closed.nextProcess();
-    const resume = [...this.#open.values()].map((entry) => entry.shown);
+    const resume = shape.resumed([...this.#open.values()].map((entry) => entry.shown));
     return { resume, usedIds: this.#closed.list(), outageMs: this.#agent.outageMs };
   }
 

@@ -85,6 +85,27 @@ function frozen(value) {
   return value;
 }
 
+/**
+ * One process hands its sessions to the next in one line, which may have 16 MiB. So many bytes of it
+ * are for whole sessions; the others and the ids of closed sessions need the rest.
+ */
+const MAX_WHOLE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * @param {readonly AgentSession[]} sessions open ones
+ * @returns {import('../../index').ResumedSession[]} `initialize.resume`: whole sessions up to
+ *   MAX_WHOLE_BYTES, then only the members that a session cannot be resumed without
+ */
+function resumed(sessions) {
+  let bytes = 0;
+  return sessions.map((session) => {
+    bytes += Buffer.byteLength(JSON.stringify(session));
+    if (bytes <= MAX_WHOLE_BYTES) return session;
+    const { sessionId, participantId, participantSid, roomName, startTime, messageCount } = session;
+    return { sessionId, participantId, participantSid, roomName, startTime, messageCount };
+  });
+}
+
 /** One open session, over the ends of sidecar processes. */
 class MirroredSession {
   /** As it was told last; never changed, only replaced. @type {AgentSession} */
@@ -118,5 +139,6 @@ module.exports = {
   endedAt,
   frozen,
   listingOf,
+  resumed,
   sessionOf,
 };
