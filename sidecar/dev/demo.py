@@ -191,9 +191,7 @@ async def run(options: Options) -> int:
     show(
         f"The promise held: {len(PEOPLE)} people, one session-created and one session-closed each."
     )
-    show(
-        "Next: `python -m sidecar demo --keep` and join by yourself; then electron-bridge/example."
-    )
+    show("Next: `demo --keep` and join by yourself; `dev-server --help` for an app of your own.")
     return 0
 
 
