@@ -115,3 +115,84 @@ async def test_the_page_of_today_joins_chats_and_leaves_and_is_a_session(
         telling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await telling
+
+
+NARROWEST, LOW = 480, 480
+"""Pixels: the example's window gets no smaller."""
+MANY = 30
+CONTROLS = ".dock button, .dock input, .views label, #try-again"
+OUT_OF_SIGHT = (
+    f"""[...document.querySelectorAll({json.dumps(CONTROLS)})]"""
+    """
+    .filter((each) => each.offsetParent !== null)
+    .filter((each) => {
+        const {top, left, bottom, right} = each.getBoundingClientRect();
+        return top < 0 || left < 0 || bottom > innerHeight || right > innerWidth;
+    }).map((each) => each.id || each.textContent)"""
+)
+
+
+async def test_at_480_px_with_30_people_every_control_is_in_reach_and_people_are_sorted(
+    page: Page,
+) -> None:
+    await page.send(
+        "Emulation.setDeviceMetricsOverride",
+        width=NARROWEST,
+        height=LOW,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
+    names = [f"Person {number}" for number in range(MANY, 0, -1)]
+    sessions = [
+        {
+            "sessionId": f"session_{name}",
+            "participantId": name,
+            "name": name,
+            "connectionState": "connected",
+            "connectionQuality": "good",
+            "messageCount": 0,
+            "startTime": "2026-01-01T00:00:00.000Z",
+        }
+        for name in names
+    ]
+    snapshot = {"type": "snapshot", "sessions": sessions, "seq": 1}
+    await page.evaluate(f"tellSessions({json.dumps(snapshot)})")
+    allowed = {"createConnection": True, "closeSession": True, "reconcile": True}
+    error = {"category": "removed", "detail": "", "fix": "", "retryable": False}
+    out = {"state": "failed", "processState": "ready", "capabilities": allowed, "error": error}
+    for status in (out, {**out, "state": "connected", "error": None}):
+        await page.evaluate(f"tellAgent({json.dumps(status)})")
+        assert await page.evaluate(OUT_OF_SIGHT) == []
+        wide = "document.documentElement.scrollWidth"
+        assert await page.evaluate(wide) == NARROWEST
+        shown = await page.evaluate(
+            "[...document.querySelectorAll('#rows .name')].map((each) => each.textContent)"
+        )
+        assert shown == sorted(names, key=lambda name: int(name.split()[1]))
+
+
+UNUSABLE = [
+    {"state": "failed", "error": {"category": "removed"}},
+    {"state": "failed", "error": {"category": "unauthorized"}},
+    {"state": "backoff", "error": {"category": "unreachable"}, "retryInMs": 9000},
+    {"state": "backoff", "reason": "lost"},
+    {"state": "waiting-for-token", "error": {"category": "unauthorized"}},
+    {"state": "reconnecting"},
+    {"state": "idle", "reason": "disconnect"},
+    {"state": "idle", "processState": "idle"},
+    {"state": "idle", "processState": "backoff"},
+    {"state": "idle", "processState": "failed", "processError": {"code": "SIDECAR_MISSING"}},
+    {"state": "idle", "processState": "failed", "processError": {"code": "a new one"}},
+]
+"""Each state in which the user cannot simply go on."""
+
+
+async def test_every_state_without_voice_has_a_reason_and_a_way_on(page: Page) -> None:
+    await page.evaluate("window.app.tryAgain = async () => { window.tried = true; }")
+    for status in UNUSABLE:
+        await page.evaluate("window.tried = false")
+        await page.evaluate(f"tellAgent({json.dumps({'processState': 'ready', **status})})")
+        shown = await page.evaluate("document.getElementById('trouble').innerText")
+        assert shown.split("\n")[0], status
+        await page.click("#try-again")
+        await page.until("window.tried", f"another try in {status}")

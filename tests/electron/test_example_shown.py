@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from livekit import api
 
 from sidecar.dev.person_process import PersonProcess
 from sidecar.dev.server import DevServer
@@ -98,6 +99,22 @@ async def test_try_again_joins_a_room_that_refused_the_agent_before(
         await page.until(CONNECTED, "the agent in the room")
         assert not await page.evaluate(shown_trouble)
         assert await page.evaluate("document.getElementById('notes').value") == NOTE
+
+
+@pytest.mark.full
+async def test_try_again_brings_back_an_agent_that_was_removed(
+    opened: Open, server: DevServer, room: str
+) -> None:
+    async with opened() as shown:
+        await shown.page.until(CONNECTED, "the agent in the room")
+        identity = (await shown.page.evaluate("clara.getStatus()"))["identity"]
+        async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as livekit:
+            agent = api.RoomParticipantIdentity(room=room, identity=identity)
+            await livekit.room.remove_participant(agent)
+        title = "document.getElementById('trouble-title').textContent"
+        await shown.page.until(f"{title} === 'Clara was removed from the room'", "the reason")
+        await shown.page.click("#try-again")
+        await shown.page.until(CONNECTED, "the agent back in the room")
 
 
 @pytest.mark.full
