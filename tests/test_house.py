@@ -84,7 +84,8 @@ PRINTERS = {"self_test.py"}
 
 STARTERS = {"create_task", "ensure_future", "Thread", "run_coroutine_threadsafe", "TaskGroup"}
 MAY_START = {"tasks.py", "logs.py"}
-"""Who starts tasks and threads, `dev/` apart; logs.py has the thread that all lines go through."""
+"""Who starts tasks and threads, `dev/` apart. All lines go through a thread of logs.py: `threading`
+itself writes what that raises to stderr."""
 
 VAGUE_WORDS = {"manager", "helper", "helpers", "util", "utils", "common", "data", "info", "impl"}
 

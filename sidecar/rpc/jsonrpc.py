@@ -34,7 +34,7 @@ MAX_IN_FLIGHT = 1_024
 
 _log = logging.getLogger("sidecar.rpc")
 
-# jsonrpcserver and decoded JSON are untyped: `Any` lives between these two lines and `_call`.
+# jsonrpcserver and decoded JSON are untyped: `Any` lives here and in `_answerable`.
 _Message = dict[str, Any]
 _Response = dict[str, Any]
 

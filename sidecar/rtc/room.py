@@ -107,9 +107,11 @@ class LiveKitRoom:
             return
         try:
             await self._room.disconnect()
-        except (Exception, asyncio.CancelledError):
+        except (AssertionError, asyncio.CancelledError):
             # AssertionError where the native room is gone, CancelledError where its listener died.
             _log.debug("The Room was gone before it was left.", exc_info=True)
+        except Exception:
+            _log.exception("The Room could not be left in order; it is given up.")
 
     def _listen(self, room: rtc.Room) -> None:
         from livekit import rtc

@@ -118,6 +118,8 @@ class LinkClock:
         """LiveKit's number for the end of our Room with which the outage under way began."""
         self._attended: Deadlines[tuple[Due, str]] = Deadlines()
         self._linked: Deadlines[tuple[Due, str]] = Deadlines()
+        self._deadlines = {True: self._linked, False: self._attended}
+        """By whether the link holds them up."""
         self._linked_s = 0.0
         self._up_since_s = 0.0
 
@@ -167,12 +169,11 @@ class LinkClock:
 
     def has(self, due: Due, sid: str) -> bool:
         """Whether this deadline is set."""
-        return (due, sid) in self._linked or (due, sid) in self._attended
+        return (due, sid) in self._deadlines[due in WHILE_UP]
 
     def cancel(self, due: Due, sid: str) -> None:
         """Forget one deadline."""
-        self._linked.cancel((due, sid))
-        self._attended.cancel((due, sid))
+        self._deadlines[due in WHILE_UP].cancel((due, sid))
 
     def forget(self, sid: str) -> None:
         """Forget all deadlines of *sid*."""
