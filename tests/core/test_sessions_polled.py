@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from sidecar.core.facts import ParticipantState
+from sidecar.core.facts import ParticipantKind, ParticipantState
 from sidecar.core.registry.comparison import Poll
 from tests.core.played import Registry, joining, listing, moment, someone
 
@@ -217,3 +219,35 @@ def test_one_whom_the_list_holds_as_disconnected_has_left():
     gone = someone("alice", state=ParticipantState.DISCONNECTED)
     registry.poll(10.5, gone)
     assert registry.at(60) == ["12 closed PA_alice left"]
+
+
+# Who is listed, and has no session
+
+
+def test_an_active_participant_who_is_listed_without_a_session_is_named():
+    registry = Registry().joined(ALICE)
+    without_session = registry.sessions.comparison.without_session
+    assert without_session(listing(ALICE)) == set()
+    assert without_session(listing(ALICE, BOB)) == {"PA_bob"}
+    assert without_session(listing(someone("alice", "PA_2"))) == {"PA_2"}
+
+
+def test_a_participant_whom_the_server_tells_nobody_of_is_not_named():
+    registry = Registry().joined()
+    without_session = registry.sessions.comparison.without_session
+    egress = someone("rec", kind=ParticipantKind.EGRESS)
+    assert without_session(listing(joining("alice"), egress)) == set()
+    hidden = [replace(each, is_hidden=True) for each in listing(BOB)[1:]]
+    assert without_session((*listing(), *hidden)) == set()
+
+
+def test_a_participant_who_left_by_the_server_s_own_word_is_not_named():
+    registry = Registry().joined(ALICE)
+    registry.at(5, "left", "PA_alice", 1)
+    assert registry.sessions.comparison.without_session(listing(ALICE)) == set()
+
+
+def test_a_list_that_lacks_the_agent_names_the_agent():
+    registry = Registry().joined(ALICE)
+    assert registry.sessions.comparison.without_session(listing(ALICE)[1:]) == {"clara"}
+    assert registry.sessions.comparison.without_session(()) == {"clara"}
