@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
+const { setImmediate: turn } = require('node:timers/promises');
 
 const { Announcer } = require('../../electron-bridge/lib/sessions/events.cjs');
 const { session } = require('./fixtures/scripted.cjs');
@@ -56,6 +57,17 @@ test('an event without a seq leaves the seq as it is', () => {
   announcer.tell([created('alice', 1)]);
   announcer.tell([{ name: 'process-state', event: { state: 'ready', previousState: 'starting' } }]);
   assert.equal(announcer.seq, 1);
+});
+
+test('a listener for each of many pages brings no warning of a leak', async (t) => {
+  const warnings = [];
+  const note = (warning) => warnings.push(warning.message);
+  process.on('warning', note);
+  t.after(() => process.off('warning', note));
+  const announcer = new Announcer(assert.fail);
+  for (let page = 0; page < 100; page += 1) announcer.on('log', () => {});
+  await turn();
+  assert.deepEqual(warnings, []);
 });
 
 test('an array of sessions is the caller’s own', () => {
