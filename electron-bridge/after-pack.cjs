@@ -13,6 +13,7 @@ const childProcess = require('child_process');
 const fs = require('fs');
 const path = require('path');
 
+const { refusalOfHeader } = require('./lib/process/launch.cjs');
 const { VERSION } = require('./lib/protocol.cjs');
 
 /** electron-builder's `Arch`, by its numbers (builder-util, src/arch.ts). */
@@ -50,6 +51,8 @@ function checkSidecar({ resources, platform, arch, version = VERSION }) {
       `${program} is not executable by everybody. Copy it with its mode, or chmod 755 it.`,
     );
   }
+  const refusal = platform === 'linux' ? refusalOfHeader(program, arch) : null;
+  if (refusal !== null) throw new Error(refusal);
   if (platform === process.platform && arch === process.arch) checkVersion(program, version);
 }
 

@@ -5,7 +5,7 @@
  * a TypeError that names the option; none shows a string's value, since it may be a secret.
  */
 
-const { PROXY_OPTION } = require('./electron/proxy.cjs');
+const { PROXY_OPTION } = require('./answers.cjs');
 const { isOrigin } = require('./pages/sender.cjs');
 const { DEFAULT_POLICY } = require('./process/restarts.cjs');
 const { METHODS } = require('./protocol.cjs');

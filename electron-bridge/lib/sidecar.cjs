@@ -7,8 +7,7 @@
 
 const crypto = require('crypto');
 
-const { proxyAnswer } = require('./electron/proxy.cjs');
-const { wake, watchPower } = require('./electron/power.cjs');
+const { proxyAnswer, tokenAnswer } = require('./answers.cjs');
 const { absence, findElectron } = require('./electron/objects.cjs');
 const {
   checkPreload,
@@ -16,8 +15,7 @@ const {
   preloadPath,
   watchPreload,
 } = require('./electron/preload-path.cjs');
-const { watchSessionEnd } = require('./electron/quit.cjs');
-const { tokenAnswer } = require('./get-token.cjs');
+const { wake, watchPower, watchSessionEnd } = require('./electron/system.cjs');
 const { LogLines } = require('./logs.cjs');
 const { checkRequest, checkedOptions } = require('./options.cjs');
 const { RendererIpc } = require('./pages/ipc.cjs');

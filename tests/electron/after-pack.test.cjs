@@ -98,3 +98,27 @@ test('on macOS Forge leaves an app bundle, whose resources are looked at', async
   fs.rmSync(path.join(root, 'Clara.app'), { recursive: true });
   await assert.rejects(() => hooks.postPackage({}, mac), /no app/);
 });
+
+/** The first 64 bytes of an ELF file for a machine. */
+function elf(machine) {
+  const header = Buffer.alloc(64);
+  header.write('\u007fELF', 'latin1');
+  header.writeUInt16LE(machine, 18);
+  return header;
+}
+
+test('for Linux a program of another processor, and what is no program, fail the build', (t) => {
+  const { resources, file } = packed(t);
+  const elsewhere = process.arch === 'arm64' ? 'x64' : 'arm64';
+  const checked = (content, arch = elsewhere) => {
+    fs.writeFileSync(file, content);
+    return () => checkSidecar({ resources, platform: 'linux', arch });
+  };
+  const foreign = elsewhere === 'arm64' ? 62 : 183;
+  assert.throws(checked(elf(foreign)), /built for another processor/);
+  for (const content of ['MZ\u0090', 'hello', '']) {
+    assert.throws(checked(content), /is no program for Linux/);
+  }
+  checked(elf(elsewhere === 'arm64' ? 183 : 62))();
+  checked('#!/bin/sh\n')();
+});

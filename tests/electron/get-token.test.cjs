@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { ANSWER_WITHIN_MS, tokenAnswer } = require('../../electron-bridge/lib/get-token.cjs');
+const { TOKEN_WITHIN_MS, tokenAnswer } = require('../../electron-bridge/lib/answers.cjs');
 const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 const { tokenFor } = require('./fixtures/tokens.cjs');
 
@@ -78,7 +78,7 @@ test('a long text of the app is cut', async () => {
 test('a getToken that never comes back is given up after 20 s, and its late token dropped', async () => {
   let give;
   const { answer, deadlines } = asked(() => new Promise((resolve) => (give = resolve)));
-  await deadlines.pass(ANSWER_WITHIN_MS - 1);
+  await deadlines.pass(TOKEN_WITHIN_MS - 1);
   assert.equal(deadlines.size, 1);
   await deadlines.pass(1);
   await assert.rejects(answer, /no token within 20000 ms/);

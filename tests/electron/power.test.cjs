@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const EventEmitter = require('node:events');
 const { test } = require('node:test');
 
-const { wake, watchPower } = require('../../electron-bridge/lib/electron/power.cjs');
+const { wake, watchPower } = require('../../electron-bridge/lib/electron/system.cjs');
 
 /** Electron's app before it is ready, and its powerMonitor, which must not be touched until then. */
 function electron() {

@@ -8,7 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { holdQuit, watchSessionEnd } = require('../../electron-bridge/lib/electron/quit.cjs');
+const { holdQuit, watchSessionEnd } = require('../../electron-bridge/lib/electron/system.cjs');
 const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
 const { next, scripted, statesOf } = require('./fixtures/scripted.cjs');
 

@@ -9,7 +9,7 @@ const { RpcError, SidecarError } = require('../errors.cjs');
 const { ERRORS, METHODS, PROTOCOL_VERSION, VERSION } = require('../protocol.cjs');
 const { RpcClient } = require('../rpc/client.cjs');
 const { SidecarProcess } = require('./sidecar-process.cjs');
-const { spawnFailure } = require('./spawn-failure.cjs');
+const { spawnFailure } = require('./launch.cjs');
 
 const SAME_RELEASE = 'Ship the sidecar and the bridge of one release.';
 

@@ -9,7 +9,7 @@
 const { performance } = require('perf_hooks');
 
 const { withIdentity } = require('../electron/agent-identity.cjs');
-const { holdQuit } = require('../electron/quit.cjs');
+const { holdQuit } = require('../electron/system.cjs');
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { holdBrokenPipes } = require('../logs.cjs');
 const { ERRORS, METHODS } = require('../protocol.cjs');

@@ -8,13 +8,12 @@
 
 const { NOTIFICATIONS } = require('../protocol.cjs');
 const { MirroredAgent } = require('./agent.cjs');
-const { HeardSeq, RecentIds } = require('./seen.cjs');
 const shape = require('./session.cjs');
 
 /**
  * @typedef {import('../../index').AgentSession} AgentSession
  * @typedef {import('../../index').CloseReason} CloseReason
- * @typedef {import('./session.cjs').MirroredSession} MirroredSession
+ * @typedef {import('./session.cjs').OpenSession} OpenSession
  * @typedef {import('./session.cjs').Close} Close
  *
  * @typedef {Pick<import('../../index').InitializeParams, 'resume' | 'usedIds' | 'outageMs'>} Inheritance
@@ -46,7 +45,7 @@ class Mirror {
   #epoch;
   #now;
   #seq = 0;
-  /** @type {Map<string, MirroredSession>} by sessionId, oldest announcement first */
+  /** @type {Map<string, OpenSession>} by sessionId, oldest announcement first */
   #open = new Map();
   #agent;
   #heard = new HeardSeq();
@@ -189,12 +188,12 @@ class Mirror {
 
   /**
    * @param {AgentSession} session
-   * @returns {{entry: MirroredSession, events: MirrorEvent[]}} its entry, created now if its creation was lost
+   * @returns {{entry: OpenSession, events: MirrorEvent[]}} its entry, created now if its creation was lost
    */
   #known = (session) => {
     const isKnown = this.#open.has(session.sessionId);
     const events = isKnown ? [] : this.#create(shape.asCreated(session), {});
-    return { entry: /** @type {MirroredSession} */ (this.#open.get(session.sessionId)), events };
+    return { entry: /** @type {OpenSession} */ (this.#open.get(session.sessionId)), events };
   };
 
   /**
@@ -209,24 +208,25 @@ class Mirror {
       if (each.shown.participantId !== session.participantId) continue;
       events.push(...this.#cut(each, 'replaced', 'reconcile'));
     }
-    this.#open.set(session.sessionId, new shape.MirroredSession(session));
+    this.#open.set(session.sessionId, { shown: session, held: null });
     events.push(this.#event(NOTIFICATIONS.SessionCreated, { ...params, session }));
     return events;
   };
 
   /**
-   * @param {MirroredSession} entry
+   * @param {OpenSession} entry
    * @param {AgentSession} session
    * @param {object} params
    */
   #show = (entry, session, params) => {
-    const changed = entry.show(session);
+    const changed = shape.changedMembers(entry.shown, session);
+    entry.shown = session;
     if (changed.length === 0) return [];
     return [this.#event(NOTIFICATIONS.SessionUpdated, { ...params, session, changed })];
   };
 
   /**
-   * @param {MirroredSession} entry that is not listed
+   * @param {OpenSession} entry that is not listed
    * @param {boolean} isListed whether its identity is, under another session
    */
   #closeAbsent = (entry, isListed) => {
@@ -237,7 +237,7 @@ class Mirror {
   /**
    * An end that no process told.
    *
-   * @param {MirroredSession} entry
+   * @param {OpenSession} entry
    * @param {CloseReason} reason
    * @param {string} [detail]
    */
@@ -247,7 +247,7 @@ class Mirror {
   };
 
   /**
-   * @param {MirroredSession} entry
+   * @param {OpenSession} entry
    * @param {Close} close as the process means it
    */
   #end = (entry, close) => {
@@ -257,7 +257,7 @@ class Mirror {
   };
 
   /**
-   * @param {MirroredSession} entry
+   * @param {OpenSession} entry
    * @param {Close} close
    */
   #close = ({ shown: { sessionId } }, close) => {
@@ -285,6 +285,72 @@ class Mirror {
     this.#seq += 1;
     return { name, event: shape.frozen({ ...params, seq: this.#seq, epoch: this.#epoch }) };
   };
+}
+
+/** Counts one sidecar process's notifications: which are late, and whether some are missing. */
+class HeardSeq {
+  #last = 0;
+  #isBehind = false;
+
+  /** Whether notifications are missing, so that only a listing tells what is open. */
+  get isBehind() {
+    return this.#isBehind;
+  }
+
+  /**
+   * @param {unknown} seq of a notification; of one that has none nothing can be said
+   * @returns {boolean} false when it was heard before
+   */
+  take(seq) {
+    if (!Number.isInteger(seq)) return true;
+    const heard = Number(seq);
+    if (heard <= this.#last) return false;
+    if (heard > this.#last + 1) this.#isBehind = true;
+    this.#last = heard;
+    return true;
+  }
+
+  /** @param {unknown} seq of a listing, which makes up for whatever is missing up to it */
+  takeListing(seq) {
+    this.#isBehind = false;
+    if (Number.isInteger(seq)) this.#last = Math.max(this.#last, Number(seq));
+  }
+}
+
+/** As many as the sidecar keeps of sids that are closed for good (sidecar/core/registry). */
+const MAX_IDS = 4096;
+
+/** The ids of the sessions that closed last, and under which process each did. */
+class RecentIds {
+  /** @type {Map<string, number>} id to process, oldest first */
+  #processes = new Map();
+  #process = 0;
+
+  /** What comes from now on is another process's. */
+  nextProcess() {
+    this.#process += 1;
+  }
+
+  /**
+   * @param {string} id of a session that closes now
+   */
+  add(id) {
+    this.#processes.delete(id);
+    this.#processes.set(id, this.#process);
+    if (this.#processes.size > MAX_IDS) {
+      this.#processes.delete(String(this.#processes.keys().next().value));
+    }
+  }
+
+  /** @param {string} id */
+  isOfThisProcess(id) {
+    return this.#processes.get(id) === this.#process;
+  }
+
+  /** All of them, oldest first. */
+  list() {
+    return [...this.#processes.keys()];
+  }
 }
 
 module.exports = { Mirror };

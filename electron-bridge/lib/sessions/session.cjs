@@ -2,7 +2,7 @@
 
 /**
  * Owns one session as the sidecar sends it and as the app sees it: validates, normalises and
- * compares sessions, and keeps an open one over the ends of sidecar processes. Pure.
+ * compares sessions. Pure.
  */
 
 const { isDeepStrictEqual } = require('util');
@@ -10,6 +10,11 @@ const { isDeepStrictEqual } = require('util');
 /**
  * @typedef {import('../../index').AgentSession} AgentSession
  * @typedef {{session: AgentSession, reason: import('../../index').CloseReason, detail?: string}} Close
+ *
+ * @typedef {object} OpenSession over the ends of sidecar processes
+ * @property {AgentSession} shown as it was told last; never changed, only replaced
+ * @property {Close | null} held its close by a process that nobody asked to stop: told only if that
+ *   process is asked after all
  */
 
 /**
@@ -106,34 +111,7 @@ function resumed(sessions) {
   });
 }
 
-/** One open session, over the ends of sidecar processes. */
-class MirroredSession {
-  /** As it was told last; never changed, only replaced. @type {AgentSession} */
-  shown;
-  /**
-   * Its close by a process that nobody asked to stop: told only if that process is asked after all.
-   * @type {Close | null}
-   */
-  held = null;
-
-  /** @param {AgentSession} session */
-  constructor(session) {
-    this.shown = session;
-  }
-
-  /**
-   * @param {AgentSession} session as it is now
-   * @returns {string[]} the members in which it differs from what was told
-   */
-  show(session) {
-    const changed = changedMembers(this.shown, session);
-    this.shown = session;
-    return changed;
-  }
-}
-
 module.exports = {
-  MirroredSession,
   asCreated,
   changedMembers,
   endedAt,

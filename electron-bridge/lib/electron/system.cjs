@@ -1,12 +1,15 @@
 'use strict';
 
 /**
- * Owns the app's end while a sidecar is alive. A quit waits until the sidecar has drained, that of an
- * update a second at most; a process that ends in any other way takes the sidecar with it.
+ * Owns what Electron tells of the app's end and of the system: quit, update, session end, sleep, wake
+ * and shutdown. A quit waits until the sidecar has drained, that of an update a second at most; a
+ * process that ends in any other way takes the sidecar with it.
  *
  * `will-quit`, not `before-quit`: a window may still veto the latter. No handlers of SIGTERM and
  * SIGINT: one in the main process would disable Electron's own.
  */
+
+const { METHODS } = require('../protocol.cjs');
 
 /**
  * @typedef {object} Stops
@@ -76,4 +79,53 @@ function watchSessionEnd(app, onSessionEnd) {
   };
 }
 
-module.exports = { holdQuit, watchSessionEnd };
+/**
+ * @typedef {object} Handlers none may throw
+ * @property {() => void} onSuspend
+ * @property {() => void} onResume
+ * @property {() => void} onShutdown on Linux and macOS; Windows tells it to windows alone
+ */
+
+/**
+ * @param {object} electron
+ * @param {import('../../index').AppLike} electron.app
+ * @param {import('../../index').EmitterLike} electron.powerMonitor
+ * @param {Handlers} handlers
+ * @returns {() => void} ends the watch
+ */
+function watchPower({ app, powerMonitor }, { onSuspend, onResume, onShutdown }) {
+  /** @type {ReadonlyArray<['suspend' | 'resume' | 'shutdown', () => void]>} */
+  const listeners = [
+    ['suspend', onSuspend],
+    ['resume', onResume],
+    ['shutdown', onShutdown],
+  ];
+  let isEnded = false;
+  const listen = () => {
+    if (isEnded) return;
+    for (const [name, listener] of listeners) powerMonitor.on(name, listener);
+  };
+  // Before that, powerMonitor.on() throws in Electron 9, and hears nothing in later ones.
+  if (app.whenReady) app.whenReady().then(listen);
+  else listen();
+  return () => {
+    isEnded = true;
+    for (const [name, listener] of listeners) powerMonitor.removeListener(name, listener);
+  };
+}
+
+/**
+ * Tells the sidecar that it need not wait any longer: the one function for a system's wake-up and
+ * for a page whose network is back (`online`).
+ *
+ * @param {Pick<import('../../index').Sidecar, 'processState' | 'request'>} sidecar
+ * @param {import('../../index').WakeParams['reason']} reason
+ */
+function wake(sidecar, reason) {
+  if (sidecar.processState !== 'ready') return; // a new process needs no telling
+  sidecar.request(METHODS.wake, { reason }).catch(() => {
+    // It is gone or going: whoever comes after it begins afresh.
+  });
+}
+
+module.exports = { holdQuit, wake, watchPower, watchSessionEnd };

@@ -1,0 +1,121 @@
+'use strict';
+
+/**
+ * Owns the answers to what the sidecar asks: the call of the app's `getToken`, with its deadline and
+ * without the secrets of its errors (what the token is good for is the sidecar's to check); and which
+ * proxy leads to a server. Signalling and API calls go through the proxy, media never does.
+ */
+
+const { withoutSecrets } = require('./logs.cjs');
+const { question } = require('./time.cjs');
+
+/** Milliseconds; a token endpoint that takes longer is as good as down. The sidecar waits for 30 s. */
+const TOKEN_WITHIN_MS = 20 * 1000;
+/** How much of the app's own error goes on. */
+const SHOWN_CHARACTERS = 300;
+
+/**
+ * @param {import('../index').GetToken} getToken the app's
+ * @param {import('./time.cjs').Deadlines} deadlines
+ * @returns {import('./rpc/client.cjs').Answer} to the sidecar's `getToken`
+ */
+function tokenAnswer(getToken, deadlines) {
+  const late = () =>
+    new Error(
+      `getToken gave no token within ${TOKEN_WITHIN_MS} ms. Have it fail instead when your token ` +
+        'endpoint does not answer',
+    );
+  return (request) =>
+    question(() => asked(getToken, request), { deadlines, withinMs: TOKEN_WITHIN_MS, late });
+}
+
+/**
+ * @param {import('../index').GetToken} getToken
+ * @param {any} request
+ * @returns {Promise<object>} only what can be meant, of this form or of LiveKit's token endpoints
+ */
+async function asked(getToken, request) {
+  try {
+    const given = await getToken(Object.freeze(request));
+    const { token, url, participant_token, server_url } = Object(given);
+    return { token, url, participant_token, server_url };
+  } catch (error) {
+    throw new Error(`getToken failed: ${reasonOf(error)}`);
+  }
+}
+
+/** @param {unknown} error */
+function reasonOf(error) {
+  let words;
+  try {
+    words = error instanceof Error ? error.message || error.name : String(error);
+  } catch (unprintable) {
+    words = 'an error that cannot be printed';
+  }
+  return withoutSecrets(words).slice(0, SHOWN_CHARACTERS);
+}
+
+/** Milliseconds; a proxy script that has to be fetched from a network that is down takes minutes.
+ * The sidecar waits for 3 s. */
+const PROXY_WITHIN_MS = 2500;
+
+/** The sidecar says CONNECT to a proxy over plain TCP (rust-sdks livekit-net/src/native/proxy.rs). */
+const PROXY_OPTION = /^(system|none|http:\/\/[^/\s]+\/?)$/;
+
+/**
+ * @param {string} option 'system', 'none' or an address
+ * @param {object} ports
+ * @param {import('../index').SessionModuleLike} [ports.session] there when the option is 'system'
+ * @param {import('../index').AppLike} [ports.app]
+ * @param {import('./time.cjs').Deadlines} ports.deadlines
+ * @param {(warning: string) => void} ports.warn
+ * @returns {import('./rpc/client.cjs').Answer} to the sidecar's `resolveProxy`: an address, or null
+ *   for none; it rejects when the system does not say, and then the environment counts
+ */
+function proxyAnswer(option, { session, app, deadlines, warn }) {
+  const late = () => new Error(`the system did not answer within ${PROXY_WITHIN_MS} ms`);
+  const ask = async (/** @type {string} */ url) => {
+    if (option === 'none') return null;
+    if (option !== 'system') return option;
+    // The default session does not exist before.
+    if (app && app.whenReady) await app.whenReady();
+    const { defaultSession } = /** @type {import('../index').SessionModuleLike} */ (session);
+    const { proxy, problem } = proxyOf(await defaultSession.resolveProxy(url));
+    if (problem !== undefined) warn(problem);
+    return proxy;
+  };
+  return ({ url }) => question(() => ask(url), { deadlines, withinMs: PROXY_WITHIN_MS, late });
+}
+
+/**
+ * @param {unknown} answer in the words of a PAC script, as `DIRECT` or
+ *   `PROXY host:port; SOCKS5 host:port; DIRECT`: the first is meant, the others are for when it fails
+ * @returns {{proxy: string | null, problem?: string}} the first that the sidecar can use
+ */
+function proxyOf(answer) {
+  /** @type {string[]} */
+  const skipped = [];
+  let proxy = null;
+  for (const entry of String(answer).split(';')) {
+    const [kind, address] = entry.trim().split(/\s+/);
+    const name = kind.toUpperCase();
+    if (name === 'PROXY' && address) proxy = `http://${address}`;
+    if (name === 'DIRECT' || proxy !== null) break;
+    if (name !== '') skipped.push(name);
+  }
+  if (skipped.length === 0) return { proxy };
+  const instead = proxy === null ? 'no proxy' : withoutSecrets(proxy);
+  const problem =
+    `The system names a proxy of a kind that the sidecar cannot use (${skipped.join(', ')}); it ` +
+    `uses ${instead}. Give \`proxy\` the address of an HTTP proxy if that does not reach the server.`;
+  return { proxy, problem };
+}
+
+module.exports = {
+  PROXY_OPTION,
+  PROXY_WITHIN_MS,
+  TOKEN_WITHIN_MS,
+  proxyAnswer,
+  proxyOf,
+  tokenAnswer,
+};
