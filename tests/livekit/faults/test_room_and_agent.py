@@ -84,8 +84,8 @@ async def test_an_agent_kicked(stage: Stage) -> None:
     assert agent.law.closed("bob") == [("agent-disconnected", "PARTICIPANT_REMOVED")]
     assert agent.law.agent_state == "failed"
     status = await agent.client.call("getStatus")
-    assert isinstance(status["warnings"], list)
-    assert len(status["warnings"]) == 1
+    assert isinstance(status["lastError"], dict)
+    assert status["lastError"]["category"] == "removed"
     assert (await agent.connect())["state"] == "connected"
     await agent.sees(bob)
     assert agent.law.created_sids == [bob.sid, bob.sid]
@@ -107,10 +107,8 @@ async def test_a_second_agent_with_the_same_identity(stage: Stage) -> None:
     assert first.law.closed("bob") == [("agent-disconnected", "DUPLICATE_IDENTITY")]
     assert first.law.agent_state == "failed"
     status = await first.client.call("getStatus")
-    warnings = status["warnings"]
-    assert isinstance(warnings, list)
-    assert len(warnings) == 1
-    assert "identity" in str(warnings[0])
+    assert isinstance(status["lastError"], dict)
+    assert status["lastError"]["category"] == "identity-taken"
     await stage.life_goes_on(second, leaver=bob)
     assert second.law.agent_states == ["connecting", "connected"]
     assert first.fold().agent_state == "failed"
