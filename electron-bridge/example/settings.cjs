@@ -8,7 +8,7 @@ const USAGE = `Say which room to join:
 
   LIVEKIT_URL=wss://... LIVEKIT_ROOM=... TOKEN_URL=http://127.0.0.1:8090/token npx electron .
 
-where TOKEN_URL is a token endpoint (token-server.cjs is one). For development alone,
+where TOKEN_URL is a token endpoint (token-server.cjs is one). In development,
 LIVEKIT_API_KEY and LIVEKIT_API_SECRET may stand in the place of TOKEN_URL.`;
 
 /**
@@ -20,9 +20,9 @@ function settingsFrom(environment) {
   const { LIVEKIT_URL: url, LIVEKIT_ROOM: room, TOKEN_URL: tokenUrl } = environment;
   const { LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = environment;
   if (!url || !room || !(tokenUrl || (apiKey && apiSecret))) throw new Error(USAGE);
-  // An app that you ship has no secret: it asks your server for each token.
-  // The agent subscribes to all tracks, so that the quality of each connection is known.
+  // The quality of a connection is known only where the agent subscribes to tracks.
   const connect = { url, room, autoSubscribe: true };
+  // An app that you ship has no secret: it asks your server for each token.
   if (tokenUrl) return { connect, getToken: (wanted) => fetchToken(tokenUrl, wanted) };
   return { connect: { ...connect, apiKey, apiSecret } };
 }

@@ -7,8 +7,8 @@
  *
  *   POST /token {purpose: 'agent' | 'connection', room, identity?, name?, grants?} -> {url, token}
  *
- * It listens on this machine alone, on $PORT or 8090. A real one stands on your server, behind
- * your own sign-in, which also tells it the identity: whoever may call it may enter the room.
+ * It listens on 127.0.0.1, on $PORT or 8090. A real endpoint runs on your server, behind your own
+ * sign-in, and takes the identity from there: every caller that gets a token can enter the room.
  */
 
 const assert = require('assert');
@@ -19,13 +19,16 @@ const http = require('http');
 const LONGEST_TTL_S = 600;
 const MAX_BODY_CHARACTERS = 64 * 1024;
 
-/** The claims of docs.livekit.io, "Tokens & grants": to join one room; a person may do more there. */
+/** The claims as docs.livekit.io has them ("Tokens & grants"), for one room. */
 function claims({ purpose, room, identity = newIdentity(), name, grants = {} }, ownRoom) {
   const isAgent = purpose === 'agent';
   assert(isAgent || purpose === 'connection', 'purpose: agent or connection');
   assert(room === ownRoom, 'room: there is no such room');
   assert(typeof identity === 'string' && /^[^]{1,256}$/.test(identity), 'identity: a text');
-  assert(/^clara-voice-agent/.test(identity) === isAgent, 'identity: another is for agents alone');
+  assert(
+    /^clara-voice-agent/.test(identity) === isAgent,
+    'identity: clara-voice-agent... is for agents',
+  );
   // An agent may nothing that it does not ask for; it subscribes where `autoSubscribe` is set.
   const canSubscribe = isAgent ? grants.canSubscribe === true : grants.canSubscribe !== false;
   const [canPublish, canPublishData] = [grants.canPublish, grants.canPublishData].map(
@@ -38,7 +41,7 @@ function claims({ purpose, room, identity = newIdentity(), name, grants = {} }, 
     exp: Math.floor(Date.now() / 1000) + ttlS,
     video: { room, roomJoin: true, canPublish, canSubscribe, canPublishData },
     ...(isAgent
-      ? // An agent alone does not keep a room open: an hour without people, and it is made anew.
+      ? // Keeps the room open for an hour without people: an agent does not count as one.
         { kind: 'agent', roomConfig: { emptyTimeout: 3600, departureTimeout: 3600 } }
       : { metadata: grants.metadata, attributes: grants.attributes }),
   };

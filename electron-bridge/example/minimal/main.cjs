@@ -4,7 +4,7 @@ const { app, BrowserWindow, session } = require('electron');
 const { createSidecar, installPreload } = require('clara-voice-bridge');
 
 const { LIVEKIT_URL: url, LIVEKIT_ROOM: room } = process.env;
-// In development alone: an app that you ship has no secret, and gives `getToken` instead.
+// For development: an app that you ship has no secret, and gives `getToken` instead.
 const { LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = process.env;
 
 const sidecar = createSidecar({ connect: { url, room, apiKey, apiSecret } });

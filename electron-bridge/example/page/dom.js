@@ -1,4 +1,4 @@
-/** Owns the page's way to its elements. Text goes in as text alone: names come from strangers. */
+/** Finds and makes the page's elements. Writes text, never HTML: names come from strangers. */
 
 /**
  * @template {HTMLElement} [T=HTMLElement]
@@ -25,7 +25,7 @@ export function made(tag, className, ...children) {
 }
 
 /**
- * Leaves an element alone that says it already: a screen reader would read it again.
+ * Changes nothing when the element has this text already: a screen reader would read it again.
  *
  * @param {HTMLElement} node
  * @param {string} text
@@ -35,7 +35,7 @@ export function write(node, text) {
 }
 
 /**
- * Not `disabled`, which takes the focus away from whoever works with the keyboard.
+ * Sets `aria-disabled` and not `disabled`, which would take the keyboard's focus away.
  *
  * @param {HTMLElement} button
  * @param {boolean} is

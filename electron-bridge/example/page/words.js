@@ -274,7 +274,7 @@ export function leftWords(reason) {
 export function microphoneWords(error) {
   const { name } = /** @type {{name?: string}} */ (Object(error));
   const cause = NO_MICROPHONE[String(name)] || 'Your microphone does not work';
-  return `${cause}, then press Unmute. Until then nobody hears you.`;
+  return `${cause}, then press Unmute. Until then the others do not hear you.`;
 }
 
 /**
