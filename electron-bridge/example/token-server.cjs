@@ -29,7 +29,7 @@ function claims({ purpose, room, identity = newIdentity(), name, grants = {} }, 
     /^clara-voice-agent/.test(identity) === isAgent,
     'identity: clara-voice-agent... is for agents',
   );
-  // An agent may nothing that it does not ask for; it subscribes where `autoSubscribe` is set.
+  // The agent never publishes. It asks to subscribe where `autoSubscribe` is set.
   const canSubscribe = isAgent ? grants.canSubscribe === true : grants.canSubscribe !== false;
   const [canPublish, canPublishData] = [grants.canPublish, grants.canPublishData].map(
     (asked) => !isAgent && asked !== false,
