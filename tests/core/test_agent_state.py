@@ -113,3 +113,10 @@ def test_what_is_done_stands_in_an_order_that_makes_the_answer_true(before: Do, 
     for row in TABLE.values():
         if before in row.does and after in row.does:
             assert row.does.index(before) < row.does.index(after)
+
+
+@pytest.mark.parametrize("state", sorted(AgentState))
+def test_a_room_is_joined_in_two_states_and_under_way_in_a_third(state: AgentState):
+    machine = machine_in(state)
+    assert machine.is_in_room is (state in ("connected", "reconnecting"))
+    assert machine.is_under_way is (state in ("connecting", "connected", "reconnecting"))
