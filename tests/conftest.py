@@ -7,14 +7,15 @@ sidecar's command as source and frozen.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import pytest_asyncio
+from xdist.workermanage import WorkerController
 
 from sidecar.dev.server import DevServer
 from sidecar.dev.server_build import ServerMissing, find_server
@@ -31,6 +32,14 @@ for _name in list(os.environ):
     # The SDK honours this proxy even for a server on this machine.
     if _name.upper().startswith("LIVEKIT_") or _name.upper() == "HTTP_PROXY":
         del os.environ[_name]
+
+GIVEN = "livekit_server"
+HASH_SEED = "PYTHONHASHSEED"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop(HASH_SEED, None)  # the sidecars' are their own
+PROCESSES, PROCESSES_FULL = 2, 3
+"""For two cores; in a full run most tests wait most of the time."""
+T = TypeVar("T")
 
 _status = pytest.StashKey[int]()
 _left_out = pytest.StashKey[int]()
@@ -55,16 +64,57 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if full:
             config.hook.pytest_deselected(items=full)
             items[:] = [item for item in items if not item.get_closest_marker("full")]
-    items.sort(key=lambda item: max((WORKS.index(work) + 1 for work in works_for(item)), default=0))
+    items.sort(key=lambda item: (_rank(item), not _is_fault(item)))
+    for item in items:
+        group = "faults" if _is_fault(item) else f"{item.path.name} {_rank(item)}"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _rank(item: pytest.Item) -> int:
+    """Tell how late a test is to run: behind what needs no build."""
+    return max((WORKS.index(work) + 1 for work in works_for(item)), default=0)
+
+
+def _is_fault(item: pytest.Item) -> bool:
+    """Whether a test is a row of the matrix, whose lanes are all in one process."""
+    return bool({"matrix", "frozen_matrix"} & set(getattr(item, "fixturenames", ())))
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run all tests in several processes, and those that are named in this one."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    os.environ[HASH_SEED] = "0"  # all processes must find the same tests, also those made of sets
+    return PROCESSES_FULL if config.getoption("--full") else PROCESSES
+
+
+def pytest_configure_node(node: WorkerController) -> None:
+    """Tell another process what the environment said before it was emptied."""
+    node.workerinput[GIVEN] = GIVEN_LIVEKIT_SERVER
+
+
+def _from_controller(config: pytest.Config, name: str, otherwise: T) -> T:
+    """Give what the first process told this one; `otherwise` where this is the first."""
+    told: dict[str, T] = getattr(config, "workerinput", {})
+    return told.get(name, otherwise)
 
 
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Begin what takes long to make, beside the first tests."""
-    if session.config.getoption("collectonly"):
+    """Begin what takes long to make, beside the first tests, in one of the processes."""
+    is_first = _from_controller(session.config, "workerid", "gw0") == "gw0"
+    if session.config.getoption("collectonly") or not is_first:
         return
     ahead = session.config.stash[_ahead] = Ahead()
-    for work in sorted(set().union(*map(works_for, session.items)), key=WORKS.index):
+    for work in sorted(set().union(*map(works_for, session.items))):
         ahead.begin(work)
+
+
+def pytest_testnodedown(node: WorkerController) -> None:
+    """Take over the account of another process."""
+    told = getattr(node, "workeroutput", {})
+    parts.ran.update(dict.fromkeys(told.get("ran", ())))
+    parts.not_run.update(told.get("not_run", {}))
+    node.config.stash[_left_out] = told.get("left_out", 0)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -82,6 +132,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     session.config.stash[_status] = int(exitstatus)
     if _ahead in session.config.stash:
         session.config.stash[_ahead].stop()
+    if hasattr(session.config, "workeroutput"):
+        left_out = session.config.stash.get(_left_out, 0)
+        account = {"ran": list(parts.ran), "not_run": parts.not_run, "left_out": left_out}
+        session.config.workeroutput.update(account)
 
 
 @pytest.hookimpl(trylast=True)
@@ -98,16 +152,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         end_process(config.stash[_status])
 
 
-@pytest.fixture(scope="session")
-def ahead(pytestconfig: pytest.Config) -> Ahead:
-    """What was begun ahead."""
-    return pytestconfig.stash[_ahead]
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def server_binary(pytestconfig: pytest.Config, ahead: Ahead) -> Path:
+async def server_binary(pytestconfig: pytest.Config) -> Path:
     """The livekit-server to run, built on first use (1 to 3 minutes from nothing)."""
-    await asyncio.to_thread(ahead.ended, "server")
     reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
 
     def show(line: str) -> None:
@@ -115,7 +162,8 @@ async def server_binary(pytestconfig: pytest.Config, ahead: Ahead) -> Path:
             reporter.write_line(line)
 
     try:
-        binary = await find_server(show, given=GIVEN_LIVEKIT_SERVER)
+        given = _from_controller(pytestconfig, GIVEN, GIVEN_LIVEKIT_SERVER)
+        binary = await find_server(show, given=given)
     except ServerMissing as error:
         parts.require("livekit-server", str(error))
         raise
@@ -154,10 +202,9 @@ def source_command() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def frozen_command(ahead: Ahead) -> list[str]:
+def frozen_command() -> list[str]:
     """The command of the frozen sidecar, built now unless it is there and of these sources."""
     parts.require("frozen sidecar", why_no_build())
-    ahead.ended("frozen")
     return [str(frozen_sidecar())]
 
 

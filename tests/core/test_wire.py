@@ -231,7 +231,9 @@ def test_every_member_of_the_contract_has_its_sentence(shape: type):
 
 
 @pytest.mark.parametrize(
-    "shape", [*{each.params for each in METHODS.values()}], ids=lambda shape: shape.__name__
+    "shape",
+    dict.fromkeys(each.params for each in METHODS.values()),
+    ids=lambda shape: shape.__name__,
 )
 def test_the_params_of_every_method_can_be_parsed(shape: type):
     with pytest.raises(InvalidParams):

@@ -13,11 +13,15 @@ from pathlib import Path
 import pytest
 
 import sidecar
-from tests.ahead import Ahead
 from tests.electron.npm import BRIDGE, REPOSITORY, npm_command, run
 from tests.test_house import VAGUE_WORDS
 
 HERE = Path(__file__).resolve().parent
+
+SUITE_TIMEOUT_S = 900.0
+"""All of the JavaScript tests; they take half a minute on two cores, minutes when all is busy."""
+FILES_AT_ONCE = 4
+"""They wait most of the time."""
 
 LIB = BRIDGE / "lib"
 
@@ -56,11 +60,11 @@ def manifest() -> dict[str, object]:
     return found
 
 
-def test_the_javascript_tests_pass(node: Path, ahead: Ahead) -> None:
-    """They run beside the first Python tests."""
-    done = ahead.ended("javascript")
-    assert done is not None
-    assert done.status == 0, done.said[-20_000:]
+def test_the_javascript_tests_pass(node: Path) -> None:
+    # The list of files: `node --test <folder>` fails on Node 24, a quoted glob on Node 20.
+    files = sorted(str(path) for path in HERE.glob("*.test.cjs"))
+    at_once = f"--test-concurrency={FILES_AT_ONCE}"
+    run([str(node), "--test", "--test-reporter=spec", at_once, *files], SUITE_TIMEOUT_S)
 
 
 def required(path: Path) -> Iterator[Path]:

@@ -62,7 +62,9 @@ async def test_a_result_without_a_json_form_is_an_internal_error_with_its_id(han
 
 
 @pytest.mark.parametrize(
-    "value", [2**64, -(2**63) - 1, {1: "a"}, "\ud800", object(), ...], ids=lambda value: repr(value)
+    "value",
+    [2**64, -(2**63) - 1, {1: "a"}, "\ud800", object(), ...],
+    ids=["too large", "too small", "a key that is no text", "half a character", "object", "..."],
 )
 def test_what_orjson_cannot_write_is_an_internal_error_and_never_silence(value):
     """Section 5, as above: ints over 64 bits, keys that are no text, lone surrogates."""

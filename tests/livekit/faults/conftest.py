@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.ahead import Ahead
+from tests.frozen_build import frozen_sidecar, why_no_build
 from tests.livekit.faults.rows import LANES, Matrix, ended_after_s, selected, took
 
 
@@ -39,12 +39,12 @@ async def matrix(
 async def frozen_matrix(
     request: pytest.FixtureRequest,
     server_binary: Path,
-    ahead: Ahead,
     lanes: asyncio.Semaphore,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Matrix]:
     """The selected rows, on the frozen sidecar."""
-    await asyncio.to_thread(ahead.ended, "frozen")  # a build must not block the others' loop
+    if why_no_build() is None:
+        await asyncio.to_thread(frozen_sidecar)  # which must not block the others' loop
     command: list[str] = request.getfixturevalue("frozen_command")
     rows = selected(request.session.items, "frozen")
     running = Matrix(server_binary, command, tmp_path_factory.mktemp("frozen"), lanes, rows)
