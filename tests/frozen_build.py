@@ -5,7 +5,6 @@ Owns the folder `.cache/frozen/` of the repository. `dist/`, which may be stale,
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
 import os
@@ -14,8 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+
+from tests.only_one import only_one
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 KEPT_BUILDS = 3
@@ -32,7 +32,7 @@ class BuildFailed(RuntimeError):
 def frozen_sidecar() -> Path:
     """Give the path of the frozen program of exactly these sources, building it if need be."""
     folder = REPOSITORY / ".cache" / "frozen" / inputs_hash()
-    with _the_only_one(folder.with_suffix(".lock")):
+    with only_one(folder.with_suffix(".lock")):
         if not folder.is_dir():
             _build(folder)
     os.utime(folder)
@@ -87,18 +87,6 @@ def _build(folder: Path) -> None:
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _the_only_one(path: Path) -> Iterator[None]:
-    """Hold a lock that the system frees when this process ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        if sys.platform != "win32":
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _forget_old_builds(root: Path) -> None:

@@ -52,18 +52,21 @@ def livekit_client(node: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def workshop(node: Path, livekit_client: Path) -> Path:
+def workshop(node: Path, livekit_client: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the bridge and of the usage sample, with the development packages installed."""
-    folder = installed(node, BRIDGE / "package.json")
+    shop = tmp_path_factory.mktemp("workshop")
     for source, name in ((BRIDGE, "electron-bridge"), (HERE / "types", "types")):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("node_modules"))
-    link = folder / "node_modules" / "clara-voice-bridge"
-    if not link.is_symlink():
-        link.symlink_to(folder / "electron-bridge", target_is_directory=True)
-    packages = folder / "electron-bridge" / "example" / "node_modules"
+        shutil.copytree(source, shop / name, ignore=shutil.ignore_patterns("node_modules"))
+    modules = shop / "node_modules"
+    modules.mkdir()
+    for package in (installed(node, BRIDGE / "package.json") / "node_modules").iterdir():
+        (modules / package.name).symlink_to(package, target_is_directory=True)
+    ours = modules / "clara-voice-bridge"
+    ours.unlink(missing_ok=True)  # an older cache has one of its own
+    ours.symlink_to(shop / "electron-bridge", target_is_directory=True)
+    packages = shop / "electron-bridge" / "example" / "node_modules"
     packages.symlink_to(livekit_client, target_is_directory=True)
-    return folder
+    return shop
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests import parts
+from tests.only_one import only_one
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BRIDGE = REPOSITORY / "electron-bridge"
@@ -60,17 +61,18 @@ def installed(node: Path, manifest: Path) -> Path:
     wanted = [told.get(each) for each in ("dependencies", "devDependencies", "overrides")]
     pins = json.dumps([wanted, NPMRC.read_text(encoding="utf-8")])
     folder = CACHE / hashlib.sha256(pins.encode()).hexdigest()[:16]
-    if not (folder / "done").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for source in (manifest, NPMRC):
-            shutil.copy(source, folder)
-        command = [*npm_command(node), "install", "--no-audit", "--no-fund", "--loglevel=error"]
-        try:
-            run(command, NPM_TIMEOUT_S, cwd=folder)
-        except AssertionError as error:
-            parts.require("npm packages", f"npm install failed: {error}")
-        (folder / "done").touch()
+    with only_one(folder.with_suffix(".lock")):
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            for source in (manifest, NPMRC):
+                shutil.copy(source, folder)
+            command = [*npm_command(node), "install", "--no-audit", "--no-fund", "--loglevel=error"]
+            try:
+                run(command, NPM_TIMEOUT_S, cwd=folder)
+            except AssertionError as error:
+                parts.require("npm packages", f"npm install failed: {error}")
+            (folder / "done").touch()
     parts.require("npm packages", None)
     return folder
 
