@@ -259,3 +259,11 @@ def test_an_open_session_is_found_by_its_id_and_a_closed_one_is_not():
     assert registry.sessions.get(session.session_id) == session
     registry.at(1, "left", "PA_alice", 1)
     assert registry.sessions.get(session.session_id) is None
+
+
+def test_a_session_is_found_by_its_identity_while_it_is_open():
+    registry = Registry().joined(someone("alice"))
+    assert registry.sessions.of_identity("alice") == registry.session_of("PA_alice")
+    assert registry.sessions.of_identity("bob") is None
+    registry.at(1, "left", "PA_alice", 1)
+    assert registry.sessions.of_identity("alice") is None
