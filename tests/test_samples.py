@@ -207,6 +207,7 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "powershell: py -m pip install uv py -m uv run pytest": powershell,
     },
     "electron-bridge/README.md": {
+        "powershell: $env:LIVEKIT_URL": powershell,
         "sh: npm install clara-voice-bridge": posix,
         "sh: cd clara-voice-sidecar": posix,
         "js: // main.cjs": app_commonjs,
