@@ -63,7 +63,7 @@ async def test_agent_and_person_join_without_a_secret_in_the_app(
         assert "error" not in await app.call("start")
         connected = await app.agent("connected")
         assert connected["capabilities"] == {
-            "createConnection": False,
+            "createConnection": True,
             "closeSession": False,
             "reconcile": False,
         }
