@@ -72,7 +72,7 @@ async def test_agent_and_person_join_without_a_secret_in_the_app(
 
         params = {"identity": "alice", "name": "Alice", "metadata": "m", "canPublish": False}
         details = (await app.call("createConnection", params))["result"]
-        assert sorted(details) == ["expiresAt", "identity", "room", "token", "url"]
+        assert sorted(details) == ["expiresAt", "identity", "name", "room", "token", "url"]
         assert (details["url"], details["room"], details["identity"]) == (server.url, room, "alice")
         claims = token_claims(details["token"])
         assert claims is not None
