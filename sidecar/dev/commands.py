@@ -306,12 +306,21 @@ def _token(options: argparse.Namespace) -> int:
 def _add_diagnose_options(parser: Parser) -> None:
     _add_connection_options(parser)
     parser.add_argument("--json", action="store_true", help="print the answer of the RPC method")
+    parser.add_argument(
+        "--join",
+        action="store_true",
+        help="join even with LIVEKIT_TOKEN alone; the server then puts a running agent of the "
+        "token's identity out of the room",
+    )
 
 
 def _diagnose(options: argparse.Namespace) -> int:
     from sidecar.dev import diagnose
 
-    return _until_done(diagnose.main(_settings(options), as_json=options.json))
+    checking = diagnose.main(
+        _settings(options), as_json=options.json, joins_with_token=options.join
+    )
+    return _until_done(checking)
 
 
 COMMANDS = {

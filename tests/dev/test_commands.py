@@ -21,7 +21,7 @@ from sidecar.dev.commands import COMMANDS
 from sidecar.dev.server import answers_200
 from sidecar.dev.tokens import explained, mint_token, person_token
 from tests import parts
-from tests.started import client, configured, refusing_url, run
+from tests.started import client, configured, refusing_url, run, token_for
 
 BEGINS_WITHIN_S = 60.0
 NAMES = ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "LIVEKIT_ROOM"]
@@ -320,6 +320,50 @@ async def test_diagnose_is_well_on_a_server_and_leaves_no_agent(tmp_path, server
     assert found["ok"]
     assert [each["name"] for each in found["checks"]][-1] == "room"
     assert [line.split()[0] for line in shown.stdout.splitlines()] == ["ok"] * len(found["checks"])
+
+
+async def test_diagnose_with_a_token_alone_leaves_a_running_agent_in_its_room(tmp_path, server):
+    options, env = server
+    async with running(tmp_path, "dev-server", *options, "--env-file", ".env", **env) as place:
+        url, key, secret, room = [(await place.until(f"^{name}=(.*)"))[1] for name in NAMES]
+        (tmp_path / ".env").unlink()
+        by_token = {
+            "LIVEKIT_URL": url,
+            "LIVEKIT_TOKEN": mint_token(key, secret, room, "clara-1", kind="agent"),
+        }
+        async with client(COMMAND, by_token, tmp_path) as agent:
+            await agent.notified(
+                "agent-state-changed",
+                lambda params: params["state"] == "connected",
+                timeout_s=BEGINS_WITHIN_S,
+            )
+            command = [*COMMAND, "diagnose", "--json"]
+            done = await asyncio.to_thread(run, command, by_token, tmp_path)
+            assert done.returncode == 0, done.stdout + done.stderr
+            found = json.loads(done.stdout)
+            assert found["checks"][-2]["detail"] == "The server accepts the agent's token."
+            assert found["checks"][-1]["name"] == "room"
+            assert found["checks"][-1]["detail"].startswith("Left out: ")
+            assert "'clara-1'" in found["checks"][-1]["detail"]
+            assert (await agent.call("getStatus"))["state"] == "connected"
+            joined = await asyncio.to_thread(run, [*command, "--join"], by_token, tmp_path)
+            assert joined.returncode == 0, joined.stdout + joined.stderr
+            assert "is in room" in json.loads(joined.stdout)["checks"][-1]["detail"]
+
+
+def test_diagnose_with_a_token_alone_fails_where_another_check_fails(tmp_path):
+    env = {"LIVEKIT_URL": refusing_url(), "LIVEKIT_TOKEN": token_for("room")}
+    done = run([*COMMAND, "diagnose"], env, tmp_path)
+    assert done.returncode == 1
+    assert re.search(r"FAIL  server .*\n      fix: ", done.stdout)
+    assert re.search(r"room +Left out: ", done.stdout)
+
+
+def test_diagnose_with_a_token_for_another_room_names_the_mistake(tmp_path):
+    env = {"LIVEKIT_URL": refusing_url(), "LIVEKIT_TOKEN": token_for("room")}
+    done = run([*COMMAND, "diagnose", "--room", "other"], env, tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is not the one that the token is for. Fix: " in done.stderr
 
 
 def test_diagnose_says_what_is_wrong_with_its_fix_and_fails(tmp_path):
