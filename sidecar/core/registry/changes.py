@@ -1,6 +1,6 @@
-"""Owns what can happen to a session, as frozen copies, and how one is shown.
+"""Owns the changes of a session (created, updated, closed) and its form on the wire.
 
-Does not know why anything happens.
+Does not know why a session changes.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sidecar.core.facts import Participant
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A session began; `session` is in state `connecting`."""
+    """A session was created, in state `connecting`."""
 
     session: AgentSession
 
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """Members of a session changed; `changed` holds their names on the wire."""
+    """A session changed; `changed` has the wire names of the members that differ."""
 
     session: AgentSession
     changed: tuple[str, ...]
@@ -32,7 +32,7 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A session ended; `detail` is LiveKit's own reason where it gave one."""
+    """A session closed; `detail` is LiveKit's own reason, or None."""
 
     session: AgentSession
     reason: CloseReason
@@ -45,7 +45,7 @@ _YEAR_10000_MS = 253_402_300_800_000
 
 
 def believable_ms(joined_at_ms: int | None, now_ms: int) -> int:
-    """The server's `joined_at`, or now where it said none or what no calendar holds."""
+    """Return *joined_at_ms*, or *now_ms* if it is missing, not positive, or after 9999."""
     if joined_at_ms is None or not 0 < joined_at_ms < _YEAR_10000_MS:
         return now_ms
     return joined_at_ms
@@ -60,7 +60,7 @@ def shown_session(
     message_count: int,
     connection_state: ConnectionState,
 ) -> AgentSession:
-    """How the session of *person* looks on the wire; metadata and attributes cut at 16 KiB each."""
+    """Build the session of *person* for the wire; cuts metadata and attributes at 16 KiB each."""
     metadata, metadata_cut = _cut_text(person.metadata, MAX_SHOWN_BYTES)
     attributes, attributes_cut = _cut_attributes(person.attributes)
     return AgentSession(
@@ -82,7 +82,7 @@ def shown_session(
 
 
 def changed_members(before: AgentSession, now: AgentSession) -> tuple[str, ...]:
-    """The names on the wire of what differs."""
+    """Return the wire names of the members that differ."""
     return tuple(
         each.wire_name
         for each in fields_of(AgentSession)
@@ -91,7 +91,7 @@ def changed_members(before: AgentSession, now: AgentSession) -> tuple[str, ...]:
 
 
 def _cut_text(text: str, max_bytes: int) -> tuple[str, bool]:
-    # A character is at most 4 bytes of UTF-8, so most texts need no encoding to be known short.
+    # A character takes at most 4 bytes of UTF-8, so a short text needs no encoding here.
     if len(text) * 4 <= max_bytes:
         return text, False
     encoded = text.encode("utf-8", "replace")

@@ -1,6 +1,6 @@
-"""Owns what the server's own list says of the open stays: whom it misses, and whom it still has.
+"""Owns the comparison of the open stays with the server's list of participants.
 
-Does not know when the server is asked, nor how.
+Does not know when or how the server is asked.
 """
 
 from __future__ import annotations
@@ -16,52 +16,54 @@ from sidecar.core.registry.deadlines import Due, LinkClock
 from sidecar.core.registry.stays import OpenStays, Stay
 
 POLL_APART_S = 5.0
-"""Two misses this far apart: the server's list and its announcements lag by up to 4 s."""
+"""Attended seconds between two misses. The server's list and announcements lag by up to 4 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """A ListParticipants under way: what its answer may be held against."""
+    """A ListParticipants request in flight, with the state when it was sent."""
 
     sids: frozenset[str]
+    """The sids of the open stays when the request was sent."""
     held: frozenset[str]
     """The sids on hold when the request was sent."""
     link_number: int
 
 
 class Comparison:
-    """Holds the open stays against answers of the server."""
+    """Compares the open stays with the server's answers. Call `begin`, ask, then `polled`."""
 
     def __init__(self, clock: LinkClock, stays: OpenStays) -> None:
         """*clock* has the deadlines of *stays*."""
         self._clock = clock
         self._stays = stays
         self.suspects: tuple[AgentSession, ...] = ()
-        """Whom the last answer missed for the second time, with nobody else of their identity.
+        """Sessions missing from two lists, with no other sid of their identity in the last list.
 
-        The server is to be asked about each alone: its list goes by room names and identities, and
-        somebody's end in an earlier room of the same name takes them off this one's
-        (livekit-server pkg/service/roommanager.go, DeleteParticipant).
+        Ask the server about each, and pass the answer to `asked`. The list is not proof: it is
+        kept by room name and identity, so a participant's end in an earlier room of the same name
+        removes them from this room's list (livekit-server pkg/service/roommanager.go,
+        DeleteParticipant).
         """
 
     @property
     def has_misses(self) -> bool:
-        """Whether the last answer and the Room differed, so that the next one should be soon."""
+        """Return whether the last list and the Room differed. If so, poll again soon."""
         return any(stay.missed_s is not None or stay.is_disputed for stay in self._stays)
 
     @property
     def has_doubts(self) -> bool:
-        """Whether a stay is held, so that the server's list should be asked at once."""
+        """Return whether a stay is on hold. If so, poll at once."""
         return bool(self._held())
 
     def _held(self) -> frozenset[str]:
         return frozenset(s.sid for s in self._stays if self._clock.has(Due.HOLD, s.sid))
 
     def without_session(self, listed: Sequence[Listed]) -> frozenset[str]:
-        """The sids of active participants whom the server lists, and who have no session.
+        """Return the sids of listed, active participants without a session.
 
-        The agent's identity is among them where the list lacks it: the server then tells the
-        agent nothing.
+        Includes the agent's identity if the list lacks the agent: the server then sends the agent
+        no events.
         """
         own_identity = self._stays.own_identity
         people = frozenset(
@@ -76,16 +78,19 @@ class Comparison:
         return people if is_listed else people | {own_identity}
 
     def begin(self) -> Poll:
-        """The server is about to be asked."""
+        """Record the state now. Call just before the request, and pass the result to `polled`."""
         sids = frozenset(stay.sid for stay in self._stays)
         return Poll(sids, self._held(), self._clock.link_number)
 
     def polled(self, poll: Poll, listed: Sequence[Listed], at: Moment) -> list[Change]:
-        """Missed by two answers, 5 s apart: suspect, or `left` where the identity has another sid.
+        """Compare the open stays with the server's list.
 
-        An answer counts where it lists the agent and the link was up all the while. A session that
-        is listed, and was held when the list was asked for, goes on: the SDK takes an earlier
-        stay's late end for that of the stay now open.
+        A stay missing from two lists, 5 s apart, becomes a suspect. If its identity is listed
+        with another sid, it closes with `left` at once.
+
+        Ignores the list unless it has the agent and the link stayed up since `begin`. A listed stay
+        that was on hold at `begin` continues: the SDK can mistake the late end of an earlier stay
+        for the end of the open one.
         """
         self.suspects = ()
         identities = {each.identity for each in listed}
@@ -111,7 +116,10 @@ class Comparison:
         return changes
 
     def asked(self, poll: Poll, session_id: str, is_there: bool, at: Moment) -> list[Change]:
-        """The server's word of a suspect of *poll*; not there: close `left`, detail `reconcile`."""
+        """Take the server's answer about a suspect of *poll*.
+
+        If the participant is not there, the session closes with `left`, detail `reconcile`.
+        """
         stay = self._stays.of_session(session_id)
         if stay is None or stay.missed_s is None or not self._is_still_good(poll):
             return []

@@ -1,7 +1,7 @@
-"""Owns the deadlines of the stays: which are set, which runs when, and which have passed.
+"""Owns the deadlines of the stays: sets them, pauses them, and yields them once they have passed.
 
-A hold or an active deadline runs only while the link to the room is up; an outage and a removal run
-always. Does not know what happens when a deadline has passed.
+A hold or an active deadline runs only while the link to the room is up. An outage and a removal run
+always. Does not know what a passed deadline causes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def earliest(*times_s: float | None) -> float | None:
-    """The first of *times_s*; None where there is none."""
+    """Return the smallest of *times_s* that is not None; None if all are None."""
     found: float | None = None
     for each_s in times_s:
         if each_s is not None and (found is None or each_s < found):
@@ -24,7 +24,7 @@ def earliest(*times_s: float | None) -> float | None:
 
 
 class Deadlines(Generic[Key]):
-    """At most one deadline a key; setting and cancelling cost O(log n) at ten thousand of them."""
+    """Holds at most one deadline for each key. Setting one costs O(log n)."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -33,15 +33,15 @@ class Deadlines(Generic[Key]):
         self._order = 0
 
     def __contains__(self, key: Key) -> bool:
-        """Whether *key* has a deadline."""
+        """Return whether *key* has a deadline."""
         return key in self._due_s
 
     def due(self, key: Key) -> float | None:
-        """When *key* is due, or None."""
+        """Return the deadline of *key*, or None."""
         return self._due_s.get(key)
 
     def set(self, key: Key, due_s: float) -> None:
-        """Let *key* be due at *due_s*, instead of when it was due before."""
+        """Set the deadline of *key* to *due_s*; replaces an earlier deadline."""
         if self._due_s.get(key) == due_s:
             return
         self._due_s[key] = due_s
@@ -51,17 +51,17 @@ class Deadlines(Generic[Key]):
             self._sweep()
 
     def cancel(self, key: Key) -> None:
-        """Forget *key*; nothing happens when it has no deadline."""
+        """Cancel the deadline of *key*, if it has one."""
         self._due_s.pop(key, None)
 
     def earliest(self) -> float | None:
-        """The next due time, or None."""
+        """Return the earliest deadline, or None."""
         while self._heap and not self._is_current(self._heap[0]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def passed(self, now_s: float) -> Iterator[Key]:
-        """Take out and yield, earliest first, each key that is due at *now_s*."""
+        """Remove and yield each key due at *now_s*, earliest first."""
         while (due_s := self.earliest()) is not None and due_s <= now_s:
             key = heapq.heappop(self._heap)[2]
             del self._due_s[key]
@@ -76,7 +76,7 @@ class Deadlines(Generic[Key]):
 
 
 class Due(Enum):
-    """What a deadline is for."""
+    """The kinds of deadline."""
 
     HOLD = auto()
     ACTIVE = auto()
@@ -85,46 +85,47 @@ class Due(Enum):
 
 
 SNAPSHOT_HOLD_S = 3.0
-"""The hold of one missing from a snapshot: the server announces in batches, every 3 s
+"""The hold of a session absent from a snapshot: the server announces in batches, every 3 s
 (livekit-server pkg/rtc/room.go, subscriberUpdateInterval)."""
 
 RUNS_S: dict[Due, float] = {
-    # A leave without reason may be our own full reconnect: the same sid is back within this.
+    # A leave without a reason may be our own full reconnect: then the same sid is back within 2 s.
     Due.HOLD: 2.0,
-    # The server itself gives up on one who is not active after 60 s; until then: `error`.
+    # After this the session shows `error`. The server drops an inactive participant after 60 s.
     Due.ACTIVE: 30.0,
-    # After the server agreed to remove someone, its leave is here by then, or is not needed.
+    # The server agreed to the removal. After this the session closes without waiting for the leave.
     Due.REMOVAL: 5.0,
-    # The promise's limit: a stay during which we were away for longer is closed.
+    # The limit of the promise: a session closes when the agent was away from the room for longer.
     Due.OUTAGE: 45.0,
 }
-"""Seconds each runs, unless said otherwise."""
+"""Seconds that each kind runs, unless the caller passes another length."""
 
 WHILE_UP = frozenset({Due.HOLD, Due.ACTIVE})
-"""What our own link holds up; the others run always."""
+"""The kinds that pause while our link is down. The other kinds run always."""
 _NO_SID = ""
 
 
 class LinkClock:
-    """Deadlines by (what for, sid), on attended time and on the time that the link was up."""
+    """Holds the deadlines by kind and sid. The kinds in WHILE_UP pause while the link is down."""
 
     def __init__(self) -> None:
         """Start with the link down and no deadline."""
         self.is_up = False
-        """Whether our Room is connected; a reconnect of the SDK's own is not up."""
+        """Whether our Room is connected; False while the SDK reconnects."""
         self.link_number = 0
-        """Grows each time the link comes up: while it is up, an equal number means no loss."""
+        """Counts how often the link came up. If it is up and the number is unchanged, the link
+        was not lost meanwhile."""
         self.outage_reason = 0
-        """LiveKit's number for the end of our Room with which the outage under way began."""
+        """LiveKit's reason for the end of our Room that began the current outage; 0 if none."""
         self._attended: Deadlines[tuple[Due, str]] = Deadlines()
         self._linked: Deadlines[tuple[Due, str]] = Deadlines()
         self._deadlines = {True: self._linked, False: self._attended}
-        """By whether the link holds them up."""
+        """True: the deadlines that pause while the link is down."""
         self._linked_s = 0.0
         self._up_since_s = 0.0
 
     def up(self, now_s: float) -> None:
-        """The link is up: held-up deadlines go on, the outage is over."""
+        """Mark the link up: paused deadlines continue, the outage ends."""
         if not self.is_up:
             self.is_up = True
             self.link_number += 1
@@ -132,35 +133,41 @@ class LinkClock:
         self.end_outage()
 
     def down(self, now_s: float) -> None:
-        """The link is down: holds and active deadlines stand still."""
+        """Mark the link down: holds and active deadlines pause."""
         if self.is_up:
             self._linked_s += now_s - self._up_since_s
         self.is_up = False
 
     def start_outage(self, now_s: float, reason: int = 0) -> None:
-        """Start the outage's 45 s; nothing while one runs already.
+        """Start the 45 s of an outage, unless an outage runs already.
 
-        *reason* is LiveKit's number for the end of our Room, 0 for none.
+        *reason* is LiveKit's number for the end of our Room; 0 if there is none.
         """
         if not self.has(Due.OUTAGE, _NO_SID):
             self.outage_reason = reason
             self.set(Due.OUTAGE, _NO_SID, now_s)
 
     def outage_began(self, began_s: float) -> None:
-        """The outage under way began at *began_s*, attended seconds: before our time, perhaps."""
+        """Set the outage to have begun at *began_s*, attended seconds.
+
+        Negative if it began before this process did.
+        """
         self.set(Due.OUTAGE, _NO_SID, began_s)
 
     def is_outage_over(self, now_s: float) -> bool:
-        """Whether an outage has lasted for too long."""
+        """Return whether an outage has lasted for 45 s or more."""
         due_s = self._attended.due((Due.OUTAGE, _NO_SID))
         return due_s is not None and due_s <= now_s
 
     def end_outage(self) -> None:
-        """The outage, if any, is over."""
+        """Cancel the outage deadline."""
         self.cancel(Due.OUTAGE, _NO_SID)
 
     def set(self, due: Due, sid: str, now_s: float, after_s: float | None = None) -> None:
-        """Due *after_s* seconds from now, of attended time or of those that the link is up."""
+        """Set the deadline *due* of *sid* to *after_s* seconds from *now_s*, attended seconds.
+
+        The length is that of RUNS_S by default. Only seconds with the link up count for WHILE_UP.
+        """
         runs_s = RUNS_S[due] if after_s is None else after_s
         if due in WHILE_UP:
             self._linked.set((due, sid), self._linked_now_s(now_s) + runs_s)
@@ -168,31 +175,31 @@ class LinkClock:
             self._attended.set((due, sid), now_s + runs_s)
 
     def has(self, due: Due, sid: str) -> bool:
-        """Whether this deadline is set."""
+        """Return whether the deadline *due* of *sid* is set."""
         return (due, sid) in self._deadlines[due in WHILE_UP]
 
     def cancel(self, due: Due, sid: str) -> None:
-        """Forget one deadline."""
+        """Cancel the deadline *due* of *sid*, if it is set."""
         self._deadlines[due in WHILE_UP].cancel((due, sid))
 
     def forget(self, sid: str) -> None:
-        """Forget all deadlines of *sid*."""
+        """Cancel all deadlines of *sid*."""
         for due in Due:
             if due is not Due.OUTAGE:
                 self.cancel(due, sid)
 
     def earliest(self) -> float | None:
-        """Attended seconds of the next deadline that can come about as things stand."""
+        """Return the attended seconds of the next deadline; paused deadlines do not count."""
         found = self._attended.earliest()
         if self.is_up and (linked_s := self._linked.earliest()) is not None:
             found = earliest(found, self._up_since_s + linked_s - self._linked_s)
         return found
 
     def passed(self, now_s: float) -> Iterator[tuple[Due, str]]:
-        """Take out and yield what is due."""
+        """Remove and yield each deadline that has passed at *now_s*, attended seconds."""
         yield from self._attended.passed(now_s)
         if self.is_up:
-            # The same sum as in `earliest`, with a hair's breadth for its rounding.
+            # The same sum as in `earliest`; the 1 µs covers rounding.
             yield from self._linked.passed(self._linked_now_s(now_s) + 1e-6)
 
     def _linked_now_s(self, now_s: float) -> float:

@@ -1,6 +1,6 @@
-"""Owns what a process inherits from the one before it: checked, as sessions.
+"""Owns the sessions that a new process inherits from the process before it: checks them.
 
-Does not know what becomes of them.
+Does not know how they continue.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from sidecar.core.registry.changes import shown_session
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """What earlier processes leave behind."""
+    """The state that earlier processes hand over."""
 
     sessions: tuple[AgentSession, ...] = ()
-    """Open, in state `reconnecting`; they differ in id, sid and identity."""
+    """Open sessions, in state `reconnecting`, each with its own id, sid and identity."""
     used_ids: tuple[str, ...] = ()
-    """Ids of sessions that are closed."""
+    """Ids of closed sessions."""
     outage_s: float = 0.0
-    """For how long nobody looked after the sessions."""
+    """Seconds since the last agent was in the room."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to take over."""
+        """Return whether there is nothing to resume."""
         return not self.sessions and not self.used_ids
 
 
 def inheritance(params: InitializeParams) -> Inheritance:
-    """What *params* hand over.
+    """Read the inherited state from *params*.
 
     Raises:
-        InvalidParams: as `resumed_sessions`, or the outage is no time.
+        InvalidParams: see `resumed_sessions`; or `outageMs` is negative.
     """
     outage_ms = params.outage_ms or 0
     if outage_ms < 0:
@@ -54,10 +54,11 @@ def inheritance(params: InitializeParams) -> Inheritance:
 
 
 def resumed_sessions(entries: Sequence[ResumedSession]) -> tuple[AgentSession, ...]:
-    """*entries* as sessions in state `reconnecting`.
+    """Turn *entries* into sessions in state `reconnecting`.
 
     Raises:
-        InvalidParams: an entry is not whole, or two of them are of one id, sid or identity.
+        InvalidParams: an entry is incomplete or closed, or two entries have the same id, sid or
+            identity.
     """
     for name in ("session_id", "participant_sid", "participant_id"):
         values = [getattr(each, name) for each in entries]

@@ -1,7 +1,7 @@
-"""Owns which sessions are open and why each one ends: facts in, changes out.
+"""Owns the open sessions and why each session ends: facts in, changes out.
 
 The table of calls is in docs/behaviour.md. Does not know asyncio, clocks, LiveKit or the wire;
-time comes in with each call, and `deadline()` says when `expire()` has something to do.
+the caller passes the time to each call, and calls `expire()` at the time that `deadline()` gives.
 """
 
 from __future__ import annotations
@@ -36,34 +36,35 @@ class Sessions:
         self._texts = Texts()
         self._stays = OpenStays(self._clock, self._texts)
         self.comparison = Comparison(self._clock, self._stays)
-        """Takes the server's own list."""
+        """Compares these sessions with the server's own list."""
 
-    # What is open
+    # Questions
 
     def __len__(self) -> int:
-        """How many sessions are open."""
+        """Count the open sessions."""
         return len(self._stays)
 
     def listed(self) -> tuple[AgentSession, ...]:
-        """The open sessions, oldest announcement first."""
+        """Return the open sessions, oldest announcement first."""
         return tuple(stay.shown for stay in self._stays)
 
     def get(self, session_id: str) -> AgentSession | None:
-        """The open session of this id."""
+        """Return the open session with this id, or None."""
         stay = self._stays.of_session(session_id)
         return None if stay is None else stay.shown
 
     def of_identity(self, identity: str) -> AgentSession | None:
-        """The open session of this identity."""
+        """Return the open session of this identity, or None."""
         stay = self._stays.of_identity(identity)
         return None if stay is None else stay.shown
 
     # Facts
 
     def resume(self, inherited: Inheritance, at: Moment) -> bool:
-        """Take over what an earlier process left; False when it is too late for that.
+        """Continue the sessions of an earlier process; False after the first session or join.
 
-        Its sessions are `reconnecting` until the next snapshot, 45 s of outage in all at most.
+        They stay `reconnecting` until the next snapshot. The outage of the earlier process counts
+        towards the 45 s after which they close.
         """
         if self._stays.ever_created or self._stays or self._clock.is_up:
             return False
@@ -77,9 +78,11 @@ class Sessions:
     def snapshot(
         self, people: Sequence[Participant], at: Moment, joined: Joined | None = None
     ) -> list[Change]:
-        """Link up, *people* `seen`; who is not among them is held, `left-during-reconnect`.
+        """Apply a full list of the room: mark the link up and call `seen` for all of *people*.
 
-        *joined* is the join that brought the snapshot, None for a reconnect of the SDK's own.
+        An open session absent from *people* gets a hold of 3 s, and closes with
+        `left-during-reconnect` when the hold ends. *joined* is the join that brought the list;
+        None after a reconnect of the SDK itself.
         """
         if joined is not None:
             self._stays.room_name = joined.room_name
@@ -101,7 +104,11 @@ class Sessions:
         return changes
 
     def seen(self, person: Participant, at: Moment) -> list[Change]:
-        """Upsert by sid, end its hold; another sid of that identity closes `replaced` before."""
+        """Open or update the session of this sid, and end its hold.
+
+        If the identity has a session with another sid, that session closes first, `replaced`.
+        Ignores the agent, participants that are not humans, and sids in the tombstones.
+        """
         if person.kind not in PERSON_KINDS or person.identity == self._stays.own_identity:
             return []
         if person.state is ParticipantState.DISCONNECTED or person.sid in self._stays.tombstones:
@@ -110,7 +117,7 @@ class Sessions:
         new_messages = 0
         stay = self._stays.of_sid(person.sid)
         if stay is not None and stay.shown.participant_id != person.identity:
-            return []  # a session is one person's, whatever the server mixes up
+            return []  # a session never changes its identity, even if the server reuses a sid
         if stay is None:
             earlier = self._stays.of_identity(person.identity)
             if earlier is not None:
@@ -130,14 +137,17 @@ class Sessions:
         return changes
 
     def creation_failed(self, session_id: str) -> None:
-        """The session of a `Created` could not be set up: it never was, and stays away."""
+        """Discard the session and tombstone its sid, so that it is not created again."""
         stay = self._stays.of_session(session_id)
         if stay is not None:
             self._stays.forget(stay)
             self._stays.tombstones.add(stay.sid)
 
     def left(self, sid: str, reason: int | None, at: Moment) -> list[Change]:
-        """With a reason: close by the reason table. Without: hold, it may be our own reconnect."""
+        """Close the session by the reason table; without a *reason*, hold it for 2 s.
+
+        The SDK reports every participant as gone, without a reason, while it reconnects fully.
+        """
         stay = self._stays.of_sid(sid)
         if stay is None:
             return []
@@ -150,15 +160,21 @@ class Sessions:
         return self._stays.close(stay, why, reason_name(reason), at, by_server=True)
 
     def link_lost(self, at: Moment) -> list[Change]:
-        """The link is down: the outage begins, holds and active deadlines stand still."""
+        """Mark the link down and start the 45 s outage; holds and active deadlines pause."""
         return self._down(DisconnectReason.UNKNOWN_REASON, at)
 
     def room_lost(self, reason: int, at: Moment) -> list[Change]:
-        """As `link_lost`; an outage begun with SERVER_SHUTDOWN ends `server-shutdown`."""
+        """Mark the link down as `link_lost` does; the Room ended with LiveKit's *reason*.
+
+        After SERVER_SHUTDOWN the outage closes the sessions with `server-shutdown`.
+        """
         return self._down(reason, at)
 
     def text(self, identity: str, opened_s: float, at: Moment) -> list[Change]:
-        """+1 for the session open at *opened_s*, attended seconds; kept 5 s where none is yet."""
+        """Count a message for the session that was open at *opened_s*, attended seconds.
+
+        If the identity has no session yet, the message is kept for 5 s.
+        """
         stay = self._stays.of_identity(identity)
         session_opened_s = None if stay is None else stay.opened_s
         if not self._texts.take(identity, opened_s, at.attended_s, session_opened_s):
@@ -166,37 +182,40 @@ class Sessions:
         return [] if stay is None else list(self._stays.show(stay, new_messages=1))
 
     def removing(self, session_id: str) -> None:
-        """The server is being asked to remove this participant.
+        """Note that the server is being asked to remove this participant.
 
-        From now on `removed` is the reason of a leave without one, of an absence, and of another
-        sid of the identity.
+        From now on the session closes with `removed` when it leaves without a reason, when the
+        server's list misses it, or when its identity comes back with another sid.
         """
         stay = self._stays.of_session(session_id)
         if stay is not None:
             stay.is_being_removed = True
 
     def removal_agreed(self, session_id: str, at: Moment) -> list[Change]:
-        """The server removed this participant: close `removed` if no leave follows in 5 s."""
+        """Note that the server agreed to the removal; without a leave in 5 s, close `removed`."""
         stay = self._stays.of_session(session_id)
         if stay is not None:
             self._clock.set(Due.REMOVAL, stay.sid, at.attended_s)
         return []
 
     def removal_moot(self, session_id: str, reason: CloseReason, at: Moment) -> list[Change]:
-        """There was nobody to remove: `left`, or `replaced` by another sid."""
+        """Close the session whose participant was gone before the removal.
+
+        Pass `left`, or `replaced` when the identity has another sid.
+        """
         stay = self._stays.of_session(session_id)
         if stay is None:
             return []
         return self._stays.close(stay, reason, None, at, by_server=reason is CloseReason.REPLACED)
 
     def removal_failed(self, session_id: str) -> None:
-        """The server did not remove this person: an absence means what it did before."""
+        """Undo `removing`: the server did not remove the participant."""
         stay = self._stays.of_session(session_id)
         if stay is not None:
             stay.is_being_removed = False
 
     def close_all(self, reason: CloseReason, detail: str | None, at: Moment) -> list[Change]:
-        """We left the room, or it is gone: close every session, link down."""
+        """Close every session and mark the link down: the agent left, or the room is gone."""
         by_server = reason is CloseReason.ROOM_CLOSED
         changes = [
             change
@@ -210,11 +229,11 @@ class Sessions:
     # Time
 
     def deadline(self) -> float | None:
-        """Attended seconds at which `expire` has something to do; None while nothing is due."""
+        """Return the attended seconds at which to call `expire`; None if no deadline is set."""
         return earliest(self._clock.earliest() if self._stays else None, self._texts.deadline())
 
     def expire(self, at: Moment) -> list[Change]:
-        """Carry out what is due."""
+        """Close, or update, each session with a deadline that has passed. Call at `deadline()`."""
         self._texts.expire(at.attended_s)
         changes: list[Change] = []
         for due, sid in self._clock.passed(at.attended_s):

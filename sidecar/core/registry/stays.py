@@ -1,4 +1,4 @@
-"""Owns the open sessions: what is known of each, how it is found, opened, shown and closed.
+"""Owns the open sessions as stays: finds, opens, shows and closes them.
 
 Does not know why a stay begins or ends.
 """
@@ -25,8 +25,9 @@ from sidecar.core.registry.deadlines import Due, LinkClock
 from sidecar.core.registry.texts import Texts
 
 MAX_USED_IDS = 65_536
-"""An id holds its milliseconds, so only one as old as this many sessions could come again."""
+"""Remembered session ids. An id contains milliseconds, so an older id cannot be made again."""
 MAX_TOMBSTONES = 4_096
+"""Remembered sids of closed sessions."""
 
 
 @dataclass(slots=True)
@@ -34,52 +35,52 @@ class Stay:
     """One open session."""
 
     person: Participant | None
-    """As LiveKit last described them; None until then for a stay of an earlier process."""
+    """LiveKit's last description; None for a stay of an earlier process until it is seen."""
     opened_s: float
     """Attended seconds of the creation."""
     shown: AgentSession
-    """As consumers last saw it."""
+    """The session as last announced to the client."""
     was_active: bool = False
     is_overdue: bool = False
-    """Whether it was not active in time; means nothing once it was."""
+    """Whether the participant was not active within 30 s; ignored once `was_active` is set."""
     is_being_removed: bool = False
     hold_reason: CloseReason = CloseReason.LEFT
-    """Why it closes if its hold runs out."""
+    """The close reason if the hold ends without the participant."""
     is_disputed: bool = False
-    """The Room said that they left, and the server's list that they did not."""
+    """The Room said that the participant left, and then the server's list still had the sid."""
     ahead_ms: int = 0
-    """By how much their `joined_at` was ahead of the server's clock as we knew it."""
+    """Milliseconds by which `joined_at` was ahead of our estimate of the server's clock."""
     missed_s: float | None = None
-    """When the server's list first missed it, while it goes on missing it."""
+    """Attended seconds of the first list without this sid; None after a list with it."""
 
     @property
     def sid(self) -> str:
-        """LiveKit's name of this stay."""
+        """Return LiveKit's id of this stay."""
         return self.shown.participant_sid
 
     def why_absent(self, otherwise: CloseReason) -> CloseReason:
-        """An absence that we asked for is a removal."""
+        """Return `removed` during a removal by the agent, else *otherwise*."""
         return CloseReason.REMOVED if self.is_being_removed else otherwise
 
 
 class ServerClock:
-    """The LiveKit server's clock: startTime and endTime of a stay are both read on it."""
+    """Estimates the LiveKit server's clock; startTime and endTime of a stay both use it."""
 
     def __init__(self) -> None:
-        """Start without knowing it."""
+        """Start with this machine's clock, until the first `joined`."""
         self._ahead_ms: int | None = None
 
     def joined(self, server_ms: int | None, at: Moment) -> None:
-        """The agent joined while the server's clock said *server_ms*; None where it did not say."""
+        """Set the clock from a join: *server_ms* is the server's time, None if not known."""
         self._ahead_ms = believable_ms(server_ms, at.wall_ms) - at.steady_ms
 
     def now_ms(self, at: Moment) -> int:
-        """What it says now, in milliseconds since 1970; until the first join, this machine's."""
+        """Return the server's time, milliseconds since 1970; this machine's before a join."""
         return at.wall_ms if self._ahead_ms is None else at.steady_ms + self._ahead_ms
 
 
 class Recent:
-    """The last *limit* strings added."""
+    """Keeps the *limit* strings that were added last."""
 
     def __init__(self, limit: int) -> None:
         """Start empty."""
@@ -87,11 +88,11 @@ class Recent:
         self._kept: dict[str, None] = {}
 
     def __contains__(self, text: str) -> bool:
-        """Whether *text* is one of them."""
+        """Return whether *text* is still kept."""
         return text in self._kept
 
     def add(self, text: str) -> None:
-        """*text* is the newest of them."""
+        """Keep *text* as the newest, and drop the oldest if there are more than the limit."""
         self._kept.pop(text, None)
         self._kept[text] = None
         if len(self._kept) > self._limit:
@@ -99,18 +100,18 @@ class Recent:
 
 
 class SessionIds:
-    """Hands out `session_{milliseconds}_{identity}`, each once."""
+    """Makes session ids, `session_{milliseconds}_{identity}`, and never makes an id twice."""
 
     def __init__(self) -> None:
-        """Start with none used."""
+        """Start without used ids."""
         self._used = Recent(MAX_USED_IDS)
 
     def take(self, session_id: str) -> None:
-        """An id that came from elsewhere is used."""
+        """Mark an id as used; an earlier process made it."""
         self._used.add(session_id)
 
     def new(self, identity: str, joined_at_ms: int, now_ms: int) -> str:
-        """The id of a stay since *joined_at_ms*; if that is used, the first free one from now."""
+        """Make an id from *joined_at_ms*; if it is used, from *now_ms* or the next free ms."""
         session_id = f"session_{joined_at_ms}_{identity}"
         while session_id in self._used:
             session_id = f"session_{now_ms}_{identity}"
@@ -120,46 +121,46 @@ class SessionIds:
 
 
 class OpenStays:
-    """At most one stay a sid, an identity and a session id; oldest first."""
+    """Holds at most one stay for each sid, each identity and each session id; oldest first."""
 
     def __init__(self, clock: LinkClock, texts: Texts) -> None:
-        """Start empty; *clock* has their deadlines, *texts* the messages they wait for."""
+        """Start empty; *clock* has the stays' deadlines, *texts* the messages kept for later."""
         self._clock = clock
         self._texts = texts
         self._ids = SessionIds()
         self.tombstones = Recent(MAX_TOMBSTONES)
-        """The sids that the server itself said are gone; none of them opens again."""
+        """Sids that the server reported as gone; they never open again."""
         self.server_clock = ServerClock()
         self.room_name = ""
         self.own_identity = ""
-        """The agent's."""
+        """The agent's identity."""
         self.ever_created = False
         self._by_sid: dict[str, Stay] = {}
         self._by_identity: dict[str, Stay] = {}
         self._by_session_id: dict[str, Stay] = {}
 
     def __len__(self) -> int:
-        """How many are open."""
+        """Count the open stays."""
         return len(self._by_sid)
 
     def __iter__(self) -> Iterator[Stay]:
-        """A copy, so that stays can close on the way."""
+        """Iterate over a copy, so that the caller may close stays meanwhile."""
         return iter(list(self._by_sid.values()))
 
     def of_sid(self, sid: str) -> Stay | None:
-        """The stay of this sid."""
+        """Return the open stay with this sid, or None."""
         return self._by_sid.get(sid)
 
     def of_identity(self, identity: str) -> Stay | None:
-        """The stay of this identity."""
+        """Return the open stay of this identity, or None."""
         return self._by_identity.get(identity)
 
     def of_session(self, session_id: str) -> Stay | None:
-        """The stay of this session id."""
+        """Return the open stay with this session id, or None."""
         return self._by_session_id.get(session_id)
 
     def create(self, person: Participant, at: Moment) -> tuple[Stay, Created]:
-        """A stay begins; nobody with this sid or identity has one."""
+        """Open a stay for *person*. Call only if the sid and the identity have no open stay."""
         now_ms = self.server_clock.now_ms(at)
         joined_at_ms = believable_ms(person.joined_at_ms, now_ms)
         shown = shown_session(
@@ -177,12 +178,12 @@ class OpenStays:
         return stay, Created(shown)
 
     def take_ids(self, session_ids: Iterable[str]) -> None:
-        """Session ids that an earlier process used."""
+        """Mark session ids as used; an earlier process made them."""
         for session_id in session_ids:
             self._ids.take(session_id)
 
     def adopt(self, session: AgentSession, at: Moment) -> None:
-        """A stay that an earlier process opened goes on."""
+        """Open a stay again that an earlier process opened; it keeps its session id."""
         stay = Stay(None, at.attended_s, session)
         stay.shown = replace(session, connection_state=self.state_of(stay))
         self.ever_created = True
@@ -191,7 +192,7 @@ class OpenStays:
         self._clock.set(Due.ACTIVE, stay.sid, at.attended_s)
 
     def show(self, stay: Stay, new_messages: int = 0) -> Iterator[Change]:
-        """What consumers do not know yet of *stay*."""
+        """Yield an `Updated` if *stay* differs from its last announcement."""
         message_count = stay.shown.message_count + new_messages
         state = self.state_of(stay)
         if stay.person is None:
@@ -211,7 +212,7 @@ class OpenStays:
             yield Updated(now, changed)
 
     def show_all(self) -> Iterator[Change]:
-        """What the link's state changed."""
+        """Yield an `Updated` for each stay with a new connection state. Call after up or down."""
         for stay in self:
             state = self.state_of(stay)
             if state is not stay.shown.connection_state:
@@ -219,7 +220,7 @@ class OpenStays:
                 yield Updated(stay.shown, ("connectionState",))
 
     def state_of(self, stay: Stay) -> ConnectionState:
-        """The state of an open stay, derived."""
+        """Derive the connection state of an open stay."""
         if not self._clock.is_up:
             return ConnectionState.RECONNECTING
         if stay.was_active:
@@ -235,9 +236,12 @@ class OpenStays:
         *,
         by_server: bool = False,
     ) -> list[Change]:
-        """A stay ended; *by_server*: the server's own word, so its sid never opens again."""
+        """Close *stay*; with *by_server* its sid is tombstoned and never opens again.
+
+        Set *by_server* only if the server itself said that the stay ended.
+        """
         self.forget(stay)
-        self._ids.take(stay.shown.session_id)  # used last now, however long ago it was new
+        self._ids.take(stay.shown.session_id)  # a long stay's id becomes the newest used id
         self._texts.closed(stay.shown.participant_id, at.attended_s)
         if by_server:
             self.tombstones.add(stay.sid)
@@ -247,7 +251,7 @@ class OpenStays:
         return [Closed(closed, reason, detail)]
 
     def forget(self, stay: Stay) -> None:
-        """A stay is not open any more."""
+        """Drop *stay* and its deadlines, without a change."""
         del self._by_sid[stay.sid]
         del self._by_identity[stay.shown.participant_id]
         del self._by_session_id[stay.shown.session_id]
@@ -256,7 +260,7 @@ class OpenStays:
     def _add(self, stay: Stay, at: Moment) -> None:
         if not self._clock.is_up:
             if not self and self._clock.is_outage_over(at.attended_s):
-                self._clock.end_outage()  # with nobody there to close
+                self._clock.end_outage()  # it ended without open stays, so it closes nothing now
             self._clock.start_outage(at.attended_s)
         self._by_sid[stay.sid] = stay
         self._by_identity[stay.shown.participant_id] = stay

@@ -1,7 +1,7 @@
-"""Owns which session a chat message counts for: text carries an identity and no sid.
+"""Owns the choice of the session that a chat message counts for: text has an identity, no sid.
 
-A person may send before the server announces them (livekit-server batches announcements for up to
-3 s), and a long message may end after its session did. Does not know sessions.
+A message may come before its sender is announced: livekit-server batches announcements for up to
+3 s. A long message may end after its session has closed. Does not know sessions.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections import deque
 
 KEPT_S = 5.0
+"""Attended seconds for which a message waits for its session."""
 MAX_KEPT = 1_000
+"""Kept messages; the oldest is dropped first."""
 MAX_CLOSED = 4_096
+"""Remembered closes; the oldest is dropped first."""
 
 
 class Texts:
-    """Messages of people not announced yet, and when an identity's last session closed."""
+    """Keeps messages that came before their session, and when each identity's session closed."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -24,10 +27,11 @@ class Texts:
     def take(
         self, identity: str, opened_s: float, now_s: float, session_opened_s: float | None
     ) -> bool:
-        """Take a message that began at *opened_s*; True when it counts for the session open now.
+        """Take a message that began at *opened_s*; True if it counts for the open session.
 
-        *session_opened_s* is None while the identity has no open session: the message is then
-        kept for its next one, unless it belongs to one that is closed.
+        Pass `session_opened_s=None` if the identity has no open session. The message is then kept
+        for the next session, unless it began before the last session closed. All times are attended
+        seconds.
         """
         if session_opened_s is not None and session_opened_s <= opened_s:
             return True
@@ -39,7 +43,7 @@ class Texts:
         return False
 
     def claim(self, identity: str, now_s: float) -> int:
-        """How many messages were kept for *identity*, whose session opens now."""
+        """Remove the messages kept for *identity* and count them. Call when its session opens."""
         self.expire(now_s)
         mine = sum(1 for who, _ in self._kept if who == identity)
         if self._kept:
@@ -48,19 +52,19 @@ class Texts:
         return mine
 
     def deadline(self) -> float | None:
-        """Attended seconds at which `expire` has something to drop; None while nothing is kept.
+        """Return the attended seconds at which to call `expire`; None if no message is kept.
 
-        Somebody must look at the clock until then: time that nobody looks at is not attended.
+        Keep a timer for it: attended time advances only while the caller reads the clock.
         """
         return self._kept[0][1] + KEPT_S if self._kept else None
 
     def expire(self, now_s: float) -> None:
-        """Drop what was kept for too long."""
+        """Drop the messages kept for 5 s or longer."""
         while self._kept and self._kept[0][1] + KEPT_S <= now_s:
             self._kept.popleft()
 
     def closed(self, identity: str, now_s: float) -> None:
-        """The identity's session closed."""
+        """Record that the identity's session closed at *now_s*, attended seconds."""
         self._closed_s.pop(identity, None)
         self._closed_s[identity] = now_s
         if len(self._closed_s) > MAX_CLOSED:
