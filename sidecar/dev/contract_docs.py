@@ -198,7 +198,7 @@ def _session_calls() -> Iterator[tuple[str, str]]:
         for name, call in vars(owner).items():
             if not name.startswith("_") and inspect.isfunction(call):
                 if inspect.signature(call).return_annotation in _OF_A_CHANGE:
-                    what = " ".join((call.__doc__ or "").split("\n\n")[0].split())
+                    what = " ".join((call.__doc__ or "").split())
                     yield f"`{name}`", what
 
 
