@@ -370,3 +370,14 @@ class RegistryLaws(RuleBasedStateMachine):
 
 
 TestRegistryLaws = RegistryLaws.TestCase
+
+
+def test_a_stay_resumed_after_a_join_lasts_as_long_as_it_was_seen_whatever_its_start():
+    """Found by the laws above; its start is ahead of the server's clock."""
+    laws = RegistryLaws()
+    laws.begin(start_s=0.0, server_ahead_ms=-60_000)
+    laws.snapshot([])
+    laws.link_lost()
+    laws.resume([someone("alice", SIDS[0])], ROOM, 0.0)
+    laws.time_passes(0.1)
+    laws.removal_moot(SIDS[0], CloseReason.LEFT)

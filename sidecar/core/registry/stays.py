@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
-from sidecar.core.contract.wire import iso_time
+from sidecar.core.contract.wire import iso_time, wall_ms
 from sidecar.core.facts import Moment, Participant
 from sidecar.core.registry.changes import (
     Change,
@@ -49,7 +49,7 @@ class Stay:
     is_disputed: bool = False
     """The Room said that the participant left, and then the server's list still had the sid."""
     ahead_ms: int = 0
-    """Milliseconds by which `joined_at` was ahead of our estimate of the server's clock."""
+    """Milliseconds by which its start was ahead of our estimate of the server's clock."""
     missed_s: float | None = None
     """Attended seconds of the first list without this sid; None after a list with it."""
 
@@ -77,6 +77,10 @@ class ServerClock:
     def now_ms(self, at: Moment) -> int:
         """Return the server's time, milliseconds since 1970; this machine's before a join."""
         return at.wall_ms if self._ahead_ms is None else at.steady_ms + self._ahead_ms
+
+    def is_behind_ms(self, start_ms: int, at: Moment) -> int:
+        """Return by how many milliseconds *start_ms* is ahead of it; 0 before a join."""
+        return 0 if self._ahead_ms is None else max(0, start_ms - self.now_ms(at))
 
 
 class Recent:
@@ -171,7 +175,8 @@ class OpenStays:
             message_count=0,
             connection_state=ConnectionState.CONNECTING,
         )
-        stay = Stay(person, at.attended_s, shown, ahead_ms=max(0, joined_at_ms - now_ms))
+        ahead_ms = self.server_clock.is_behind_ms(joined_at_ms, at)
+        stay = Stay(person, at.attended_s, shown, ahead_ms=ahead_ms)
         self.ever_created = True
         self._add(stay, at)
         self._clock.set(Due.ACTIVE, person.sid, at.attended_s)
@@ -184,7 +189,8 @@ class OpenStays:
 
     def adopt(self, session: AgentSession, at: Moment) -> None:
         """Open a stay again that an earlier process opened; it keeps its session id."""
-        stay = Stay(None, at.attended_s, session)
+        ahead_ms = self.server_clock.is_behind_ms(wall_ms(session.start_time), at)
+        stay = Stay(None, at.attended_s, session, ahead_ms=ahead_ms)
         stay.shown = replace(session, connection_state=self.state_of(stay))
         self.ever_created = True
         self._ids.take(session.session_id)
