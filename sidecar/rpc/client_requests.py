@@ -1,7 +1,7 @@
 """Owns the sidecar's own requests to its client, and the client's responses.
 
-Sends only requests that `client.capabilities` of `initialize` names. Does not know how an answer is
-used, nor how bytes travel.
+Sends only requests that `client.capabilities` of `initialize` names. Does not know how the agent
+uses an answer, nor how bytes travel.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ from sidecar.core.contract.wire import to_wire
 from sidecar.rpc.jsonrpc import encode_request
 
 GET_TOKEN_WITHIN_S = 30.0
-"""Seconds; longer than the bridge gives the app's own function (20 s), which fails clearer."""
+"""Seconds. The bridge stops the app's own function after 20 s, and its error names the function: so
+the sidecar waits longer."""
 RESOLVE_PROXY_WITHIN_S = 3.0
-"""Seconds; a proxy script that has to be fetched from a network that is down takes minutes, and
-`diagnose`, which waits for this too, answers within 10 s."""
+"""Seconds. Chromium can take minutes to load a proxy script when the network is down. `diagnose`
+waits for the answer too, and must answer within 10 s."""
 MAX_WAITING = 256
-"""Requests to the client without an answer yet."""
+"""Requests that the client has not answered yet; more are refused."""
 LOOK_S = 0.25
-"""The clock counts only time in which it is looked at."""
+"""Seconds between two reads of the clock, which takes a gap over 1 s for a suspended process."""
 SHOWN_CHARS = 300
-"""How much of the client's own error goes into ours."""
+"""Characters of the client's error message that our own message repeats."""
 
 _log = logging.getLogger("sidecar.rpc")
 
 
 class ClientRequests:
-    """A `ports.Client` at the other end of the wire."""
+    """Implements `ports.Client`: sends requests over the wire and waits for the responses."""
 
     def __init__(
         self,
@@ -47,9 +48,10 @@ class ClientRequests:
         now_s: Callable[[], float],
         redact: Callable[[str], str],
     ) -> None:
-        """*send* takes one line without its newline; *now_s* tells attended seconds.
+        """Start with no capabilities, until `offers` names some.
 
-        *redact* takes tokens and passwords out of the client's own words.
+        *send* takes one line without its newline; *now_s* returns attended seconds. *redact*
+        removes tokens and passwords from the client's error messages.
         """
         self.gives_tokens = False
         self.resolves_proxies = False
@@ -61,26 +63,28 @@ class ClientRequests:
         self._has_ended = False
 
     def offers(self, capabilities: ClientCapabilities | None) -> None:
-        """Note the requests that the client answers, as it says in `initialize`."""
+        """Store which requests the client can answer: its `capabilities` in `initialize`."""
         if capabilities is not None:
             self.gives_tokens = capabilities.get_token is True
             self.resolves_proxies = capabilities.resolve_proxy is True
 
     async def get_token(self, request: TokenRequest) -> AccessToken:
-        """The client's answer to `getToken`, within GET_TOKEN_WITHIN_S.
+        """Ask the client for an access token. Waits GET_TOKEN_WITHIN_S at most.
 
         Raises:
-            ClientFailed: it gave no access token; says why.
-            ShuttingDown: the process ends.
+            ClientFailed: the client gave no access token; the message says why.
+            ShuttingDown: the process is ending.
         """
         return given_token(await self._ask("getToken", to_wire(request), GET_TOKEN_WITHIN_S))
 
     async def resolve_proxy(self, url: str) -> str | None:
-        """The client's answer to `resolveProxy`, within RESOLVE_PROXY_WITHIN_S.
+        """Ask the client for the proxy to *url*. Waits RESOLVE_PROXY_WITHIN_S at most.
+
+        Returns the proxy's url as the client wrote it: check it before use. None: no proxy.
 
         Raises:
-            ClientFailed: it gave neither a text nor null; says why.
-            ShuttingDown: the process ends.
+            ClientFailed: the client gave neither a text nor null; the message says why.
+            ShuttingDown: the process is ending.
         """
         params = to_wire(ProxyRequest(url))
         answer = await self._ask("resolveProxy", params, RESOLVE_PROXY_WITHIN_S)
@@ -89,7 +93,10 @@ class ClientRequests:
         raise ClientFailed("resolveProxy must give a proxy's url or null")
 
     def take_response(self, response: Mapping[str, object]) -> None:
-        """Take a response of the client: an object with `result` or `error` and no `method`."""
+        """Give *response* to the request that waits for it; ignore it when no request does.
+
+        *response* is a JSON object with `result` or `error` and without `method`.
+        """
         request_id = response.get("id")
         name, waiter = self._waiting.get(str(request_id), ("", None))
         if not isinstance(request_id, str) or waiter is None or waiter.done():
@@ -102,7 +109,7 @@ class ClientRequests:
             waiter.set_exception(ClientFailed(problem))
 
     def end(self) -> None:
-        """Fail every request that waits for an answer, and every later one: the process ends."""
+        """Fail every open request with ShuttingDown, and refuse every later one."""
         self._has_ended = True
         for _, waiter in self._waiting.values():
             if not waiter.done():
@@ -129,7 +136,7 @@ class ClientRequests:
             waiter.cancel()
 
     def _problem(self, name: str, response: Mapping[str, object]) -> str | None:
-        """Why *response* is no answer, as a part of a sentence; None when it is an answer."""
+        """Return why *response* cannot be used, as part of a sentence; None when it can."""
         is_error = "error" in response
         if response.get("jsonrpc") != "2.0" or is_error == ("result" in response):
             return f"the answer to {name} is no response of JSON-RPC 2.0"

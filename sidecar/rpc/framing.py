@@ -1,5 +1,6 @@
-"""Owns the way from bytes to lines: split on 0x0A, never on text, with a limit.
+"""Owns the framing: splits bytes into lines at 0x0A, and limits their length.
 
+Splits before it decodes: a UTF-8 text may hold other characters that Python takes for line ends.
 Pure. Does not know JSON, nor where the bytes come from.
 """
 
@@ -11,23 +12,24 @@ from sidecar.core.contract.protocol import MAX_LINE_BYTES
 
 
 class LineTooLong:
-    """Stands in the place of a line over the limit, which was skipped to its newline."""
+    """Stands for a line over the limit. Its bytes were dropped, up to its newline."""
 
 
 class LineSplitter:
-    """Chunks in, lines out, without their line ends; blank lines are left out.
+    """Turns chunks of bytes into lines without their line ends. Skips blank lines.
 
-    Parts of a long line are kept in a list and joined once: joining per chunk is quadratic.
+    Keeps the parts of a long line in a list and joins them once: a join for each chunk would take
+    quadratic time.
     """
 
     def __init__(self, max_bytes: int = MAX_LINE_BYTES) -> None:
-        """Lines may have *max_bytes*, the newline not counted."""
+        """Allow lines of up to *max_bytes*, without the line end."""
         self._max_bytes = max_bytes
         self._parts: list[bytes] = []
         self._length = 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes | LineTooLong]:
-        """The lines that *chunk* completes."""
+        """Yield the lines that *chunk* completes. The rest waits for the next chunk."""
         start = 0
         while (end := chunk.find(b"\n", start)) != -1:
             self._keep(chunk[start:end])
@@ -36,7 +38,7 @@ class LineSplitter:
         self._keep(chunk[start:])
 
     def end(self) -> Iterator[bytes | LineTooLong]:
-        """The last line, where the input ended without a newline."""
+        """Yield the last line if the input ended without a newline. Call it at the end of input."""
         yield from self._line()
 
     def _keep(self, part: bytes) -> None:

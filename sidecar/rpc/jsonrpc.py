@@ -1,8 +1,8 @@
-"""Owns JSON-RPC 2.0: a line in, its answer out. The only importer of jsonrpcserver and orjson.
+"""Owns JSON-RPC 2.0: takes a line, sends its answer. The only importer of jsonrpcserver and orjson.
 
-jsonrpcserver 5.0.9 dispatches. Where it deviates from the specification, the deviation is closed
-here, in front of it or behind it; tests/rpc/test_conformance.py names the clause of each.
-Knows no method, no thread and no stream.
+jsonrpcserver 5.0.9 dispatches. This module corrects the points where jsonrpcserver deviates from
+the specification; tests/rpc/test_conformance.py names the clause of each. Knows no method, no
+thread and no stream.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from sidecar.core.contract.protocol import MAX_LINE_BYTES, NOTIFICATIONS
 from sidecar.core.contract.wire import to_wire
 
 Handler = Callable[..., object]
-"""Answered at once with what it returns; where that is an awaitable, once it is done."""
+"""Returns the result, or an awaitable of the result. The request is answered when it is there."""
 
 MAX_BATCH = 1_000
-"""Members of one batch; the specification sets no limit, memory does."""
+"""Members of one batch. The specification sets no limit; this one bounds the memory."""
 MAX_IN_FLIGHT = 1_024
-"""Requests not answered yet."""
+"""Requests that wait for an answer; further ones are refused."""
 
 _log = logging.getLogger("sidecar.rpc")
 
@@ -40,7 +40,7 @@ _Response = dict[str, Any]
 
 
 class Dispatcher:
-    """Takes lines and sends answers; a request is answered once, a notification never."""
+    """Takes lines and sends answers: one for each request, none for a notification."""
 
     def __init__(
         self,
@@ -48,20 +48,24 @@ class Dispatcher:
         send: Callable[[bytes], None],
         take_response: Callable[[Mapping[str, object]], None] | None = None,
     ) -> None:
-        """*handlers* by method name; *send* takes each answer, one line without its newline.
+        """Answer the methods of *handlers*, a map from method name to handler.
 
-        *take_response* takes each Response object of the peer, to requests that were sent to it.
+        *send* takes each answer as one line without its newline. *take_response* takes each
+        Response object that the peer sends to a request of ours; None ignores them.
         """
         self._methods = {name: self._answerable(handler) for name, handler in handlers.items()}
         self._send = send
         self._take_response = take_response
         self._awaited: Awaitable[object] | None = None
-        """What the handler that was called just now has begun, and not done."""
+        """The awaitable that the latest handler returned, until `_one` takes it; else None."""
         self._in_flight = 0
         self._answering: set[asyncio.Task[None]] = set()
 
     def receive(self, line: bytes) -> None:
-        """Answer *line*: before this returns, unless its handler gave an awaitable."""
+        """Answer *line* before returning, unless its handler returned an awaitable.
+
+        Then the answer is sent once the awaitable is done; see `answered`.
+        """
         try:
             decoded = orjson.loads(line)
             _restore_ids(decoded, line)
@@ -78,7 +82,7 @@ class Dispatcher:
             self._answer(response)
 
     def refuse_long_line(self) -> None:
-        """Answer a line over the limit, which was skipped."""
+        """Answer a line that was over the limit and dropped: Invalid Request, with id null."""
         self._answer(
             _error(
                 None,
@@ -89,7 +93,7 @@ class Dispatcher:
         )
 
     async def answered(self) -> None:
-        """Return when every request received so far is answered."""
+        """Wait until every request received so far is answered."""
         while self._answering:
             await asyncio.wait(set(self._answering))
 
@@ -109,7 +113,7 @@ class Dispatcher:
             if "result" in message or "error" in message:
                 if self._take_response is not None:
                     self._take_response(message)
-                return None  # a Response is not answered: two peers must not echo
+                return None  # no answer to a Response: two peers would answer each other for ever
         problem = _problem(message)
         if problem is not None:
             return problem
@@ -137,13 +141,13 @@ class Dispatcher:
             if not inspect.isawaitable(result):
                 return jsonrpcserver.Success(to_wire(result))
             self._awaited = result
-            return jsonrpcserver.Success(None)  # `_done` has the answer
+            return jsonrpcserver.Success(None)  # a placeholder: `_done` makes the answer
 
         call.__signature__ = _signature(handler)  # type: ignore[attr-defined]  # inspect reads it
         return call
 
     async def _done(self, message: _Message, awaited: Awaitable[object]) -> _Response | None:
-        # CancelledError is no Exception: uncaught there would be no answer.
+        # CancelledError is not an Exception; if it were not caught, no answer would be sent.
         response: _Response
         try:
             response = {"jsonrpc": "2.0", "result": to_wire(await awaited), "id": message.get("id")}
@@ -176,7 +180,7 @@ class Dispatcher:
         self._send(_encode_response(response))
 
     def _answer_batch(self, responses: list[_Response]) -> None:
-        # Joined by hand: one answer that cannot be written must not take the others with it.
+        # Encodes each answer apart: when one has no JSON form, the others are still sent.
         if not responses:
             return
         line = b"[" + b",".join(map(_encode_response, responses)) + b"]"
@@ -186,22 +190,29 @@ class Dispatcher:
 
 
 def encode_notification(notification: Notification) -> bytes:
-    """One line, without its newline.
+    """Return *notification* as one line of JSON without its newline.
 
     Raises:
-        TypeError: it holds what JSON cannot say.
+        TypeError: the notification holds a value that JSON has no form for.
     """
     method = NOTIFICATIONS[type(notification)]
     return _encode({"jsonrpc": "2.0", "method": method, "params": to_wire(notification)})
 
 
 def encode_request(request_id: str, method: str, params: object) -> bytes:
-    """One line, without its newline; *params* as `wire.to_wire` makes them."""
+    """Return a request as one line of JSON without its newline.
+
+    Pass *params* through `wire.to_wire` first.
+    """
     return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
 
 
 def _failed(error: BaseException) -> tuple[ErrorCode, str, Mapping[str, object] | None]:
-    """The code, message and data that answer *error*; a bug is logged, and told to nobody else."""
+    """Return the code, message and data of the answer to a request that failed with *error*.
+
+    Any error but a `SidecarError` is a bug: the log has the traceback, the answer only says
+    "Internal error".
+    """
     if isinstance(error, SidecarError):
         return error.code, error.message, error.data
     _log.error("A request failed by a bug.", exc_info=error)
@@ -209,7 +220,10 @@ def _failed(error: BaseException) -> tuple[ErrorCode, str, Mapping[str, object] 
 
 
 def _problem(message: Any) -> _Response | None:
-    """The answer to what is no valid Request object (section 4), its id where it has one."""
+    """Return the error answer when *message* is not a valid Request object; None when it is.
+
+    Section 4 of the specification defines Request objects. The answer repeats a valid id.
+    """
     if not isinstance(message, dict):
         return _error(None, ErrorCode.INVALID_REQUEST, "Invalid Request")
     request_id = message.get("id")
@@ -230,7 +244,7 @@ def _problem(message: Any) -> _Response | None:
 
 
 def _cleaned(response: Any) -> _Response | None:
-    """*response* without the texts that jsonrpcserver puts into `data` of its own errors."""
+    """Remove the texts that jsonrpcserver puts into `data` of its own errors."""
     if response is None:
         return None
     cleaned: _Response = dict(response)
@@ -282,10 +296,12 @@ def _encode(message: _Message) -> bytes:
 
 
 def _restore_ids(decoded: Any, line: bytes) -> None:
-    """Undo orjson's rounding of ids over 64 bits, which their senders would never match.
+    """Put exact ids into *decoded*: orjson rounds integers over 64 bits.
+
+    A sender could not match a rounded id with its request.
 
     Raises:
-        RecursionError: *line* nests deeper than `json` goes.
+        RecursionError: *line* nests deeper than `json` can read.
     """
     members = decoded if isinstance(decoded, list) else [decoded]
     rounded = [index for index, each in enumerate(members) if _has_rounded_id(each)]
@@ -302,7 +318,10 @@ def _has_rounded_id(message: Any) -> bool:
 
 
 def _signature(handler: Handler) -> inspect.Signature:
-    """The handler's; jsonrpcserver answers one that cannot be read without the request's id."""
+    """Return the signature of *handler*; if Python cannot read it, one for any arguments.
+
+    Without a signature, jsonrpcserver would answer the request without its id.
+    """
     try:
         return inspect.signature(handler)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Owns the methods: params in, a call of the agent, a result out. No logic of its own.
+"""Owns the methods: checks the params, calls the agent or the process, returns the result.
 
-Does not know bytes, nor how the agent does what it is asked.
+Adds no logic of its own. Does not know bytes, nor how the agent works.
 """
 
 from __future__ import annotations
@@ -34,77 +34,81 @@ from sidecar.rpc.openrpc import document
 SERVER_NAME = "clara-voice-sidecar"
 
 _Call = Callable[[Any], object]
-"""Takes the params of its own row of METHODS; Any: each row has a shape of its own."""
+"""Takes the params of one row of METHODS. Any, because each row has its own shape."""
 
 
 class Agent(Protocol):
-    """What the methods need of the agent."""
+    """The calls of the agent that the methods make."""
 
     @property
     def epoch(self) -> str:
         """A random id of this process."""
 
     async def connect(self, settings: Settings) -> Status:
-        """Join; see `ClaraVoiceAgent.connect`."""
+        """Join the room; see `ClaraVoiceAgent.connect`."""
 
     async def disconnect(self) -> Status:
-        """Leave."""
+        """Leave the room and close every session."""
 
     async def close_session(self, session_id: str) -> AgentSession:
-        """Remove a person."""
+        """Remove the session's participant from the room; return the closed session."""
 
     async def create_connection(
         self, params: ConnectionParams, generated_identity: str
     ) -> ConnectionDetails:
-        """A token for a page."""
+        """Make an access token with which a page can join the room."""
 
     async def diagnose(self) -> Diagnosis:
-        """Look for what is wrong."""
+        """Check everything that can keep the agent out of its room."""
 
     def wake(self) -> None:
-        """Look anew."""
+        """Compare the sessions with the server's list now, or retry a join now."""
 
     def resume(self, inherited: Inheritance) -> None:
-        """Take over what an earlier process left."""
+        """Take over the sessions of an earlier process, before the first one is created."""
 
     def session_list(self) -> SessionList:
-        """The open sessions."""
+        """Return all open sessions."""
 
     def session(self, session_id: str) -> AgentSession:
-        """One open session; `UnknownSession` where there is none of this id."""
+        """Return one open session.
+
+        Raises:
+            UnknownSession: no open session has this id.
+        """
 
     def status(self) -> Status:
-        """The agent's state and figures."""
+        """Return the agent's state and counters."""
 
 
 class Process(Protocol):
-    """What the methods need of the process."""
+    """The calls of the process that the methods make."""
 
     @property
     def is_stopping(self) -> bool:
         """Whether the drain has begun."""
 
     def stop(self) -> None:
-        """Begin the drain, after what is queued now."""
+        """Begin the drain once the loop has run the callbacks that are queued now."""
 
     def watch_parent(self, pid: int) -> None:
-        """Begin the drain once the process *pid* is gone."""
+        """Begin the drain when the process *pid* has ended."""
 
 
 class Client(Protocol):
-    """What the methods need of the requests to the client."""
+    """The call by which the methods set up requests to the client."""
 
     def offers(self, capabilities: ClientCapabilities | None) -> None:
-        """Take what the client says that it answers."""
+        """Store which requests the client can answer."""
 
 
 def handlers(agent: Agent, process: Process, client: Client) -> dict[str, Handler]:
-    """A handler for each method of METHODS, by name.
+    """Return a handler for each method of METHODS, by method name.
 
-    Each raises a `SidecarError` for what its caller is to be told.
+    A handler raises a `SidecarError` when the caller must get an error answer.
     """
     initialize = _Handshake(agent, process, client).initialize
-    # Method: what it calls, and whether that is answered while the process is stopping.
+    # Each method: its call, and whether the process still answers it while it stops.
     table: dict[str, tuple[_Call, bool]] = {
         "initialize": (initialize, False),
         "connect": (lambda params: agent.connect(Settings.given(params)), False),
@@ -127,7 +131,7 @@ def handlers(agent: Agent, process: Process, client: Client) -> dict[str, Handle
 
 
 class _Handshake:
-    """`initialize`, once per process."""
+    """Answers `initialize`, once per process."""
 
     def __init__(self, agent: Agent, process: Process, client: Client) -> None:
         self._agent = agent
@@ -179,5 +183,5 @@ def _handler(method: Method, call: _Call, process: Process, *, while_stopping: b
 
 
 def _new_identity() -> str:
-    """The identity of a page that names none."""
+    """Make the identity for a page that asked for no particular one."""
     return f"person-{secrets.token_hex(4)}"

@@ -1,6 +1,6 @@
-"""Owns the OpenRPC document, made from the tables of core/contract/protocol.py.
+"""Owns the OpenRPC document: makes it from the tables of core/contract/protocol.py.
 
-Does not know who answers a method.
+Does not know the handlers of the methods.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _PLAIN: dict[object, Json] = {
 
 @functools.cache
 def document() -> Json:
-    """The whole contract.
+    """Return the whole contract as an OpenRPC document.
 
-    OpenRPC has no place for notifications and for requests to the client: they stand under
-    `x-notifications` and `x-client-requests`.
+    OpenRPC has no member for notifications or for requests to the client. The document has them
+    under `x-notifications` and `x-client-requests`.
     """
     schemas: dict[str, Json] = {}
     methods = [
@@ -91,7 +91,10 @@ def document() -> Json:
 
 
 def schema(kind: object, schemas: dict[str, Json]) -> Json:
-    """The JSON Schema of a type of the contract; shapes and enums go into *schemas*, once."""
+    """Return the JSON Schema of *kind*, a type of the contract.
+
+    Puts each shape and enum into *schemas* once, and returns a reference to it.
+    """
     try:
         if kind in _PLAIN:
             return dict(_PLAIN[kind])
@@ -136,7 +139,7 @@ def _param(each: WireField, schemas: dict[str, Json]) -> Json:
         "name": each.wire_name,
         "required": each.required,
         "description": each.doc,
-        # One who gives null for what may be left out is taken to have left it out.
+        # A caller may send null for an optional param: it means the same as leaving it out.
         "schema": _nullable(each, schemas, or_left_out=True),
     }
 

@@ -1,6 +1,7 @@
-"""Owns what waits to be written: in order, bounded, updates merged where the reader is slow.
+"""Owns the queue of answers and notifications to write: keeps their order, bounds their size.
 
-Thread-safe. Does not know bytes, JSON or file descriptors.
+Merges `session-updated` notifications when the reader is slow. Thread-safe. Does not know bytes,
+JSON or file descriptors.
 """
 
 from __future__ import annotations
@@ -12,22 +13,22 @@ from dataclasses import replace
 from sidecar.core.contract.messages import AgentSession, Notification, SessionUpdated
 
 MERGE_BYTES = 8 * 1024 * 1024
-"""Over this, a session's waiting update makes place for its newer one."""
+"""Above this, a newer `session-updated` replaces the queued one of the same session."""
 MAX_BYTES = 64 * 1024 * 1024
-"""Over this the reader is beyond help."""
+"""Above this, `put` returns False: the reader will not catch up."""
 
 _FRAME_BYTES = 700
-"""About what a notification takes beside the texts that participants chose."""
+"""Roughly the size of a notification without the texts that participants chose."""
 
 Item = bytes | Notification
-"""An answer, encoded; or a notification, encoded when it is written."""
+"""An encoded answer, or a notification, which the writer encodes."""
 
 
 class Outbox:
-    """A queue with two ends: the loop puts, the writer's thread takes."""
+    """A queue between two threads: the loop puts items in, the writer's thread takes them out."""
 
     def __init__(self) -> None:
-        """Start empty and open."""
+        """Make an empty, open queue."""
         self._items: OrderedDict[int, tuple[Item, int]] = OrderedDict()
         self._updates: dict[str, int] = {}
         self._next = 0
@@ -36,7 +37,7 @@ class Outbox:
         self._changed = threading.Condition()
 
     def put(self, item: Item) -> bool:
-        """Queue *item*; False when that is more than the reader will ever read."""
+        """Queue *item*. Returns False when more than MAX_BYTES wait: end the process then."""
         with self._changed:
             if isinstance(item, SessionUpdated):
                 item = self._merged(item)
@@ -49,7 +50,10 @@ class Outbox:
             return self._bytes <= MAX_BYTES
 
     def take(self) -> Item | None:
-        """The oldest item; waits for one. None when closed and empty."""
+        """Remove and return the oldest item; wait until there is one.
+
+        Returns None when the queue is closed and empty.
+        """
         with self._changed:
             while not self._items and not self._is_closed:
                 self._changed.wait()
@@ -63,13 +67,13 @@ class Outbox:
             return item
 
     def close(self) -> None:
-        """Nothing more will be put: `take` gives what is left, then None."""
+        """End the queue: `take` returns the remaining items, then None. Do not call `put` again."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
 
     def _merged(self, newer: SessionUpdated) -> SessionUpdated:
-        # The older seq is lost, on purpose: the gap tells consumers to ask for the list.
+        # Drops the older seq on purpose: the gap tells a consumer to call `listSessions`.
         key = self._updates.get(newer.session.session_id)
         if key is None or self._bytes <= MERGE_BYTES:
             return newer

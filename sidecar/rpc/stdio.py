@@ -1,7 +1,7 @@
-"""Owns the process's stdin and stdout: claims them, reads and writes them on threads of their own.
+"""Owns the process's stdin and stdout: claims, reads and writes them, each on its own thread.
 
-The threads are daemons on raw file descriptors: the one design that is the same on Windows, never
-blocks the loop, and ends with the process. Does not know JSON-RPC.
+The threads are daemons and use raw file descriptors. This works the same on Windows, never blocks
+the loop, and never keeps the process alive. Does not know JSON-RPC.
 """
 
 from __future__ import annotations
@@ -24,31 +24,36 @@ _log = logging.getLogger("sidecar.rpc")
 
 _CHUNK_BYTES = 65_536
 TURN_S = 0.05
-"""For so long what came in is taken; then everything else has its turn. 20,000 requests in one turn
-of the loop held all up for half a minute, and the watchdog ended the process."""
+"""Seconds of one turn of the loop that are spent on input; then other work gets its turn.
+
+Without this limit, 20,000 requests at once blocked the loop for 30 s, and the watchdog ended the
+process."""
 PARENT_POLL_S = 1.0
-"""How often a parent is looked for by its pid: it is to be missed, and the drain done, in 3 s."""
+"""Seconds between two checks that the parent's pid exists. The drain must end within 3 s of the
+parent's death."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """The two ends that the parent talks to, known to nobody else in the process."""
+    """The file descriptors for messages from and to the parent. Only this module uses them."""
 
     read_fd: int
     write_fd: int
     is_typed: bool
-    """Whether a person types the lines, at a terminal."""
+    """Whether stdin is a terminal, at which a person types the lines."""
 
 
 def claim() -> Wire:
-    """Take fds 0 and 1 for the wire: 0 then is empty, and 1 leads to stderr.
+    """Move fds 0 and 1 to new numbers for the wire. Then fd 0 is empty and fd 1 is stderr.
 
-    A stray `print`, and whatever a child process writes, lands on stderr and never in a frame.
+    So the output of a stray `print` or of a child process goes to stderr, never between messages.
+    Call it once, before anything is printed.
 
     Raises:
         OSError: fd 0 or fd 1 was closed when the process began.
     """
-    # By now a number that was closed may lead to whatever was opened since; these still know.
+    # Python sets these to None at its start when the fd is closed. The fd itself cannot tell: a
+    # file opened since may have its number.
     if sys.stdin is None or sys.stdout is None:
         raise OSError("stdin or stdout is closed")
     null_fd = os.open(os.devnull, os.O_RDWR)
@@ -65,7 +70,7 @@ def claim() -> Wire:
 
 
 class Reader:
-    """Hands what comes in to the loop, at a pace that the loop sets."""
+    """Reads stdin and gives each chunk to the loop, once the loop is done with the one before."""
 
     def __init__(
         self,
@@ -75,10 +80,11 @@ class Reader:
         on_end: Callable[[], None],
         on_broken: Callable[[str], None],
     ) -> None:
-        """*on_chunk* and *on_end* are called on *loop*; *on_end* once, at the end of input.
+        """Call *on_chunk* and *on_end* on *loop*; *on_end* once, at the end of input.
 
-        *on_chunk* takes a chunk step by step; the next one comes when that is done. *on_broken*,
-        from the thread: why no more is read, by a bug.
+        *on_chunk* returns an iterator that handles its chunk step by step; the next chunk comes
+        when the iterator ends. *on_broken* is called on the reader's thread when a bug has
+        stopped it; its argument says what no longer works.
         """
         self._read_fd = read_fd
         self._loop = loop
@@ -88,7 +94,7 @@ class Reader:
         self._is_taken = threading.Semaphore()
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start the thread that reads."""
         tasks.start_thread("stdin", self._run, lambda: self._on_broken("stdin is not read"))
 
     def _run(self) -> None:
@@ -115,7 +121,7 @@ class Reader:
 
 
 class Writer:
-    """Writes what is queued, one line each, whole or not at all."""
+    """Writes each queued item as one line to stdout, on its own thread."""
 
     def __init__(
         self,
@@ -124,7 +130,11 @@ class Writer:
         on_gone: Callable[[], None],
         on_broken: Callable[[str], None],
     ) -> None:
-        """*on_gone*, from the thread: nobody reads any more. *on_broken*: why it cannot go on."""
+        """Encode each notification with *encode*, on the writer's thread.
+
+        *on_gone* is called on that thread when the reader has closed its end. *on_broken* is
+        called when the writer cannot go on; its argument says why.
+        """
         self._write_fd = write_fd
         self._encode = encode
         self._on_gone = on_gone
@@ -133,16 +143,16 @@ class Writer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread that writes."""
         self._thread = tasks.start_thread("stdout", self._run, self._break)
 
     def put(self, item: Item) -> None:
-        """Queue *item*; never blocks."""
+        """Queue *item*; never blocks. Calls *on_broken* when too much waits."""
         if not self._outbox.put(item):
             self._on_broken("Nobody reads what the sidecar writes")
 
     def flush(self, timeout_s: float) -> None:
-        """Write what is queued and take no more; gives up after *timeout_s*."""
+        """Write all queued items, then stop; wait *timeout_s* at most. Do not `put` after it."""
         self._outbox.close()
         if self._thread is not None:
             self._thread.join(timeout_s)
@@ -159,9 +169,10 @@ class Writer:
 
 
 def watch_parent(pid: int, on_gone: Callable[[], None]) -> bool:
-    """Call *on_gone*, from a thread, once the process *pid* is gone; False when it is not there.
+    """Call *on_gone*, on a new thread, when the process *pid* has ended.
 
-    A second layer: a dead parent's pipes may be held open by a process that it started.
+    Returns False, and watches nothing, when no process has this pid. The end of stdin is not
+    enough: another child of a dead parent may hold the pipe open.
     """
     if not process_exists(pid):
         return False
@@ -177,7 +188,7 @@ def watch_parent(pid: int, on_gone: Callable[[], None]) -> bool:
 
 
 def process_exists(pid: int) -> bool:
-    """Whether there is a process *pid*, a zombie included."""
+    """Whether a process has this pid. A zombie counts."""
     if sys.platform == "win32":
         return _process_exists_on_windows(pid)
     try:
@@ -193,7 +204,7 @@ def _read(fd: int) -> bytes:
     while True:
         try:
             return os.read(fd, _CHUNK_BYTES)
-        except BlockingIOError:  # the parent shares the description and made it non-blocking
+        except BlockingIOError:  # the parent shares the open file and made it non-blocking
             select.select([fd], [], [])
         except OSError:
             return b""

@@ -1,6 +1,6 @@
-"""Owns the hint to a person who typed a line that is no JSON-RPC: the shortest correct line.
+"""Owns the hint for a person who typed a wrong line at the terminal: the line to type instead.
 
-Pure. Does not know who is at the other end.
+Pure. Does not know whether stdin is a terminal.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from sidecar.core.contract.protocol import METHODS
 from sidecar.core.contract.wire import fields_of
 
 EXAMPLE = "getStatus"
-"""For a line that is near no method."""
+"""The method of the hint when no method's name is like the typed word."""
 MAX_TYPED_BYTES = 4096
-"""A terminal's longest line (POSIX canonical mode); a longer one was not typed."""
+"""The longest line that a terminal passes on (POSIX canonical mode); no hint for a longer line."""
 
 
 def hint(line: bytes) -> str | None:
-    """Give the request that *line* probably stands for; None where it is a JSON-RPC message.
+    """Return the request that *line* probably means; None when it is a JSON-RPC message.
 
     `closeSession session_1_anna` gives `{"jsonrpc":"2.0","id":1,"method":"closeSession",
-    "params":{"sessionId":"session_1_anna"}}`; a param that is missing stands as `...`.
+    "params":{"sessionId":"session_1_anna"}}`. A missing param has the value `...`.
     """
     text = line.decode("utf-8", "replace").strip()
     if not text or len(line) > MAX_TYPED_BYTES:
@@ -54,7 +54,7 @@ def _nearest(word: str) -> str:
 
 
 def _params(method: str, words: list[str]) -> dict[str, object]:
-    """Give the params that *method* cannot do without, filled with *words* in their order."""
+    """Return the required params of *method*, with *words* as their values in order."""
     required = [each for each in fields_of(METHODS[method].params) if each.required]
     given = dict(zip((each.wire_name for each in required), words, strict=False))
     return {

@@ -1,6 +1,6 @@
-"""Owns which chat messages count, and that each is read to its end: texts in, facts out.
+"""Owns which chat messages count: reads each text to its end and emits one fact for it.
 
-The texts themselves are dropped as they come. Does not know sessions.
+Drops the text itself while it arrives. Does not know sessions.
 """
 
 from __future__ import annotations
@@ -18,38 +18,42 @@ if TYPE_CHECKING:
     from livekit import rtc
 
 TOPIC = "lk.chat"
-"""Text streams of livekit-client's sendText, LiveKit Components and Agents UI."""
+"""The topic of text streams by livekit-client's sendText, LiveKit Components and Agents UI."""
 LEGACY_TOPIC = "lk-chat-topic"
-"""Data packets of older clients; newer ones send a second copy there, marked `ignoreLegacy`
-(livekit/components-js #979)."""
+"""The topic of data packets by older clients. Newer clients also send a copy of each text there,
+marked `ignoreLegacy` (livekit/components-js #979)."""
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 MAX_OPEN = 1_000
-"""Streams that have begun and not ended; more than that is an attack, and does not count."""
+"""Text streams that may be open at once. Further streams are an attack: closed, not counted."""
 
 _log = logging.getLogger("sidecar.rtc")
 
 
 class Chat:
-    """Hears the chat of one Room."""
+    """Counts the chat messages of one Room: emits a `TextReceived` for each."""
 
     def __init__(self, emit: Callable[[Fact], None], now_s: Callable[[], float]) -> None:
-        """*emit* takes facts; *now_s* tells attended seconds."""
+        """Emit facts by *emit*; *now_s* returns attended seconds."""
         self._emit = emit
         self._now_s = now_s
         self._reading: set[asyncio.Task[None]] = set()
 
     def stream_opened(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        """A text stream began; it counts for who has the identity now, once it is complete."""
+        """Read a text stream that began; emit its fact once the text is complete.
+
+        The fact has the time of the beginning: the message counts for the participant who had
+        *identity* then.
+        """
         if len(self._reading) >= MAX_OPEN:
             reader.close()
             return
-        # An unread stream keeps a subscription of the SDK for as long as the process lives.
+        # The SDK keeps a subscription for each unread stream until the process ends.
         task = tasks.start("read a text", self._read(reader, identity, self._now_s()))
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 
     def data_received(self, packet: rtc.DataPacket) -> None:
-        """A data packet came; without its sender known it cannot count."""
+        """Emit the fact for a data packet of an older client; ignore packets of unknown senders."""
         if packet.topic == LEGACY_TOPIC and packet.participant is not None:
             if not _is_duplicate(packet.data):
                 self._emit(TextReceived(packet.participant.identity, self._now_s()))
@@ -61,7 +65,7 @@ class Chat:
             async for _ in reader:
                 pass
         except StreamError:
-            return  # its sender left, or we did, before it was complete
+            return  # the sender or the agent left before the text was complete
         except Exception:
             _log.exception("A text stream could not be read.")
             return

@@ -1,7 +1,8 @@
-"""Owns what a failed `Room.connect()` means: the SDK has one class of error and no codes.
+"""Owns the meaning of a failed `Room.connect()`: finds a category by the text of the SDK's error.
 
-The texts are those of SDK 1.2.1 against livekit-server 1.13.5; tests on the real server hold the
-more frequent ones. Nothing of a text is passed on: that of a 401 holds the whole token.
+The SDK has one error class and no codes. The texts come from SDK 1.2.1 with livekit-server 1.13.5;
+tests on the real server check the frequent ones. A text must not be logged or passed on: with
+status 401 it contains the whole token.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from sidecar.core.contract.failures import Category
 
 _STATUS = re.compile(r"(?:client|server|handshake) error: (\d{3})")
-"""What follows the status is the server's own text, which may say anything."""
+"""The rest of the text comes from the server and may contain anything: do not search in it."""
 _STATUSES = {
     400: Category.MALFORMED,
     401: Category.UNAUTHORIZED,
@@ -19,7 +20,7 @@ _STATUSES = {
     404: Category.NOT_FOUND,
     407: Category.PROXY,
 }
-"""Any other is the server's refusal for now: its limits, or a fault of its own."""
+"""Any other status is FULL: the server refuses for now, by a limit or a fault of its own."""
 
 _TEXTS: tuple[tuple[str, Category], ...] = (
     ("access token has invalid characters", Category.MALFORMED),
@@ -35,7 +36,10 @@ _TEXTS: tuple[tuple[str, Category], ...] = (
 
 
 def category_of(text: str, *, through_proxy: bool) -> Category:
-    """The category of an SDK error *text*; *through_proxy*: a proxy stood in between."""
+    """Return the category for the *text* of an SDK error.
+
+    *through_proxy*: whether the connection went through a proxy.
+    """
     lowered = text.lower()
     status = _STATUS.search(lowered)
     if status is not None:
@@ -43,7 +47,7 @@ def category_of(text: str, *, through_proxy: bool) -> Category:
     for part, category in _TEXTS:
         if part in lowered:
             return category
-    # "IO error:" is there when the server's own port refuses, and not when a proxy's does.
+    # The text has "IO error:" when the server's port refuses, not when the proxy's port does.
     if through_proxy and "io error" not in lowered:
         return Category.PROXY
     return Category.UNREACHABLE

@@ -1,8 +1,9 @@
-"""PyInstaller's runtime hook: lets `livekit.rtc` be imported where numpy was left out.
+"""PyInstaller's runtime hook: makes `import livekit.rtc` work without numpy.
 
-Runs before the program, in the frozen build alone (named in build.spec); nothing imports it.
-numpy is 41 MB, and `livekit.rtc` needs it only for AudioMixer, which it imports at once. So that
-one submodule is replaced, never numpy itself: orjson's numpy option would break on a false one.
+build.spec names this file; only the frozen build runs it, before the program. Nothing imports it.
+numpy takes 41 MB. `livekit.rtc` needs it only for AudioMixer, but imports AudioMixer at once. So
+the hook replaces the submodule of AudioMixer. It does not replace numpy: orjson's numpy option
+would fail on a false numpy.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import types
 
 
 class AudioMixer:
-    """Stands where livekit.rtc.AudioMixer would be; cannot be made."""
+    """Replaces livekit.rtc.AudioMixer. Do not create it: `__init__` always raises."""
 
     def __init__(self, *arguments: object, **options: object) -> None:
-        """Raise ImportError, which names what is missing."""
+        """Raise ImportError; its message names numpy and the fix."""
         raise ImportError(
             "livekit.rtc.AudioMixer needs numpy, which the frozen sidecar leaves out. "
             "Fix: take numpy and livekit.rtc.audio_mixer out of `excludes` in build.spec, and "

@@ -1,8 +1,8 @@
-"""Owns one odd fact: with loopback alone, no LiveKit client reaches even a server on loopback.
+"""Owns the check for a network interface besides loopback: LiveKit clients need one.
 
-The SDK fails after 60 s with `wait_pc_connection timed out` (seen with SDK 1.2.1 and Chromium
-156). Any other interface that is up and has an address cures it; it needs no route. Does not know
-rooms.
+Without such an interface, they cannot even connect to a server on loopback. The SDK fails after
+60 s with `wait_pc_connection timed out` (seen with SDK 1.2.1 and Chromium 156). Any interface that
+is up and has an address is enough; it needs no route. Does not know rooms.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SIOCGIFADDR = 0x8915
 
 
 def has_interface_beside_loopback() -> bool:
-    """Tell whether one is up and has an address; true where it cannot be told (not Linux)."""
+    """Whether an interface besides loopback is up and has an address. Always True off Linux."""
     if sys.platform != "linux":
         return True
     return any(
@@ -32,7 +32,7 @@ def _is_up_beside_loopback(name: str) -> bool:
     try:
         flags = int(Path("/sys/class/net", name, "flags").read_text(), 16)
     except (OSError, ValueError):
-        # Sandboxes without /sys: only its name is left to go by.
+        # A sandbox without /sys: only the name tells loopback from the others.
         return name != "lo"
     return bool(flags & IFF_UP) and not flags & IFF_LOOPBACK
 

@@ -1,6 +1,7 @@
-"""Owns LiveKit's server API: tokens and the room service. The only importer of `livekit.api`.
+"""Owns LiveKit's server API: makes tokens, calls the room service. Only it imports `livekit.api`.
 
-Imported late and off the loop: `livekit.api` takes 200 to 300 ms. Does not know the agent's state.
+Imports it late and on another thread: the import takes 200 to 300 ms. Does not know the agent's
+state.
 """
 
 from __future__ import annotations
@@ -27,43 +28,46 @@ if TYPE_CHECKING:
     from livekit.api.room_service import RoomService
 
 CALL_WITHIN_S = 8.0
+"""Seconds for one call of the server API, the way through the proxy included."""
 
 AGENT_TOKEN_TTL = datetime.timedelta(minutes=10)
-"""A fresh one is made for every attempt; the server refreshes it while we are connected
-(livekit-server pkg/service/roommanager.go)."""
+"""How long the agent's token is valid. Each attempt to join uses a new token, and the server renews
+it while the agent is connected (livekit-server pkg/service/roommanager.go)."""
 EMPTY_TIMEOUT_S = 3600
 DEPARTURE_TIMEOUT_S = 3600
-"""Seconds after which a room of agents alone is closed; the agent then rejoins at once.
+"""Seconds until the server closes a room that has only agents; the agent then rejoins at once.
 
-They count only where the agent's join
-creates the room (livekit-server pkg/service/roomallocator.go)."""
+The server uses both values only if the agent's join creates the room (livekit-server
+pkg/service/roomallocator.go)."""
 
 ABSENT_ATTRIBUTE = "clara.absent"
-"""Nobody has it. Taking it away changes nothing, and makes the server tell the room of the person
-at once all the same (livekit-server pkg/rtc/participant.go SetAttributes; measured)."""
+"""An attribute that no participant has. Deleting it changes nothing, but makes the server broadcast
+the participant at once (livekit-server pkg/rtc/participant.go SetAttributes; measured)."""
 
 
 _log = logging.getLogger("sidecar.rtc")
 
 
 class LiveKitServerApi:
-    """A `ports.LiveKitApi`."""
+    """Implements `ports.LiveKitApi` with `livekit.api`."""
 
     def __init__(self, proxies: Proxies) -> None:
-        """*proxies* know the way to a server."""
+        """Ask *proxies* which proxy to use for each server."""
         self._proxies = proxies
 
     async def check_install(self) -> None:
-        """Load all of LiveKit that the sidecar needs.
+        """Load every part of LiveKit that the sidecar needs.
 
         Raises:
-            BrokenInstall: a part cannot be loaded.
+            BrokenInstall: a part cannot be loaded; the message names it.
         """
         await asyncio.to_thread(native.load)
         await asyncio.to_thread(load)
 
     async def agent_token(self, target: Target) -> str:
-        """A fresh access token for the agent, or the one that the target has.
+        """Make an access token for the agent, or return the target's own token.
+
+        A target without an API key and secret has a token.
 
         Raises:
             BrokenInstall: `livekit.api` cannot be loaded.
@@ -73,11 +77,11 @@ class LiveKitServerApi:
         return await asyncio.to_thread(_agent_token, target, target.api_key, target.api_secret)
 
     async def connection_token(self, target: Target, wanted: WantedConnection) -> str:
-        """An access token for a person; the target has a secret."""
+        """Make an access token for a page. *target* must have an API key and secret."""
         return await asyncio.to_thread(_connection_token, target, wanted)
 
     async def probe(self, target: Target) -> ServerProbe:
-        """A look at the target's server and at this machine's way there; never raises."""
+        """Check the target's server and the network of this machine; never raises."""
         try:
             token = await self.agent_token(target)
         except BrokenInstall:
@@ -85,7 +89,7 @@ class LiveKitServerApi:
         return await look(http_url(target.url), token, await self._proxies.of(target.url))
 
     async def list_participants(self, target: Target) -> tuple[Listed, ...]:
-        """Everybody in the target's room, the agent included.
+        """Return every participant of the target's room, the agent included.
 
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
@@ -99,7 +103,9 @@ class LiveKitServerApi:
         return tuple(_listed(each) for each in answer.participants)
 
     async def broadcast_participant(self, target: Target, identity: str) -> bool:
-        """Have *identity* announced to the target's room now; False when nobody there has it.
+        """Make the server broadcast the participant *identity* to the target's room now.
+
+        Returns False when no participant of the room has this identity.
 
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
@@ -112,12 +118,12 @@ class LiveKitServerApi:
         return await self._finds(target, lambda rooms: rooms.update_participant(wanted))
 
     async def is_there(self, target: Target, identity: str) -> bool:
-        """Whether the server says that *identity* is in the target's room, whatever it lists.
+        """Whether a participant with *identity* is in the target's room.
 
-        Never raises for what the server does: what it does not say is a no. Asked by a change of
-        no subscription: the one call that goes to the participant itself and changes nothing. The
-        others look at the list first (livekit-server pkg/service/roomservice.go). For one who is
-        not there it takes 3 s, and 8 s at most.
+        Sends an empty UpdateSubscriptions. The server passes this call on to the participant. Any
+        other call it answers from its stored list, which may be wrong (livekit-server
+        pkg/service/roomservice.go). Returns False when the server refuses or does not answer.
+        Takes 3 s when the participant is absent, 8 s at most.
         """
         await asyncio.to_thread(load)
         from livekit import api
@@ -126,11 +132,13 @@ class LiveKitServerApi:
         try:
             return await self._finds(target, lambda rooms: rooms.update_subscriptions(wanted))
         except ApiCallFailed as error:
-            _log.debug("Nobody answers for one person: %s", error.message)
+            _log.debug("The server did not confirm that a participant is there: %s", error.message)
             return False
 
     async def remove_participant(self, target: Target, identity: str) -> bool:
-        """Remove *identity* from the target's room; False when nobody there has it.
+        """Remove the participant *identity* from the target's room.
+
+        Returns False when no participant of the room has this identity.
 
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
@@ -144,7 +152,7 @@ class LiveKitServerApi:
     async def _finds(
         self, target: Target, call: Callable[[RoomService], Awaitable[object]]
     ) -> bool:
-        """Make *call*; False when the server knows nobody like that."""
+        """Make *call*. Returns False when the server does not find the participant."""
         try:
             async with self._calling(target) as rooms:
                 await call(rooms)
@@ -154,9 +162,13 @@ class LiveKitServerApi:
 
     @contextlib.asynccontextmanager
     async def _calling(self, target: Target) -> AsyncIterator[RoomService]:
-        """The room service at *target*; what fails on the way becomes an error of ours.
+        """Provide the target's room service to the block; turn its failures into our errors.
 
-        Nothing of the server's text goes on: it may repeat the token.
+        Our errors do not repeat the server's text, because it may contain the token.
+
+        Raises:
+            ApiCallFailed: the server refused, or did not answer within 8 s.
+            _NotFound: the server does not find the participant or the room.
         """
         import aiohttp
         from google.protobuf.message import DecodeError
@@ -164,7 +176,7 @@ class LiveKitServerApi:
 
         try:
             async with (
-                # livekit-api 1.2.2 sends each request with no timeout, the session's overridden.
+                # livekit-api 1.2.2 overrides the session's timeout with none.
                 asyncio.timeout(CALL_WITHIN_S),
                 aiohttp.ClientSession(
                     proxy=await self._proxies.of(target.url),
@@ -193,10 +205,10 @@ class LiveKitServerApi:
 
 
 def load() -> None:
-    """Import `livekit.api`; may be called from any thread.
+    """Import `livekit.api`. Safe to call from any thread.
 
     Raises:
-        BrokenInstall: it, or a package that it needs, is not there.
+        BrokenInstall: `livekit.api`, or a package that it needs, cannot be loaded.
     """
     try:
         from livekit import api
@@ -253,11 +265,11 @@ def _connection_token(target: Target, wanted: WantedConnection) -> str:
 
 
 class _NotFound(Exception):
-    """The server knows nobody like that."""
+    """The server does not find the participant or the room."""
 
 
 def _listed(info: ParticipantInfo) -> Listed:
-    """By name: the SDK and the server API number some kinds differently."""
+    """Translate *info*. Reads the kind by its name: the SDK numbers some kinds differently."""
     from livekit import api
 
     return Listed(

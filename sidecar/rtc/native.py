@@ -1,6 +1,6 @@
-"""Owns LiveKit's native library: loading it, its panics, and letting go of it at the end.
+"""Owns LiveKit's native library: loads it, handles its panics, and disposes its client at the end.
 
-Imported late: `livekit.rtc` takes 100 to 250 ms. Does not know rooms.
+Imports `livekit.rtc` late, because that takes 100 to 250 ms. Does not know rooms.
 """
 
 from __future__ import annotations
@@ -14,36 +14,38 @@ from sidecar import tasks
 from sidecar.core.contract.failures import BrokenInstall
 
 DISPOSE_WITHIN_S = 1.5
-"""Dispose closes rooms synchronously: at once when healthy, about 5 s at a hung server."""
+"""Seconds to wait for the disposal. It closes rooms and waits for the server: a healthy server
+answers at once, a hung one costs about 5 s."""
 
 
 def load() -> None:
-    """Import `livekit.rtc` and load the native library; may be called from any thread.
+    """Import `livekit.rtc` and load the native library. Safe to call from any thread.
 
     Raises:
-        BrokenInstall: the library is not there, is not for this machine, or lacks what it needs.
+        BrokenInstall: the library, or a library that it needs, is missing or is not for this
+            machine.
     """
     try:
         from livekit.rtc import _ffi_client
 
-        # livekit/rtc/_ffi_client.py kills its own process with SIGTERM on a panic, which would
-        # begin our orderly drain on a native library that must not be called any more.
+        # On a panic, livekit/rtc/_ffi_client.py sends SIGTERM to its own process. That would begin
+        # the drain, which calls the native library. A panicked library must not be called.
         vars(_ffi_client)["os"] = _OsOfNativeClient()
         _ = _ffi_client.FfiClient.instance
-    except (ImportError, OSError, AttributeError) as error:  # AttributeError: of another version
+    except (ImportError, OSError, AttributeError) as error:  # AttributeError: another version
         raise BrokenInstall(f"LiveKit's native library cannot be loaded: {error}") from error
 
 
 def dispose() -> None:
-    """Let go of the native client, if it was ever loaded; gives up after 1.5 s."""
+    """Dispose the native client if it was loaded; wait 1.5 s at most. Call it before exit."""
     start_disposing().join(DISPOSE_WITHIN_S)
 
 
 def start_disposing() -> threading.Thread:
-    """As `dispose`, on the thread that it gives back at once.
+    """Begin to dispose the native client on a new thread; join the returned thread before exit.
 
-    Without it, a native thread that calls into a finalising interpreter aborts the process in
-    2 to 5 % of exits.
+    Otherwise a native thread may call into the interpreter while it ends: 2 to 5 % of exits then
+    abort the process.
     """
     client_module = sys.modules.get("livekit.rtc._ffi_client")
     client = None if client_module is None else client_module.FfiClient._instance
@@ -52,11 +54,11 @@ def start_disposing() -> threading.Thread:
 
 
 def _nothing() -> None:
-    """What there is to let go of where nothing was loaded."""
+    """Do nothing: the library was not loaded."""
 
 
 class _OsOfNativeClient:
-    """The `os` that livekit/rtc/_ffi_client.py sees: as it is, but for `kill`."""
+    """Replaces `os` in livekit/rtc/_ffi_client.py. Only `kill` differs: it ends the process now."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)

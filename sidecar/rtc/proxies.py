@@ -1,9 +1,8 @@
-"""Owns the choice of a proxy for a server: the client's answer, else the environment's variables.
+"""Owns the choice of the proxy for a server: takes the client's answer, else the environment's.
 
-LiveKit's native layer honours HTTP_PROXY and HTTPS_PROXY but not NO_PROXY
-(rust-sdks livekit-net/src/native/proxy.rs), and so would look for a server on this machine at the
-proxy. It reads the variables at each connect. `livekit.api` honours none of them. Does not know
-rooms.
+LiveKit's native layer reads HTTP_PROXY and HTTPS_PROXY at each connect, but ignores NO_PROXY
+(rust-sdks livekit-net/src/native/proxy.rs). So it would use the proxy even for a server on this
+machine. `livekit.api` ignores all three. Does not know rooms.
 """
 
 from __future__ import annotations
@@ -22,27 +21,28 @@ from sidecar.core.contract.errors import ClientFailed, ShuttingDown
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 REMEMBERED_S = 60.0
-"""Seconds; for calls of the server's API. Each join asks anew."""
+"""Seconds for which calls of the server API reuse the client's answer. Each join asks again."""
 _NAMES = (*VARIABLES, *(each.upper() for each in VARIABLES))
 _USABLE = re.compile(r"http://[^/\s]+/?")
-"""The native layer says CONNECT to a proxy over plain TCP (livekit-net/src/native/proxy.rs)."""
+"""The proxies that the native layer can use: it sends CONNECT over plain TCP
+(livekit-net/src/native/proxy.rs)."""
 
 _log = logging.getLogger("sidecar.rtc")
 
 
 class ProxyResolver(Protocol):
-    """A client that can name the system's proxy: a part of `ports.Client`."""
+    """The part of `ports.Client` that names the system's proxy."""
 
     @property
     def resolves_proxies(self) -> bool:
-        """Whether it may be asked."""
+        """Whether the client answers `resolveProxy`."""
 
     async def resolve_proxy(self, url: str) -> str | None:
-        """See `ports.Client.resolve_proxy`."""
+        """Ask the client for the proxy to *url*; see `ports.Client.resolve_proxy`."""
 
 
 class Proxies:
-    """The one owner of this process's proxy variables."""
+    """Chooses proxies, and sets the proxy variables of this process for the native layer."""
 
     def __init__(
         self,
@@ -50,9 +50,10 @@ class Proxies:
         client: ProxyResolver | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*environ* is what the native layer reads; the proxies in it now are the default.
+        """Set the variables in *environ*, which the native layer reads; pass `os.environ`.
 
-        *now_s* tells seconds.
+        Its proxies at this moment are the default, used when *client* names none. *now_s* returns
+        seconds.
         """
         self._environ = environ
         self._original = dict(environ)
@@ -63,19 +64,19 @@ class Proxies:
         self._has_warned = False
 
     async def prepare_join(self, url: str) -> None:
-        """Leave in the environment only the proxy for a join at *url*."""
+        """Set the environment for a join at *url*. Await it before each `Room.connect()`."""
         self._known = None
         set_for(url, self._environ, await self._variables(url))
 
     async def of(self, url: str) -> str | None:
-        """The proxy to the server at *url* for a call of its API; None: directly."""
+        """Return the proxy for a call of the server API at *url*; None for a direct connection."""
         if url_problem(url) is not None:
             return None
         return proxy_of(url, await self._variables(url))
 
     @property
     def is_set(self) -> bool:
-        """Whether the environment now names a proxy."""
+        """Whether the environment names a proxy now."""
         return any(name in self._environ for name in _NAMES)
 
     async def _variables(self, url: str) -> Mapping[str, str]:
@@ -94,7 +95,7 @@ class Proxies:
 
     async def _asked(self, client: ProxyResolver, url: str) -> dict[str, str]:
         try:
-            # Scripts and exceptions are written for http and https.
+            # Proxy scripts and lists of exceptions expect an http or https url.
             proxy = await client.resolve_proxy(_http_url(url))
             if proxy is not None and not _USABLE.fullmatch(proxy):
                 raise ClientFailed("resolveProxy must give http://host:port or null")
@@ -110,7 +111,7 @@ class Proxies:
 
 
 def set_for(url: str, environ: MutableMapping[str, str], original: Mapping[str, str]) -> None:
-    """Leave in *environ* the proxies of *original* that hold for *url*, and no others."""
+    """Set in *environ* the proxies of *original* that apply to *url*; remove all others."""
     is_direct = _is_direct(url, original)
     for name in _NAMES:
         if name in original and not is_direct:
@@ -120,7 +121,10 @@ def set_for(url: str, environ: MutableMapping[str, str], original: Mapping[str, 
 
 
 def proxy_of(url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy of *environ* for *url*, chosen as the native layer does; None: directly."""
+    """Return the proxy of *environ* for *url*; None for a direct connection.
+
+    Chooses between the variables like the native layer, and also respects NO_PROXY.
+    """
     parts = urlsplit(url)
     name = "https_proxy" if parts.scheme in ("wss", "https") else "http_proxy"
     proxy = environ.get(name.upper(), environ.get(name, ""))
@@ -128,7 +132,10 @@ def proxy_of(url: str, environ: Mapping[str, str]) -> str | None:
 
 
 def goes_direct(host: str, environ: Mapping[str, str]) -> bool:
-    """Whether *host* is loopback, or named by NO_PROXY (as curl reads it) in *environ*."""
+    """Whether *host* needs no proxy: it is loopback, or NO_PROXY in *environ* names it.
+
+    Reads NO_PROXY like curl.
+    """
     host = host.lower().rstrip(".")
     if host == "localhost" or host.endswith(".localhost") or _is_loopback(host):
         return True

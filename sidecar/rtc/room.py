@@ -1,7 +1,8 @@
-"""Owns one LiveKit Room: the SDK's callbacks in, facts out.
+"""Owns one LiveKit Room: joins and leaves it, and turns the SDK's events into facts.
 
-Handlers are synchronous, tiny, and never raise into the SDK: a BaseException there would leave the
-Room connected and deaf. Does not know sessions, states, nor what a fact leads to.
+The event handlers are synchronous and short, and never raise into the SDK: after a BaseException
+there, the Room stays connected but gets no more events. Does not know sessions, states, or the
+effects of a fact.
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ if TYPE_CHECKING:
     from livekit import rtc
 
 REASON_WITHIN_S = 1.0
-"""`disconnected(reason)` follows its state change; for our own it may never come (5 of 50)."""
+"""Seconds to wait for `disconnected(reason)` after the state change to disconnected. When we
+disconnected, the event may never come (5 of 50)."""
 
 _log = logging.getLogger("sidecar.rtc")
 
 
 class LiveKitRoom:
-    """A `ports.Room`: one attempt, never reused."""
+    """Implements `ports.Room`: one attempt to join. Make a new object for the next attempt."""
 
     def __init__(
         self,
@@ -55,7 +57,10 @@ class LiveKitRoom:
         now_s: Callable[[], float],
         proxies: Proxies,
     ) -> None:
-        """Nothing happens before `join`; *now_s* tells attended seconds."""
+        """Prepare an attempt to join *target* with *token*; call `join` next.
+
+        *emit* takes each fact. *now_s* returns attended seconds.
+        """
         self._target = target
         self._token = token
         self._emit = emit
@@ -67,7 +72,7 @@ class LiveKitRoom:
         self._ending: asyncio.TimerHandle | None = None
 
     async def join(self) -> None:
-        """Join; emits `Joined` or `JoinFailed`. Must not be cancelled."""
+        """Join the Room; emit `Joined` or `JoinFailed`. Call it once, and do not cancel it."""
         if url_problem(self._target.url) is not None or not self._is_token_sendable():
             self._emit(JoinFailed(Category.MALFORMED))
             return
@@ -93,14 +98,14 @@ class LiveKitRoom:
             category = category_of(error.message, through_proxy=self._proxies.is_set)
             self._emit(JoinFailed(category))
             return
-        # No await from here to the snapshot: the SDK holds events back until its next turn.
+        # Do not await before `Joined`: the SDK delivers events only at the loop's next turn.
         self._room = room
         took_s = asyncio.get_running_loop().time() - began_s
         own, name = room.local_participant, room.name or self._target.room
         self._emit(Joined(name, own.identity, _people(room), _server_ms(own, took_s)))
 
     async def leave(self) -> None:
-        """Leave; nothing is emitted any more."""
+        """Leave the Room. From this call on, no fact is emitted. Never raises."""
         self._is_leaving = True
         self._cancel_ending()
         if self._room is None:
@@ -108,7 +113,7 @@ class LiveKitRoom:
         try:
             await self._room.disconnect()
         except (AssertionError, asyncio.CancelledError):
-            # AssertionError where the native room is gone, CancelledError where its listener died.
+            # AssertionError: the native room is gone. CancelledError: its listener has ended.
             _log.debug("The Room was gone before it was left.", exc_info=True)
         except Exception:
             _log.exception("The Room could not be left in order; it is given up.")
@@ -179,7 +184,10 @@ class LiveKitRoom:
 
 
 def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
-    """*handler*, which raises nothing: the SDK re-raises a TypeError and skips the others."""
+    """Wrap *handler* so that it logs an Exception and never raises it.
+
+    The SDK would raise a TypeError again and skip the other handlers.
+    """
 
     @functools.wraps(handler)  # the SDK counts the handler's parameters
     def call(*args: object) -> None:
@@ -196,15 +204,16 @@ def _people(room: rtc.Room) -> tuple[Participant, ...]:
     for each in room.remote_participants.values():
         try:
             people.append(_participant(each))
-        except Exception:  # one of them must not keep the agent out of the room
+        except Exception:  # one unreadable participant must not make the join fail
             _log.exception("A participant could not be read, by a bug, and is left out.")
     return tuple(people)
 
 
 def _server_ms(own: rtc.LocalParticipant, took_s: float) -> int | None:
-    """The server's clock at the end of a join that took *took_s*, by Cristian's algorithm.
+    """Estimate the server's clock at the end of a join that took *took_s* (Cristian's algorithm).
 
-    The server read its clock for our `joined_at` somewhere in those seconds; in the middle, say.
+    The server set our `joined_at` at some moment of the join; this takes the middle. Returns
+    milliseconds since 1970, or None without a `joined_at`.
     """
     joined_at_ms = _joined_at_ms(own)
     return None if joined_at_ms is None else joined_at_ms + round(took_s * 1000 / 2)
@@ -233,7 +242,7 @@ def _participant(person: rtc.RemoteParticipant) -> Participant:
 
 
 def _kind(number: rtc.ParticipantKind.ValueType) -> ParticipantKind:
-    """By name: the SDK and the server API number CONNECTOR and BRIDGE differently."""
+    """Translate *number* by its name: the server API numbers CONNECTOR and BRIDGE differently."""
     from livekit import rtc
 
     try:

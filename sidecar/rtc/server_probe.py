@@ -1,6 +1,6 @@
-"""Owns a look at a LiveKit server from outside: whether it answers, its clock, and a token.
+"""Owns the probe of a LiveKit server: does it answer, what is its clock, does it accept a token.
 
-Does not know rooms, nor what the findings mean.
+Does not know rooms, nor which fix a finding needs.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     import aiohttp
 
 ANSWER_WITHIN_S = 3.25
-"""Each of two requests: `diagnose` answers within 10 s."""
+"""Seconds for each of two requests. `diagnose` must answer within 10 s."""
 
 
 def http_url(url: str) -> str:
-    """The address of the server's HTTP side: `ws://` and `wss://` stand for that as well."""
+    """Return the HTTP address for *url*: `ws` becomes `http`, `wss` becomes `https`."""
     return "http" + url.removeprefix("ws") if url.startswith("ws") else url
 
 
 async def look(url: str, token: str, proxy: str | None) -> ServerProbe:
-    """Look at the server at *url* through *proxy*, and let it judge *token*; never raises."""
+    """Probe the server at the HTTP address *url* through *proxy*; never raises.
+
+    *proxy* None: directly. The server also checks *token*; the probe does not join a room.
+    """
     has_network = await asyncio.to_thread(has_interface_beside_loopback)
     import aiohttp
 
@@ -35,7 +38,7 @@ async def look(url: str, token: str, proxy: str | None) -> ServerProbe:
         status, time_ms = await _status(http, url, {})
         if status is None:
             return ServerProbe(has_network)
-        # In a header, not in the address, which servers and proxies write to their logs.
+        # Sends the token in a header: servers and proxies write addresses to their logs.
         bearer = {"Authorization": f"Bearer {token}"}
         token_status, _ = await _status(http, f"{url.rstrip('/')}/rtc/validate", bearer)
     return ServerProbe(has_network, status, token_status, time_ms)
@@ -44,7 +47,10 @@ async def look(url: str, token: str, proxy: str | None) -> ServerProbe:
 async def _status(
     http: aiohttp.ClientSession, url: str, headers: dict[str, str]
 ) -> tuple[int | None, int | None]:
-    """The status, and the server's clock in milliseconds; None where there is no such thing."""
+    """Return the HTTP status and the server's clock in milliseconds since 1970.
+
+    Without an answer, both are None. Without a readable `Date` header, the clock is None.
+    """
     import aiohttp
 
     try:
