@@ -184,8 +184,7 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
     "README.md": {
         "text: a person's page": output,
         "sh: python -m pip install uv && python -m uv run python -m sidecar demo": posix,
-        "sh: python3 -m venv .uv && .uv/bin/python -m pip install uv && .uv/bin/python -m uv run py"
-        "thon -m sidecar demo": posix,
+        "sh: python3 -m pip install --target .uv uv && .uv/bin/uv run python -m sidecar demo": posix,
         "powershell: py -m pip install uv": powershell,
         "text: 0.005 s  app -> sidecar  initialize": output,
         "sh: cd clara-voice-sidecar": posix,
@@ -202,8 +201,7 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "sh: python -m uv run python -m sidecar --wait": posix,
         'json: {"jsonrpc":"2.0","id":1,"method":"getStatus"}': json_rpc,
         "sh: python -m pip install uv && python -m uv run pytest": posix,
-        "sh: python3 -m venv .uv && .uv/bin/python -m pip install uv && .uv/bin/python -m uv run py"
-        "test": posix,
+        "sh: python3 -m pip install --target .uv uv && .uv/bin/uv run pytest": posix,
         "powershell: py -m pip install uv py -m uv run pytest": powershell,
     },
     "electron-bridge/README.md": {
