@@ -184,7 +184,7 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
     "README.md": {
         "text: a person's page": output,
         "sh: python -m pip install uv && python -m uv run python -m sidecar demo": posix,
-        "sh: python3 -m pip install --target .uv uv && .uv/bin/uv run python -m sidecar demo": posix,
+        "sh: python3 -m pip install --target .uv uv && .uv/bin/uv run python": posix,
         "powershell: py -m pip install uv": powershell,
         "text: 0.005 s  app -> sidecar  initialize": output,
         "sh: cd clara-voice-sidecar": posix,
