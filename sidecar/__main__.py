@@ -1,4 +1,7 @@
-"""`python -m sidecar`; also the frozen build's entry, run as a script: hence absolute imports."""
+"""Runs `python -m sidecar`, and the frozen build, which starts this file as a script.
+
+A script cannot use relative imports: so the imports here are absolute.
+"""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""Owns the composition: builds every part, joins them, and ends the process in order.
+"""Owns the composition: builds every part, connects the parts, and ends the process in order.
 
-The one place that knows rtc, rpc and logs together. Does not know what any of them does.
+Only this module knows rtc, rpc and logs together. Does not know how they work.
 """
 
 from __future__ import annotations
@@ -45,32 +45,32 @@ from sidecar.rtc.room import LiveKitRoom
 from sidecar.watchdog import Watchdog
 
 FAILED_STATUS = 1
-"""The end failed, by a bug; the log says where."""
+"""The exit status when a bug made the drain fail; the log has the traceback."""
 LEAVE_WITHIN_S = 0.8
 FLUSH_WITHIN_S = 1.6
 LOG_FLUSH_WITHIN_S = 0.3
 DRAIN_WITHIN_S = 2.9
-"""All of the drain: leave, then flush while the native client is disposed. After it the process
-ends whatever hangs."""
+"""Seconds for the whole drain: leave, then flush while the native client is disposed. Then the
+process ends, even if a step hangs."""
 
 _log = logging.getLogger("sidecar.app")
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What `cli` hands over."""
+    """What the command line decided; the input of `run`."""
 
     wire: Wire
     log_handler: LineHandler
     redactor: Redactor
     settings: Settings
-    """What `connect` falls back on."""
+    """The values for `connect` params that its caller leaves out."""
     connects: bool
-    """Whether to connect at once."""
+    """Whether to connect at the start, without waiting for `connect`."""
 
 
 def run(start: Start) -> NoReturn:
-    """Serve until the parent is gone or asks for the end; ends the process."""
+    """Serve until the parent ends or asks for the end, then end the process. Never returns."""
     try:
         asyncio.run(_App(start).serve())
     except BaseException:
@@ -81,7 +81,11 @@ def run(start: Start) -> NoReturn:
 def end(
     status: int, log_handler: LineHandler, disposing: threading.Thread | None = None
 ) -> NoReturn:
-    """Let go of the native client, flush, and end: a normal exit may abort (see native.py)."""
+    """Dispose the native client, write the queued log lines, and end the process with *status*.
+
+    Pass *disposing* if the disposal has begun already. Never returns, and skips Python's own exit,
+    which may abort the process (see native.py).
+    """
     disposing = disposing or native.start_disposing()
     log_handler.finish(LOG_FLUSH_WITHIN_S)
     disposing.join(native.DISPOSE_WITHIN_S)
@@ -89,7 +93,7 @@ def end(
 
 
 class _App:
-    """One process: the parts, and the drain."""
+    """Holds the parts of one process, and drains them at the end."""
 
     def __init__(self, start: Start) -> None:
         self._start = start
@@ -100,7 +104,7 @@ class _App:
         self._splitter = LineSplitter()
 
     async def serve(self) -> None:
-        """From the first line to the last."""
+        """Build the parts, serve until `stop` is called, then drain and end the process."""
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(tasks.log_callback_bug)
         self._writer = Writer(
@@ -124,33 +128,36 @@ class _App:
         self._writer.start()
         if self._start.connects:
             tasks.start("connect at the start", self._connect())
-            await asyncio.sleep(0)  # the first request is to find it begun
+            await asyncio.sleep(0)  # the connect begins before the first request is read
         reader.start()
         await self._stopping.wait()
         await self._drain()
 
-    # What the methods ask of the process
+    # For the methods: `rpc.methods.Process`
 
     def stop(self) -> None:
-        """Begin the drain, after what is queued now."""
+        """Begin the drain once the loop has run the callbacks that are queued now.
+
+        A second call does nothing. From the first call on, the process ends within DRAIN_WITHIN_S.
+        """
         if not self.is_stopping:
             self.is_stopping = True
             end_within(DRAIN_WITHIN_S, lambda: self._status)
             self._loop.call_soon(self._stopping.set)
 
     def watch_parent(self, pid: int) -> None:
-        """Begin the drain once the process *pid* is gone."""
+        """Begin the drain when the process *pid* has ended."""
         if not watch_parent(pid, self._on_parent_gone):
             _log.warning("There is no process %d to watch; the end of stdin will do.", pid)
 
-    # What `getStatus` says of the process
+    # For `getStatus`
 
     def uptime_s(self) -> float:
-        """Seconds since it started."""
+        """Return the seconds since the process started."""
         return time.monotonic() - self._started_s
 
     def rss_bytes(self) -> int:
-        """Resident memory; on macOS its peak; 0 where the system does not say."""
+        """Return the resident memory; its peak on macOS; 0 where it is unknown."""
         if sys.platform == "linux":
             with contextlib.suppress(OSError), open("/proc/self/statm", "rb") as file:
                 return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -161,7 +168,7 @@ class _App:
         return 0
 
     def versions(self) -> Mapping[str, str]:
-        """Of the sidecar and of what it is made of, by name."""
+        """Return the versions of the sidecar, protocol, Python and LiveKit's packages, by name."""
         return _versions()
 
     # Parts
@@ -189,7 +196,7 @@ class _App:
         except SidecarError as error:
             _log.debug("The first connect: %s", error.message)
 
-    # What comes in
+    # Input
 
     def _on_chunk(self, chunk: bytes) -> Iterator[None]:
         for line in self._splitter.feed(chunk):
@@ -249,7 +256,10 @@ class _App:
 
 
 def end_within(seconds: float, status: Callable[[], int]) -> None:
-    """End the process *seconds* from now, whatever hangs by then, with what *status* gives."""
+    """End the process after *seconds*, even if the loop hangs.
+
+    Returns at once; a daemon thread waits. The exit status is the result of *status* at that time.
+    """
 
     def run() -> None:
         threading.Event().wait(seconds)
@@ -269,4 +279,4 @@ def _versions() -> Mapping[str, str]:
 
 
 def _set_up_session(session: AgentSession) -> None:
-    """Nothing yet: the audio pipeline of a session begins here."""
+    """Do nothing yet. Start the audio pipeline of *session* here."""

@@ -1,6 +1,6 @@
-"""Owns the command line: arguments, layers of configuration, exit codes.
+"""Owns the command line: reads the arguments, merges the configuration, and sets exit codes.
 
-Imports nothing heavy before fds 0 and 1 are claimed. Does not know what the parts do.
+Imports no large module before it has claimed fds 0 and 1. Does not know how the parts work.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from sidecar.logs import LineHandler
 
 USAGE_STATUS = 2
-"""As argparse has it: the command line, or a variable it falls back on, is wrong."""
+"""The exit status for a wrong argument or environment variable; argparse uses it too."""
 
 INSTALLED_PROGRAM = "clara-voice-sidecar"
-"""The command that the Python package installs."""
+"""The name of the command that the Python package installs."""
 
 EPILOG = """\
 Configuration, strongest first: the params of `connect`, the options above, the environment
@@ -40,10 +40,10 @@ It ends when stdin ends. Exit codes: 0 asked to end, 1 failed, 2 wrong usage, 70
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and give the exit code, where the process does not end on the way.
+    """Run the command line; return the exit code. Serving ends the process and never returns.
 
-    *arguments* come without the program's name. None takes the arguments of the process: so the
-    installed `clara-voice-sidecar` calls it.
+    *arguments* do not include the program's name. None means the arguments of the process; the
+    installed `clara-voice-sidecar` calls `main` in this way.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     is_frozen = getattr(sys, "frozen", False)
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace, is_frozen: bool) -> int:
-    # Until the loop handles them there is nothing to drain.
+    # Until the loop handles these signals, the process has nothing to drain.
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: os._exit(0))
@@ -144,14 +144,14 @@ def _refuse(handler: LineHandler, sentence: str) -> int:
 
 
 def _program(is_frozen: bool) -> str:
-    """Give the words that started this program, for its own messages."""
+    """Return the words that started this program, for its messages."""
     if is_frozen:
         return "sidecar"
     return INSTALLED_PROGRAM if Path(sys.argv[0]).stem == INSTALLED_PROGRAM else "python -m sidecar"
 
 
 def _commands() -> Any:
-    """Give the module of the developers' commands, which no frozen build has."""
+    """Import the developers' commands. Do not call it in a frozen build, which lacks them."""
     import importlib
 
     return importlib.import_module("sidecar.dev.commands")
@@ -187,7 +187,7 @@ def _parser(program: str, is_frozen: bool) -> argparse.ArgumentParser:
 def _options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
-        # By name alone: what stands behind it may be a secret.
+        # Shows only the option's name: its value may be a secret.
         name = re.match(r"(?:--[a-zA-Z][a-zA-Z-]{1,20}(?==|$))|-[a-z]", unknown[0])
         shown = f"unknown option {name[0]}" if name else "unexpected argument"
         parser.error(f"{shown}; secrets are set in the environment, and --help lists the rest")

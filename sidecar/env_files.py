@@ -1,6 +1,6 @@
-"""Owns the reading of `.env` files, by python-dotenv; not in the frozen build, which reads none.
+"""Owns the reading of `.env` files, with python-dotenv. The frozen build reads none.
 
-Does not know what the variables mean.
+Does not know the meaning of the variables.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from pathlib import Path
 from dotenv.parser import parse_stream
 
 ENV_FILES = (Path(".env.local"), Path(".env"))
-"""The files of the working directory, the stronger one first."""
+"""The files to read in the working directory. A value in the first file wins."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
-    """What one file says."""
+    """The content of one `.env` file."""
 
     variables: Mapping[str, str]
     problem: str | None = None
-    """Why the file could not be read, with the fix; None where it was, or is not there."""
+    """Why the file could not be read, with the fix. None when it was read or does not exist."""
     wrong_lines: tuple[str, ...] = ()
-    """A sentence for each line that sets no variable; it names the file and the line."""
+    """One sentence for each line that sets no variable. It names the file and the line number."""
 
 
 def read_env_file(path: Path) -> EnvFile:
-    """Read the file at *path*; a file that is not there says nothing.
+    """Read the file at *path*. Never raises: check `problem` and `wrong_lines` of the result.
 
-    Values are taken literally: `$NAME` in a secret is no reference to a variable. The sentences
-    about a file repeat none of its text, since that may be a secret.
+    A file that does not exist sets no variables. `$NAME` in a value stays as written, since a
+    secret may contain it. The sentences about a file never repeat its text, which may be a secret.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -53,7 +53,7 @@ def read_env_file(path: Path) -> EnvFile:
         if binding.key is not None and binding.value is not None:
             variables[binding.key] = binding.value
         elif binding.error or binding.key is not None:
-            # A binding begins with the blank lines before it.
+            # A binding of python-dotenv includes the blank lines before its own line.
             original = binding.original
             line = original.line + _blank_lines_before(original.string)
             wrong_lines.append(f"{path}, line {line} is no NAME=value and is passed over.")

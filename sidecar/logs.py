@@ -1,7 +1,7 @@
-"""Owns stderr: log records as whole lines of UTF-8, in text or JSON, redacted.
+"""Owns stderr: writes each log record as redacted, whole lines of UTF-8, in text or JSON.
 
-A thread of its own writes them, so that a parent that does not read never stops the loop. Does not
-know what is logged, nor by whom.
+A separate thread writes, so that the loop goes on when the parent does not read stderr. Does not
+know the modules that log.
 """
 
 from __future__ import annotations
@@ -23,23 +23,28 @@ Format = Literal["text", "json"]
 MAX_WAITING_BYTES = 4 * 1024 * 1024
 MAX_MESSAGE_CHARS = 8_192
 CAUSE = "cause"
-"""`log.critical(SENTENCE, extra={CAUSE: text})`: one record of two lines, written at once. SENTENCE
-is a constant and goes out word for word, without redaction; the cause is redacted. As JSON it is
-one line, with `cause` as a member."""
+"""The key for the cause of a record: `log.critical(SENTENCE, extra={CAUSE: text})`.
+
+The text format writes SENTENCE and the cause as two lines, with no other record between them. JSON
+writes one line with the member `cause`. SENTENCE must be a constant: it is not redacted. The cause
+is redacted."""
 
 _OWN_LOGGER = "sidecar"
 _FOR_DEVELOPERS = ("livekit", "py.warnings")
-"""Logged at debug alone. The SDK reports each of its own retries as an error, and the agent says
-why a join failed. A panic of the native library does not pass through logging."""
+"""Loggers that are shown only at level debug. The SDK reports each of its retries as an error; the
+agent itself logs why a join failed. A panic of the native library does not go through logging."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Line ends of any kind, terminal escapes, and what turns the reading direction."""
+"""Line ends of any kind, terminal escapes, and characters that change the reading direction."""
 
 
 class LineHandler(logging.Handler):
-    """Writes each record to fd 2 as whole lines; never blocks who logs."""
+    """Writes each record to *fd* as whole lines, on its own thread. Logging never blocks."""
 
     def __init__(self, redactor: Redactor, form: Format, fd: int = 2) -> None:
-        """*form*: `text` is the bare message, `json` has level, logger and time beside it."""
+        """Start the thread. Call `finish` before the process ends.
+
+        *form*: `text` writes the message only; `json` adds the time, the level and the logger.
+        """
         super().__init__()
         self._redactor = redactor
         self._form = form
@@ -53,11 +58,11 @@ class LineHandler(logging.Handler):
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue *record*; its oldest companions go when nobody reads."""
+        """Queue *record*. Drops the oldest lines while more than MAX_WAITING_BYTES wait."""
         try:
             lines = self._lines(record)
         except Exception:
-            # logging's own way out would print the message and its arguments, secrets and all.
+            # logging's own handling would print the message and its arguments without redaction.
             lines = self._lines(_remark(f"A log record of {record.name} could not be formatted."))
         with self._changed:
             self._waiting.append(lines)
@@ -69,7 +74,7 @@ class LineHandler(logging.Handler):
             self._changed.notify()
 
     def finish(self, timeout_s: float) -> None:
-        """Write what is queued; gives up after *timeout_s*."""
+        """Write all queued lines and stop the thread; wait *timeout_s* at most."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -128,14 +133,18 @@ class LineHandler(logging.Handler):
 
 
 def set_up(level: str, form: Format, redactor: Redactor) -> LineHandler:
-    """Send all logging of the process to stderr from now on."""
+    """Send all logging of the process to stderr from now on.
+
+    *level* is the least severe level to show, in lower case. Call `finish` of the returned handler
+    before the process ends.
+    """
     handler = LineHandler(redactor, form)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     own = logging.getLogger(_OWN_LOGGER)
     own.setLevel(level.upper())
     is_debug = own.level == logging.DEBUG
-    # The root logger has a line for each topic that a participant made up.
+    # The SDK logs a line to the root logger for each topic that a participant invents.
     root.setLevel(logging.DEBUG if is_debug else max(own.level, logging.WARNING))
     for name in _FOR_DEVELOPERS:
         logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.CRITICAL + 1)

@@ -1,6 +1,6 @@
-"""Owns what no log line may show: secrets and tokens. Edits values, never the words of a sentence.
+"""Owns redaction: replaces secrets and tokens in a text, and leaves the words of a sentence.
 
-Pure: text in, text out. Does not know who logs.
+Pure: takes a text and returns a text. Does not know the loggers.
 """
 
 from __future__ import annotations
@@ -10,28 +10,29 @@ from collections.abc import Iterable
 from typing import Protocol
 
 MAX_SECRETS = 64
-"""Each is looked for in every line. A process has two or three, and a newer token now and then."""
+"""The redactor searches every line for each secret. A process has two or three of them, and
+sometimes gets a newer token."""
 
-_SECRET = "[secret]"  # noqa: S105 - what stands in its place
+_SECRET = "[secret]"  # noqa: S105 - the replacement
 _KEPT_CHARS = 12
-"""The SDK cuts long texts, so a long secret is known by its beginning."""
+"""A long secret is found by its first characters, because the SDK cuts long texts."""
 _SHORTEST_CODE_CHARS = 8
-"""A shorter secret may be a word, whatever characters it has."""
+"""A shorter secret is treated as a possible word, even with digits in it."""
 _LONGEST_WORD_CHARS = 20
-"""Letters alone, up to this length, may be a word."""
+"""A secret of letters only, up to this length, is treated as a possible word."""
 
 _TOKEN = re.compile(r"eyJ[\w-]{4,}(?:\.[\w-]*){0,2}")
-"""A JSON web token, or the rest of a token that was cut: all begin with `{"` in base64."""
+"""A JSON web token, or the beginning of one that was cut. Each begins with `{"` in base64."""
 _AUTHORIZATION = re.compile(
     r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic)\s+)[^\s\"',]+"
 )
 _URL = re.compile(r"\b\w+://[^\s\"'<>]+")
 _USERINFO = re.compile(r"(?<=://)[^\s/@]+(?=@)")
-"""The SDK's native layer logs the proxy it uses, password and all."""
+"""A user and password in a url. The SDK's native layer logs the proxy's url with both."""
 _QUERY = re.compile(r"(?i)([?&](?:access_token|token|api_?secret|secret)=)[^&#]+")
 
 _ENDS = r"(?![\w+/~-]|\.\w)"
-"""What follows a value that stands without quotes: no further part of it."""
+"""The end of a value without quotes: the next characters are not part of the value."""
 
 
 class _Pattern(Protocol):
@@ -39,12 +40,12 @@ class _Pattern(Protocol):
 
 
 class Redactor:
-    """Takes secrets out of texts: the ones given to `protect`, and whatever looks like a token.
+    """Replaces in a text the secrets given to `protect`, and everything that looks like a token.
 
-    A secret that cannot be a word is taken out wherever it stands. A short secret (`secret`,
-    `server`, `b`) may be a word of a sentence. It is taken out only where it stands as a value:
-    between quotes, behind `=`, behind `:` without a space, behind the name of a credential and a
-    colon, and in a url behind the host.
+    A secret that cannot be a word is replaced everywhere. A short secret (`secret`, `server`, `b`)
+    may be a word of a sentence. It is replaced only where it is a value: between quotes, after
+    `=`, after `:` without a space, after the name of a credential and a colon, and in a url after
+    the host.
     """
 
     def __init__(self) -> None:
@@ -53,9 +54,10 @@ class Redactor:
         self._known: tuple[_Pattern, ...] = ()
 
     def protect(self, secrets: Iterable[str]) -> None:
-        """Keep *secrets* out of every text from now on, and what begins like a long one of them.
+        """Replace *secrets* from now on. Call it before a secret can reach a log line.
 
-        Of all secrets ever given, the newest MAX_SECRETS are known.
+        Also replaces a text that begins like a long secret. Keeps the newest MAX_SECRETS of all
+        calls.
         """
         for secret in secrets:
             if secret:
@@ -67,7 +69,7 @@ class Redactor:
         self._known = tuple(self._secrets[each] for each in longest_first)
 
     def __call__(self, text: str) -> str:
-        """*text* with `[secret]` or `[token]` in the place of each."""
+        """Return *text* with `[secret]` and `[token]` in place of secrets and tokens."""
         for known in self._known:
             text = known(text)
         text = _TOKEN.sub("[token]", text)

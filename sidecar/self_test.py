@@ -1,4 +1,4 @@
-"""Owns `--self-test`: shows that a build has all its parts, without a network.
+"""Owns `--self-test`: checks that a build has all its parts. Uses no network.
 
 Does not know how the parts work.
 """
@@ -12,7 +12,10 @@ from sidecar import __version__
 
 
 def run_self_test() -> int:
-    """Load the native library and make one round trip; 0 when both work, 1 with the cause."""
+    """Run the checks and print each result. Return the exit code: 0 when all pass, else 1.
+
+    Loads the native library and `livekit.api`, and answers one `ping`.
+    """
     checks = {"native library": _load_native, "livekit api": _load_api, "round trip": _round_trip}
     failed = False
     for name, check in checks.items():

@@ -1,7 +1,6 @@
-"""Owns every task and thread that the sidecar starts: names it, and logs what it raises.
+"""Owns every task and thread that the sidecar starts: names each, and logs its exceptions.
 
-A bug so never ends in silence: it is a line on stderr with its traceback. Does not know what the
-work is.
+So a bug in a task is always logged, with its traceback. Does not know the work of a task.
 """
 
 from __future__ import annotations
@@ -15,18 +14,18 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 BUG_STATUS = 70
-"""EX_SOFTWARE of sysexits.h: the process ended at once, by a bug, with no `session-closed`."""
+"""The exit status when a bug ended the process without a drain (EX_SOFTWARE of sysexits.h)."""
 
 _log = logging.getLogger("sidecar.tasks")
 _running: set[asyncio.Task[Any]] = set()
-"""asyncio itself keeps no task alive. Any: the results differ, and nothing here looks at them."""
+"""Keeps each task alive until it ends: asyncio does not. Any, because results are not read here."""
 
 
 def start(name: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Run *work* on the running loop as the task *name*; log what it raises.
+    """Run *work* on the running loop as the task *name*; log its exception as a bug.
 
-    The exception also stays in the task, for a caller that awaits it. *work* itself catches what
-    may be expected, so what comes out of it is a bug.
+    Catch expected errors inside *work*. The exception also stays in the task, for a caller that
+    awaits it.
     """
     task = asyncio.get_running_loop().create_task(work, name=name)
     _running.add(task)
@@ -37,7 +36,10 @@ def start(name: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 def start_thread(
     name: str, work: Callable[[], object], after_bug: Callable[[], None] | None = None
 ) -> threading.Thread:
-    """Run *work* on a new daemon thread *name*; log what it raises, then call *after_bug* there."""
+    """Run *work* on a new daemon thread *name*; log its exception as a bug.
+
+    After an exception, calls *after_bug* on the same thread.
+    """
 
     def run() -> None:
         try:
@@ -53,9 +55,9 @@ def start_thread(
 
 
 def log_callback_bug(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what a timer or another callback of the loop raised: the loop's exception handler.
+    """Log the exception of a timer or another callback of the loop.
 
-    *context* is what `loop.call_exception_handler` takes.
+    Pass this function to `loop.set_exception_handler`; asyncio gives it *context*.
     """
     _log.error(
         "A callback failed, by a bug: %s", context.get("message"), exc_info=context.get("exception")

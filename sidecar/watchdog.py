@@ -1,7 +1,7 @@
-"""Owns the watch over the event loop: one that is stuck for 30 s ends the process.
+"""Owns the watchdog: ends the process when the event loop is stuck for 30 s.
 
-A stuck loop would hold sessions open for ever; the bridge starts a new process instead, which
-resumes them. Does not know what the loop does.
+A stuck loop would keep sessions open for ever. When the process ends, the bridge starts a new one,
+which resumes the sessions. Does not know the work of the loop.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from collections.abc import Callable
 from sidecar import tasks
 
 STUCK_S = 30.0
-"""Of attended time: a process that was stopped is not stuck."""
+"""Seconds of attended time: the time in which the process was suspended does not count."""
 LOOK_S = 1.0
+"""Seconds between two beats of the loop, and between two checks of the thread."""
 
 
 class Watchdog:
-    """A thread that expects a sign of life from the loop each second."""
+    """Checks each second, on its own thread, that the loop still runs its timers."""
 
     def __init__(
         self,
@@ -28,14 +29,18 @@ class Watchdog:
         on_stuck: Callable[[], None] | None = None,
         stuck_s: float = STUCK_S,
     ) -> None:
-        """*on_stuck*, called on the thread after *stuck_s* of silence, ends the process."""
+        """Watch *loop*; `start` begins.
+
+        *on_stuck* is called on the thread after *stuck_s* without a beat of the loop. The default
+        writes all stacks to stderr and ends the process.
+        """
         self._loop = loop
         self._on_stuck = on_stuck or _end
         self._stuck_s = stuck_s
         self._beats = 0
 
     def start(self) -> None:
-        """Begin to watch; call it on the loop."""
+        """Start the thread. Call it on the loop's thread."""
         self._beat()
         tasks.start_thread("watchdog", self._watch)
 
@@ -46,7 +51,7 @@ class Watchdog:
     def _watch(self) -> None:
         pause, seen, silent_s = threading.Event(), 0, 0.0
         while silent_s < self._stuck_s:
-            pause.wait(LOOK_S)  # one look is at most LOOK_S of attended time, however late it is
+            pause.wait(LOOK_S)  # counts as LOOK_S, even if it took longer
             silent_s = silent_s + LOOK_S if self._beats == seen else 0.0
             seen = self._beats
         self._on_stuck()
