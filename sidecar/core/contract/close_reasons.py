@@ -1,6 +1,6 @@
-"""Owns why a session ended: the closed enum of the wire and the table from LiveKit's reasons.
+"""Owns the close reasons of the wire, and the table from LiveKit's reasons to them.
 
-Does not know what a session is.
+Does not know sessions.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from sidecar.core.facts import DisconnectReason, reason_name
 
 
 class CloseReason(StrEnum):
-    """Every `session-closed` carries exactly one of these."""
+    """Why a session closed. Each `session-closed` has exactly one reason."""
 
     LEFT = "left"
     CONNECTION_LOST = "connection-lost"
     JOIN_FAILED = "join-failed"
-    """Left or dropped without ever being active."""
+    """The participant left, or was dropped, before it was active."""
     REPLACED = "replaced"
-    """The identity came back under a new sid; a page reload looks like this too."""
+    """The identity came back with a new sid. A page reload looks like this too."""
     REMOVED = "removed"
-    """Kicked, or `closeSession`."""
+    """`closeSession`, or another program with the right to, removed the participant."""
     ROOM_CLOSED = "room-closed"
     LEFT_DURING_RECONNECT = "left-during-reconnect"
     SERVER_SHUTDOWN = "server-shutdown"
     AGENT_DISCONNECTED = "agent-disconnected"
     SIDECAR_SHUTDOWN = "sidecar-shutdown"
     SIDECAR_EXITED = "sidecar-exited"
-    """Given by the bridge alone."""
+    """Only the bridge gives this reason: the sidecar process ended."""
 
 
 REASON_TABLE: dict[DisconnectReason, CloseReason] = {
@@ -48,13 +48,13 @@ REASON_TABLE: dict[DisconnectReason, CloseReason] = {
     DisconnectReason.SIGNAL_CLOSE: CloseReason.CONNECTION_LOST,
     DisconnectReason.SERVER_SHUTDOWN: CloseReason.SERVER_SHUTDOWN,
 }
-"""What a leave with LiveKit's reason means; a number not listed means `left`."""
+"""The close reason for each of LiveKit's reasons. A number not listed means `left`."""
 
 
 def outage_ending(number: int) -> tuple[CloseReason, str | None]:
-    """Why a session ends whose outage lasted too long, and LiveKit's own word for it.
+    """Return the close reason, and LiveKit's reason or None, after an outage of 45 s.
 
-    *number* is LiveKit's reason for the end of our Room, with which the outage began; 0 for none.
+    *number* is LiveKit's reason for the end of our Room that began the outage; 0 if none.
     """
     if number == DisconnectReason.UNKNOWN_REASON:
         return CloseReason.CONNECTION_LOST, None
@@ -64,10 +64,10 @@ def outage_ending(number: int) -> tuple[CloseReason, str | None]:
 
 
 def close_reason(number: int, *, was_active: bool) -> CloseReason:
-    """The close reason for a leave with LiveKit's reason *number*.
+    """Return the close reason for a leave with LiveKit's reason *number*.
 
-    SIGNAL_CLOSE of one who never was active is a failed join: the websocket dropped before the
-    media connection stood (livekit-server pkg/rtc/participant.go).
+    SIGNAL_CLOSE of a participant that was never active is a failed join: the websocket dropped
+    before the media connection was up (livekit-server pkg/rtc/participant.go).
     """
     if number == DisconnectReason.SIGNAL_CLOSE and not was_active:
         return CloseReason.JOIN_FAILED

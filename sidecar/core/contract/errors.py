@@ -1,4 +1,4 @@
-"""Owns the exceptions that reach the wire, one class a code.
+"""Owns the exceptions that reach the wire, one class for each code.
 
     SidecarError
     ├── InvalidRequest     -32600
@@ -11,8 +11,8 @@
     ├── NotAllowed           1006
     └── OtherRoom            1007
 
-Each carries `fix`, a sentence a person can act on. `ClientFailed` alone stays in the process.
-Does not know JSON.
+Each carries `fix`, a sentence for a human. `ClientFailed` never reaches the wire. Does not know
+JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from enum import IntEnum
 
 
 class ErrorCode(IntEnum):
-    """JSON-RPC 2.0 section 5.1, and ours from 1001 on (outside the range the spec reserves)."""
+    """Codes of JSON-RPC 2.0 section 5.1, and of the sidecar from 1001 on."""
 
     PARSE_ERROR = -32700
     INVALID_REQUEST = -32600
@@ -38,37 +38,37 @@ class ErrorCode(IntEnum):
 
 
 class SidecarError(Exception):
-    """An error that a caller is told about, with its cause and its fix."""
+    """An error that answers a request, with its cause and its fix."""
 
     code: ErrorCode
 
     def __init__(self, message: str, fix: str, **data: object) -> None:
-        """*message* names the cause, *fix* the cure; *data* goes beside the fix on the wire."""
+        """Set the cause, *message*, and the *fix*; *data* are more members of `data`."""
         super().__init__(message)
         self.message = message
         self.data: dict[str, object] = {**data, "fix": fix}
 
 
 class InvalidRequest(SidecarError):
-    """The request is not one that can be carried out in this state, whatever its params."""
+    """The sidecar's state does not allow this request, whatever its params."""
 
     code = ErrorCode.INVALID_REQUEST
 
 
 class InvalidParams(SidecarError):
-    """The params are not what the method takes; nothing was changed."""
+    """The params do not fit the method. Nothing was changed."""
 
     code = ErrorCode.INVALID_PARAMS
 
 
 class NotConnected(SidecarError):
-    """A `disconnect` came before the join that the caller waits for."""
+    """A `disconnect` came before the agent joined, so `connect` failed."""
 
     code = ErrorCode.NOT_CONNECTED
 
 
 class ConnectFailed(SidecarError):
-    """The first attempt to join the room failed, or was not decided in time."""
+    """The first attempt to join the room failed, or took longer than 15 s."""
 
     code = ErrorCode.CONNECT_FAILED
 
@@ -79,9 +79,9 @@ class UnknownSession(SidecarError):
     code = ErrorCode.UNKNOWN_SESSION
 
     def __init__(self) -> None:
-        """One message for every such answer."""
+        """Set the message; it is always the same."""
         super().__init__(
-            "No open session has this id.", "Ask `listSessions` for those that are open."
+            "No open session has this id.", "Send `listSessions` to get the open sessions."
         )
 
 
@@ -92,28 +92,28 @@ class ApiCallFailed(SidecarError):
 
 
 class ShuttingDown(SidecarError):
-    """The sidecar is ending and takes no more requests."""
+    """The sidecar is shutting down and takes no more requests."""
 
     code = ErrorCode.SHUTTING_DOWN
 
     def __init__(self) -> None:
-        """One message for every such answer."""
+        """Set the message; it is always the same."""
         super().__init__(
             "The sidecar is shutting down.", "Start a new sidecar, then send the request again."
         )
 
 
 class NotAllowed(SidecarError):
-    """The credentials given do not allow this."""
+    """The credentials do not allow this, or the client gave no token."""
 
     code = ErrorCode.NOT_ALLOWED
 
 
 class OtherRoom(SidecarError):
-    """The agent is in another room already, or on its way there."""
+    """The agent is in another room, or is joining it."""
 
     code = ErrorCode.OTHER_ROOM
 
 
 class ClientFailed(Exception):
-    """The client did not give what the sidecar asked it for; the text says why, without a stop."""
+    """The client did not answer a request usefully. The text says why, without a full stop."""

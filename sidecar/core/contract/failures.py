@@ -1,7 +1,7 @@
-"""Owns why a join can fail: the categories, each with its sentence and its fix, on one page.
+"""Owns the reasons why a join can fail: the categories, each with a sentence and a fix.
 
-Does not know SDK texts: the adapters map those to a category and pass nothing of them on, since
-LiveKit's answer to a refused token holds the whole token.
+Does not know SDK texts. The adapters map each text to a category and drop the text: LiveKit's
+answer to a refused token contains the whole token.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """Why the agent could not join, or was put out of the room."""
+    """Why the agent could not join, or was removed from the room."""
 
     UNREACHABLE = "unreachable"
     UNAUTHORIZED = "unauthorized"
@@ -25,11 +25,11 @@ class Category(StrEnum):
     BROKEN_INSTALL = "broken-install"
     """A part of the sidecar is missing or cannot be loaded."""
     INTERNAL = "internal"
-    """A bug of the sidecar."""
+    """A bug in the sidecar."""
     IDENTITY_TAKEN = "identity-taken"
-    """The agent was in the room, until another participant joined with its identity."""
+    """Another participant joined with the agent's identity, so the server removed the agent."""
     REMOVED = "removed"
-    """The agent was in the room, until an operator removed it."""
+    """An operator removed the agent from the room."""
 
 
 class BrokenInstall(Exception):
@@ -38,16 +38,17 @@ class BrokenInstall(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed attempt, or the end of one that had joined, as a person is told of it.
+    """Why an attempt to join failed, or why the server removed the agent.
 
-    On the wire: `{"category": str, "detail": str, "fix": str, "retryable": bool}`.
+    On the wire: `{"category": str, "detail": str, "fix": str, "retryable": bool}`. `detail` and
+    `fix` are sentences for a human.
     """
 
     category: Category
     detail: str
     fix: str
     retryable: bool
-    """Whether the agent goes on trying by itself."""
+    """Whether the agent tries again by itself."""
 
 
 _SENTENCES: dict[Category, tuple[str, str]] = {
@@ -63,8 +64,8 @@ _SENTENCES: dict[Category, tuple[str, str]] = {
     ),
     Category.NOT_FOUND: (
         "The LiveKit server at {url} does not know this address or room.",
-        "Use the server's base url without a path; where rooms are not created on demand, create"
-        " the room first.",
+        "Use the server's base url without a path. If the server does not create rooms on demand,"
+        " create the room first.",
     ),
     Category.PROXY: (
         "The connection to {url} failed at the proxy set for this process.",
@@ -72,26 +73,26 @@ _SENTENCES: dict[Category, tuple[str, str]] = {
     ),
     Category.TLS: (
         "No secure connection to {url} could be made.",
-        "Use ws:// for a server without TLS; else check its certificate, and that this machine"
-        " trusts who signed it.",
+        "For a server without TLS use ws://. Otherwise check the server's certificate, and that"
+        " this machine trusts its issuer.",
     ),
     Category.MEDIA_BLOCKED: (
-        "The LiveKit server at {url} answers, but no media connection to it came about.",
-        "Open the server's UDP and TCP media ports in the firewall, or set up TURN; a machine"
-        " with no network interface up but loopback cannot connect at all.",
+        "The LiveKit server at {url} answers, but the media connection to it failed.",
+        "Open the server's UDP and TCP media ports in the firewall, or set up TURN. A machine"
+        " needs a network interface other than loopback.",
     ),
     Category.FULL: (
         "The LiveKit server at {url} cannot take the agent now: the room or the server is full,"
         " or it failed.",
-        "Raise the room's or the server's limit, or look into the server's log.",
+        "Raise the room's or the server's limit, or read the server's log.",
     ),
     Category.TIMEOUT: (
         "The LiveKit server at {url} did not answer in time.",
-        "Check that the server is healthy and that nothing between holds its traffic back.",
+        "Check that the server is healthy, and that no firewall or proxy delays its traffic.",
     ),
     Category.MALFORMED: (
         "The url or the token for {url} is not well formed.",
-        "Give a url like wss://host or ws://host:7880, and the token exactly as it was issued.",
+        "Give a url like wss://host or ws://host:7880, and the complete token.",
     ),
     Category.BROKEN_INSTALL: (
         "The sidecar's installation is broken: LiveKit's native library, or a file that it needs,"
@@ -100,17 +101,17 @@ _SENTENCES: dict[Category, tuple[str, str]] = {
         " restore the file and allow it. Windows N editions need the Media Feature Pack.",
     ),
     Category.INTERNAL: (
-        "The sidecar could not join {url}, by a bug of its own.",
-        "Report it with the traceback in the sidecar's log (stderr).",
+        "The sidecar could not join {url} because of a bug in the sidecar.",
+        "Report the bug, with the traceback in the sidecar's log (stderr).",
     ),
     Category.IDENTITY_TAKEN: (
-        "Another participant joined the room at {url} with the agent's identity, so the server put"
-        " the agent out.",
+        "Another participant joined the room at {url} with the agent's identity, so the server"
+        " removed the agent.",
         "Give each agent an identity of its own, then send `connect`.",
     ),
     Category.REMOVED: (
-        "The agent was removed from the room at {url}, by a person or a program with the right to.",
-        "Send `connect` when the agent is to be in the room again.",
+        "An operator or a program removed the agent from the room at {url}.",
+        "Send `connect` to let the agent join again.",
     ),
 }
 
@@ -123,17 +124,17 @@ FATAL = frozenset(
         Category.REMOVED,
     }
 )
-"""Waiting does not cure these; all others are retried."""
+"""The agent does not try again after these. It tries again after all others."""
 
 
 def failure(category: Category, url: str) -> Failure:
-    """The failure of *category* at *url*, as `config.shown_url` gives it, with its sentences."""
+    """Build the failure of *category*. Pass *url* through `config.shown_url` first."""
     detail, fix = _SENTENCES[category]
     return Failure(category, detail.format(url=url), fix, retryable=category not in FATAL)
 
 
 def no_token(why: str) -> Failure:
-    """The client gave no access token for the agent; *why* is a sentence without its stop."""
+    """Build the failure of a `getToken` for the agent; *why* has no full stop."""
     return Failure(
         Category.UNAUTHORIZED,
         f"There is no access token for the agent: {why}.",
@@ -143,7 +144,7 @@ def no_token(why: str) -> Failure:
 
 
 def no_token_yet(within_s: float) -> Failure:
-    """The client has not answered `getToken` within *within_s* seconds."""
+    """Build the failure of a `getToken` that was not answered within *within_s* seconds."""
     return replace(
         no_token(f"getToken has not answered within {within_s:g} s"), category=Category.TIMEOUT
     )
@@ -156,16 +157,16 @@ _ENDPOINT_FIX = (
 
 
 def token_refused(refused: Failure, times: str | None) -> Failure:
-    """The server *refused* a token, and the client is asked for another.
+    """Build the failure of a *refused* token; the sidecar asks the client for another.
 
-    *times* is what the token's own times say against it, a sentence.
+    *times* is a sentence about an expired or not yet valid token, or None.
     """
     detail = refused.detail if times is None else f"{refused.detail} {times}"
     return replace(refused, detail=detail, fix=_ENDPOINT_FIX, retryable=True)
 
 
 def tokens_refused(refused: Failure, url: str, count: int, times: str | None) -> Failure:
-    """The server at *url* *refused* *count* fresh tokens in a row; the client is asked no more."""
+    """Build the failure of *count* fresh tokens refused in a row; the sidecar asks no more."""
     detail = f"The LiveKit server at {url} refused {count} fresh access tokens in a row."
     return replace(
         refused,

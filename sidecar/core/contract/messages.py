@@ -1,6 +1,6 @@
 """Owns the shapes on the wire: sessions, params, results and notifications, as dataclasses.
 
-Does not know which method takes or gives them (protocol.py does), nor how bytes travel.
+Does not know which method uses which shape (protocol.py does), nor how bytes travel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sidecar.core.facts import ConnectionQuality, ParticipantKind
 
 
 class ConnectionState(StrEnum):
-    """Of one session; derived, never set."""
+    """The connection state of a session, derived from the room's events."""
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
@@ -27,7 +27,7 @@ class ConnectionState(StrEnum):
 
 
 class AgentState(StrEnum):
-    """Of the agent and its Room."""
+    """The state of the agent and its Room."""
 
     IDLE = "idle"
     """Not configured, or disconnected on request."""
@@ -39,101 +39,106 @@ class AgentState(StrEnum):
     """Waiting to rejoin."""
     WAITING_FOR_TOKEN = "waiting-for-token"  # noqa: S105 - a state, not a password
     FAILED = "failed"
-    """A cause that waiting does not cure."""
+    """The agent does not try again until the next `connect`."""
     STOPPING = "stopping"
 
 
 @dataclass(frozen=True, slots=True)
 class AgentSession:
-    """One stay of one person in the room; not LiveKit Agents' class of that name."""
+    """One stay of one human in the room. Not the class `AgentSession` of LiveKit Agents."""
 
-    session_id: str = member("`session_{milliseconds}_{identity}`; treat it as opaque.")
+    session_id: str = member("`session_{milliseconds}_{identity}`. Do not parse it.")
     participant_id: str = member("The participant's identity.")
-    participant_sid: str = member("LiveKit's name of this one stay.")
+    participant_sid: str = member(
+        "LiveKit's id of this stay. A participant who rejoins has a new one."
+    )
     room_name: str = member("The room's name.")
     start_time: IsoTime = member("When the stay began, by the server's clock.")
-    message_count: int = member("Chat messages of this person in this stay.")
+    message_count: int = member("Chat messages from the participant during this stay.")
     connection_state: ConnectionState = member("Derived from the room's events.")
     name: str = member("The participant's display name.")
     kind: ParticipantKind = member("standard, sip or connector.")
     metadata: str = member("The participant's metadata, cut at 16 KiB.")
     attributes: Mapping[str, str] = member("The participant's attributes, cut at 16 KiB in all.")
     connection_quality: ConnectionQuality = member(
-        "unknown until a track of that person is subscribed."
+        "`unknown` until the agent subscribes to a track of the participant (`autoSubscribe`)."
     )
     end_time: IsoTime | None = member(
-        "When the end was seen, by the server's clock; on closed sessions.", optional=True
+        "When the sidecar saw the end, by the server's clock. Only on closed sessions.",
+        optional=True,
     )
-    truncated: bool | None = member("true where metadata or attributes were cut.", optional=True)
+    truncated: bool | None = member(
+        "true if metadata or attributes were cut, else absent.", optional=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the given credentials allow; open for more."""
+    """What the current credentials allow. Later versions may add members."""
 
     create_connection: bool = member(
-        "`createConnection` works: there is an API secret, or the client gives tokens."
+        "`createConnection` works: the sidecar has an API secret, or the client gives tokens."
     )
-    close_session: bool = member("`closeSession` works: there is an API secret.")
+    close_session: bool = member("`closeSession` works: the sidecar has an API secret.")
     reconcile: bool = member("The agent can compare its sessions with the server's list.")
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Since the process started."""
+    """Totals since the process started."""
 
     created: int = member("Sessions created.")
     closed: int = member("Sessions closed.")
     errors: int = member("Failed joins, and sessions that could not be created.")
-    reconnects: int = member("Times the link to the room came back.")
+    reconnects: int = member("How often the SDK's own reconnect succeeded.")
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What `getStatus` and `connect` answer."""
+    """The result of `getStatus`, `connect` and `disconnect`."""
 
     state: AgentState = member("The agent's state.")
-    room: str | None = member("The room it is in or wants to join; null when not configured.")
-    url: str | None = member("The server's url; null when not configured.")
-    identity: str | None = member("The agent's identity; null when not configured.")
-    sessions: int = member("Open sessions.")
+    room: str | None = member("The room the agent is in or tries to join; null if not configured.")
+    url: str | None = member("The server's url; null if not configured.")
+    identity: str | None = member("The agent's identity; null if not configured.")
+    sessions: int = member("How many sessions are open.")
     seq: int = member("The seq of the last notification; 0 before the first.")
     epoch: str = member("A random id of this sidecar process.")
     uptime_seconds: float = member("Seconds since the process started.")
     attempt: int = member("Failed attempts to join since the last success.")
-    warnings: tuple[str, ...] = member("What is allowed but probably not meant.")
-    rss_bytes: int = member("Resident memory of the process; 0 where the system does not say.")
-    capabilities: Capabilities = member("What the given credentials allow.")
-    counters: Counters = member("Since the process started.")
-    versions: Mapping[str, str] = member("Of the sidecar and of what it is made of.")
+    warnings: tuple[str, ...] = member("Settings that work but are probably a mistake.")
+    rss_bytes: int = member("Resident memory of the process; 0 if the system does not tell it.")
+    capabilities: Capabilities = member("What the current credentials allow.")
+    counters: Counters = member("Totals since the process started.")
+    versions: Mapping[str, str] = member("Version of the sidecar and of each component, by name.")
     last_error: Failure | None = member(
-        "Why the last attempt to join failed, or why the agent was put out of the room.",
+        "Why the last attempt to join failed, or why the server removed the agent.",
         optional=True,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCapabilities:
-    """What the client answers when the sidecar asks it; the sidecar asks for nothing else."""
+    """The requests that the client answers. The sidecar sends it no other requests."""
 
-    get_token: bool | None = member("It answers `getToken`.", optional=True)
-    resolve_proxy: bool | None = member("It answers `resolveProxy`.", optional=True)
+    get_token: bool | None = member("The client answers `getToken`.", optional=True)
+    resolve_proxy: bool | None = member("The client answers `resolveProxy`.", optional=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who talks to the sidecar."""
+    """The program that started the sidecar and talks to it."""
 
-    name: str = member("Its name.")
-    version: str = member("Its version.")
+    name: str = member("The program's name.")
+    version: str = member("The program's version.")
     capabilities: ClientCapabilities | None = member(
-        "What the sidecar may ask it; nothing when absent.", optional=True
+        "The requests that the sidecar may send to the client. Absent: none.", optional=True
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Who answers."""
+    """The sidecar program."""
 
     name: str = member("Always `clara-voice-sidecar`.")
     version: str = member("The sidecar's version.")
@@ -141,144 +146,150 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class ResumedSession:
-    """An open session of an earlier process, which goes on under its id.
+    """An open session of an earlier process. It continues under the same session id.
 
-    A whole AgentSession as it was announced last; six members are enough.
+    Pass the AgentSession of the last notification. Its six required members are enough.
     """
 
-    session_id: str = member("As it was announced.")
+    session_id: str = member("The id in the notification.")
     participant_id: str = member("The participant's identity.")
-    participant_sid: str = member("LiveKit's name of the stay.")
-    room_name: str = member("The room's name; only a stay in the room joined next goes on.")
-    start_time: IsoTime = member("As it was announced.")
-    message_count: int = member("As it was last announced.")
+    participant_sid: str = member("LiveKit's id of the stay.")
+    room_name: str = member("The room's name. The session closes if the agent joins another room.")
+    start_time: IsoTime = member("The start in the notification.")
+    message_count: int = member("The last announced count.")
     connection_state: ConnectionState | None = member(
-        "Not `closed`; it is `reconnecting` until the room is joined.", optional=True
+        "Not `closed`. The session is `reconnecting` until the agent joins the room.",
+        optional=True,
     )
-    name: str | None = member("As it was last announced.", optional=True)
-    kind: ParticipantKind | None = member("As it was last announced.", optional=True)
-    metadata: str | None = member("As it was last announced.", optional=True)
-    attributes: Mapping[str, str] | None = member("As they were last announced.", optional=True)
+    name: str | None = member("The last announced name.", optional=True)
+    kind: ParticipantKind | None = member("The last announced kind.", optional=True)
+    metadata: str | None = member("The last announced metadata.", optional=True)
+    attributes: Mapping[str, str] | None = member("The last announced attributes.", optional=True)
     connection_quality: ConnectionQuality | None = member(
-        "As it was last announced.", optional=True
+        "The last announced quality.", optional=True
     )
-    end_time: IsoTime | None = member("Absent: the session is open.", optional=True)
+    end_time: IsoTime | None = member("Must be absent: the session is open.", optional=True)
     truncated: bool | None = member(
-        "true where metadata or attributes were announced cut.", optional=True
+        "true if the last announced metadata or attributes were cut.", optional=True
     )
 
 
 @dataclass(frozen=True, slots=True)
 class InitializeParams:
-    """Of `initialize`; unknown members are ignored."""
+    """Params of `initialize`. Unknown members are ignored."""
 
-    protocol_version: int = member("1. Any other is refused with a message that names both.")
-    parent_pid: int | None = member(
-        "The sidecar also ends when this process is gone.", optional=True
-    )
-    client: Client | None = member("Who talks to the sidecar.", optional=True)
+    protocol_version: int = member("1. The sidecar refuses other versions; the error names both.")
+    parent_pid: int | None = member("The sidecar exits when this process is gone.", optional=True)
+    client: Client | None = member("The program that talks to the sidecar.", optional=True)
     resume: tuple[ResumedSession, ...] | None = member(
-        "Open sessions of an earlier process; no session-created comes for them.", optional=True
+        "Open sessions of an earlier process. The sidecar sends no session-created for them.",
+        optional=True,
     )
     used_ids: tuple[str, ...] | None = member(
-        "Ids of sessions that earlier processes closed; none of them is used again.", optional=True
+        "Ids of closed sessions of earlier processes. The sidecar does not use them again.",
+        optional=True,
     )
     outage_ms: int | None = member(
-        "For how long those of resume have been without an agent in the room.", optional=True
+        "Milliseconds since an agent was in the room with the sessions of `resume`.",
+        optional=True,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class InitializeResult:
-    """The handshake's answer."""
+    """The result of `initialize`."""
 
-    protocol_version: int = member("The version this sidecar speaks.")
-    server: Server = member("Who answers.")
+    protocol_version: int = member("The protocol version of this sidecar.")
+    server: Server = member("The sidecar program.")
     pid: int = member("The sidecar's process id.")
     epoch: str = member("A random id of this sidecar process.")
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectParams:
-    """Of `connect`; what is not given is taken from the configuration."""
+    """Params of `connect`. A missing member is taken from the configuration."""
 
     url: str | None = member("ws://, wss://, http:// or https://.", optional=True)
-    api_key: str | None = member("With apiSecret; instead of a token.", optional=True)
-    api_secret: str | None = member("With apiKey.", optional=True, secret=True)
+    api_key: str | None = member("The API key. Pass apiSecret too, and no token.", optional=True)
+    api_secret: str | None = member("The secret of apiKey.", optional=True, secret=True)
     token: str | None = member(
-        "An access token; instead of key and secret.", optional=True, secret=True
+        "An access token. Pass it instead of apiKey and apiSecret.", optional=True, secret=True
     )
     room: str | None = member("The room to join.", optional=True)
     identity: str | None = member("The agent's identity.", optional=True)
     name: str | None = member("The agent's display name.", optional=True)
     auto_subscribe: bool | None = member(
-        "Subscribe to all tracks; connectionQuality needs it.", optional=True
+        "Subscribe to all tracks; false if absent. connectionQuality needs it.", optional=True
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionParams:
-    """Of `createConnection`; grants are true unless given as false."""
+    """Params of `createConnection`. Each grant is true unless you pass false."""
 
     identity: str | None = member(
-        "When absent: generated, or the one of the token that the client gives. Never the"
-        " agent's own.",
+        "The participant's identity; the agent's own is refused. If absent, the sidecar generates"
+        " one, or takes the identity of the client's token.",
         optional=True,
     )
     name: str | None = member("The display name.", optional=True)
     metadata: str | None = member("At most 16 KiB.", optional=True)
     attributes: Mapping[str, str] | None = member("At most 16 KiB in all.", optional=True)
-    ttl_seconds: int | None = member("60 to 86400; 600 when absent.", optional=True)
-    can_publish: bool | None = member("May publish tracks.", optional=True)
-    can_subscribe: bool | None = member("May subscribe to tracks.", optional=True)
-    can_publish_data: bool | None = member("May send data and chat.", optional=True)
+    ttl_seconds: int | None = member(
+        "Seconds for which the token can be used to join: 60 to 86400; 600 if absent.",
+        optional=True,
+    )
+    can_publish: bool | None = member("Allow publishing tracks.", optional=True)
+    can_subscribe: bool | None = member("Allow subscribing to tracks.", optional=True)
+    can_publish_data: bool | None = member("Allow sending data and chat.", optional=True)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionDetails:
-    """What a page's livekit-client needs to join the agent's room."""
+    """The result of `createConnection`: a page passes url and token to livekit-client."""
 
     url: str = member("The server's url.")
     room: str = member("The room's name.")
-    identity: str = member("The identity that the token is for.")
+    identity: str = member("The identity in the token.")
     token: str = member("The access token.", secret=True)
-    expires_at: IsoTime = member("Until when it can be used to join.")
+    expires_at: IsoTime = member("When the token expires. Join before that time.")
     name: str | None = member("The display name in the token.", optional=True)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenGrants:
-    """What a token is to allow, and no more."""
+    """The rights that a token must not exceed, and the participant's metadata for it."""
 
-    can_publish: bool = member("May publish tracks.")
-    can_subscribe: bool = member("May subscribe to tracks.")
-    can_publish_data: bool = member("May send data and chat.")
+    can_publish: bool = member("Allow publishing tracks.")
+    can_subscribe: bool = member("Allow subscribing to tracks.")
+    can_publish_data: bool = member("Allow sending data and chat.")
     metadata: str | None = member("The participant's metadata.", optional=True)
     attributes: Mapping[str, str] | None = member("The participant's attributes.", optional=True)
-    ttl_seconds: int | None = member("For how long the token is to be valid.", optional=True)
+    ttl_seconds: int | None = member("Seconds for which the token is valid.", optional=True)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """Params of `getToken`: for whom a token is needed."""
+    """Params of `getToken`: the room, the participant and the rights of the token."""
 
     purpose: Literal["agent", "connection"] = member(
-        "`agent`: the token's kind is to be `agent`. `connection`: for a person in a page."
+        "`agent`: a token of kind `agent`, for the agent. `connection`: a token for a human in a"
+        " page."
     )
     room: str = member("The room to join.")
     identity: str | None = member(
-        "The token is to be for this identity; when absent, the token decides.", optional=True
+        "The participant's identity. If absent, your token endpoint chooses it.", optional=True
     )
     name: str | None = member("The display name.", optional=True)
-    grants: TokenGrants | None = member("Grant no more than this.", optional=True)
+    grants: TokenGrants | None = member("The rights; do not grant more.", optional=True)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """Answer of `getToken`; `{participant_token, server_url?}` is understood as well."""
+    """The result of `getToken`. LiveKit's form, `{participant_token, server_url?}`, works too."""
 
     token: str = member("The access token.", secret=True)
-    url: str | None = member("Where it is valid, if not at the url of `connect`.", optional=True)
+    url: str | None = member("The server's url, if it differs from `connect`'s.", optional=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,53 +301,53 @@ class ProxyRequest:
 
 @dataclass(frozen=True, slots=True)
 class WakeParams:
-    """Of `wake`."""
+    """Params of `wake`."""
 
-    reason: Literal["system-resume", "network-online"] = member("What happened.")
+    reason: Literal["system-resume", "network-online"] = member("The event in the system.")
 
 
 @dataclass(frozen=True, slots=True)
 class NoParams:
-    """Of the methods that take none."""
+    """Params of a method without params."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionParams:
-    """Of the methods about one session."""
+    """Params of a method about one session."""
 
     session_id: str = member("The session's id.")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionList:
-    """What `listSessions` answers."""
+    """The result of `listSessions`."""
 
     sessions: tuple[AgentSession, ...] = member("The open sessions, oldest announcement first.")
-    seq: int = member("The seq of the last notification this list includes.")
+    seq: int = member("The seq of the last notification that the list includes.")
     epoch: str = member("A random id of this sidecar process.")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that `diagnose` looked at."""
+    """One check of `diagnose`."""
 
     name: str = member("installation, configuration, network, server, clock, credentials or room.")
-    ok: bool = member("Whether it is as it should be.")
-    detail: str = member("What was found, a sentence.")
-    fix: str | None = member("What a person can do about it.", optional=True)
+    ok: bool = member("Whether the check passed.")
+    detail: str = member("The finding, as a sentence.")
+    fix: str | None = member("The fix, as a sentence for a human.", optional=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What `diagnose` answers."""
+    """The result of `diagnose`."""
 
-    ok: bool = member("Whether all checks are.")
-    checks: tuple[Check, ...] = member("What was looked at, in this order.")
+    ok: bool = member("Whether all checks passed.")
+    checks: tuple[Check, ...] = member("The checks, in order.")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionCreated:
-    """A stay began; the session's state is `connecting`."""
+    """A stay began. The session's state is `connecting`."""
 
     session: AgentSession = member("The new session.")
     seq: int = member("+1 per notification, from 1.")
@@ -345,9 +356,9 @@ class SessionCreated:
 
 @dataclass(frozen=True, slots=True)
 class SessionUpdated:
-    """Something of a session changed."""
+    """Members of a session changed."""
 
-    session: AgentSession = member("The session as it is now.")
+    session: AgentSession = member("The session after the change.")
     changed: tuple[str, ...] = member("The names of the members that changed.")
     seq: int = member("+1 per notification.")
     epoch: str = member("A random id of this sidecar process.")
@@ -355,27 +366,33 @@ class SessionUpdated:
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
-    """A stay ended; the session's state is `closed`, `endTime` is set."""
+    """A stay ended. The session's state is `closed`, and `endTime` is set."""
 
-    session: AgentSession = member("The session as it was at its end.")
-    reason: CloseReason = member("Why.")
+    session: AgentSession = member("The closed session.")
+    reason: CloseReason = member("Why the session closed.")
     seq: int = member("+1 per notification.")
     epoch: str = member("A random id of this sidecar process.")
-    detail: str | None = member("LiveKit's own reason, where it gave one.", optional=True)
+    detail: str | None = member(
+        "LiveKit's own reason, if there is one; `reconcile` if the server's list lacked the"
+        " participant.",
+        optional=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class AgentStateChanged:
-    """The agent went from one state to another, or tries again."""
+    """The agent's state changed, or the agent waits for the next attempt to join."""
 
-    state: AgentState = member("The state now.")
+    state: AgentState = member("The new state.")
     previous_state: AgentState = member("The state before.")
-    capabilities: Capabilities = member("What the given credentials allow.")
+    capabilities: Capabilities = member("What the current credentials allow.")
     seq: int = member("+1 per notification.")
     epoch: str = member("A random id of this sidecar process.")
-    reason: str | None = member("What led here, in a word or LiveKit's own.", optional=True)
+    reason: str | None = member(
+        "The event that led to this state, or LiveKit's own reason.", optional=True
+    )
     error: Failure | None = member(
-        "The failed attempt that led here, or why the agent was put out.", optional=True
+        "Why the attempt to join failed, or why the server removed the agent.", optional=True
     )
     attempt: int | None = member("Failed attempts since the last success.", optional=True)
     retry_in_ms: int | None = member("Milliseconds until the next attempt.", optional=True)

@@ -1,7 +1,8 @@
 """Owns the contract of the wire, written once: METHODS, CLIENT_REQUESTS, NOTIFICATIONS, ERRORS.
 
 The OpenRPC document, the bridge's types and the docs are generated from these tables and from the
-shapes in messages.py. Does not know who answers a method, nor how bytes travel.
+shapes in messages.py: generate them anew after a change. Does not know who answers a method, nor
+how bytes travel.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from sidecar.core.contract.messages import (
 
 PROTOCOL_VERSION = 1
 MAX_LINE_BYTES = 16 * 1024 * 1024
-"""Longest line in both directions, newline not counted."""
+"""The longest line in each direction, without its newline."""
 MAX_SHOWN_BYTES = 16 * 1024
-"""Where metadata, and attributes, are cut on the wire."""
+"""Metadata and attributes are cut at this size on the wire, each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Method:
     summary: str
     params: type
     result: object
-    """A dataclass, a Literal, None, or `object` for a document described elsewhere."""
+    """A dataclass, a Literal, None, or `object` for the OpenRPC document."""
     errors: tuple[ErrorCode, ...] = ()
     ignore_unknown: bool = False
 
@@ -57,62 +58,68 @@ METHODS: dict[str, Method] = {
     for row in (
         Method(
             "initialize",
-            "The handshake. Optional: every method works without it, so that a person can type.",
+            "Handshake: checks the protocol version. Optional, so that a human can type requests.",
             InitializeParams,
             InitializeResult,
             ignore_unknown=True,
         ),
         Method(
             "connect",
-            "Joins a room; answers once the first attempt is decided, within 15 s.",
+            "Joins a room. Answers when the first attempt succeeds or fails, within 15 s.",
             ConnectParams,
             Status,
             (ErrorCode.NOT_CONNECTED, ErrorCode.CONNECT_FAILED, ErrorCode.OTHER_ROOM),
         ),
         Method(
             "disconnect",
-            "Leaves the room; open sessions close with `agent-disconnected`.",
+            "Leaves the room. Open sessions close with `agent-disconnected`.",
             NoParams,
             Status,
         ),
-        Method("listSessions", "The open sessions.", NoParams, SessionList),
+        Method("listSessions", "Returns the open sessions.", NoParams, SessionList),
         Method(
             "getSession",
-            "One open session.",
+            "Returns one open session.",
             SessionParams,
             AgentSession,
             (ErrorCode.UNKNOWN_SESSION,),
         ),
         Method(
             "closeSession",
-            "Removes a person from the room; answers the closed session, after its notification.",
+            "Removes a participant from the room. Answers the closed session after session-closed.",
             SessionParams,
             AgentSession,
             (ErrorCode.UNKNOWN_SESSION, ErrorCode.API_CALL_FAILED, ErrorCode.NOT_ALLOWED),
         ),
         Method(
             "createConnection",
-            "An access token with which a page joins the agent's room.",
+            "Returns url and access token, with which a page joins the agent's room.",
             ConnectionParams,
             ConnectionDetails,
             (ErrorCode.NOT_ALLOWED,),
         ),
         Method(
             "wake",
-            "The system resumed, or the network is back: ends a backoff, looks at the room anew.",
+            "Send it when the system resumed or the network is back. Ends a backoff at once, and"
+            " compares the sessions with the server's list.",
             WakeParams,
             None,
         ),
-        Method("getStatus", "The agent's state and figures.", NoParams, Status),
+        Method("getStatus", "Returns the agent's state and counters.", NoParams, Status),
         Method(
             "diagnose",
-            "Looks for what keeps the agent out of its room; answers within 10 s.",
+            "Checks why the agent cannot join its room. Answers within 10 s.",
             NoParams,
             Diagnosis,
         ),
-        Method("ping", "Shows that the sidecar answers.", NoParams, Literal["pong"]),
-        Method("shutdown", "Closes all sessions, leaves the room, exits 0.", NoParams, None),
-        Method("rpc.discover", "This contract, as an OpenRPC document.", NoParams, object),
+        Method("ping", "Answers `pong`.", NoParams, Literal["pong"]),
+        Method(
+            "shutdown",
+            "Closes all sessions, leaves the room and exits with status 0.",
+            NoParams,
+            None,
+        ),
+        Method("rpc.discover", "Returns this contract, as an OpenRPC document.", NoParams, object),
     )
 }
 
@@ -133,22 +140,23 @@ CLIENT_REQUESTS: dict[str, ClientRequest] = {
     for row in (
         ClientRequest(
             "getToken",
-            "An access token for the agent, or for a page, where the sidecar has no API secret.",
+            "Asks for an access token for the agent or a page. Sent if the sidecar has no API"
+            " secret.",
             TokenRequest,
             AccessToken,
         ),
         ClientRequest(
             "resolveProxy",
-            "The proxy to a server: http://host:port, or null for none.",
+            "Asks which proxy to use for a server: answer http://host:port, or null for none.",
             ProxyRequest,
             str | None,
         ),
     )
 }
-"""What the sidecar asks its client, each only where `client.capabilities` of `initialize` names it.
+"""Requests from the sidecar to its client, over the same pipe.
 
-Requests in the other direction over the same pipe; each id is a string that begins with
-CLIENT_REQUEST_ID_PREFIX.
+The sidecar sends a request only if `client.capabilities` of `initialize` names it. Each id is a
+string that begins with CLIENT_REQUEST_ID_PREFIX.
 """
 CLIENT_REQUEST_ID_PREFIX = "sidecar-"
 
@@ -161,16 +169,19 @@ NOTIFICATIONS: dict[type, str] = {
 
 ERRORS: dict[ErrorCode, str] = {
     ErrorCode.PARSE_ERROR: "The line is not JSON.",
-    ErrorCode.INVALID_REQUEST: "The message is not a request, or is over 16 MiB, or comes twice.",
-    ErrorCode.METHOD_NOT_FOUND: "There is no such method.",
-    ErrorCode.INVALID_PARAMS: "The params are not what the method takes; nothing was changed.",
+    ErrorCode.INVALID_REQUEST: (
+        "The message is not a valid request, is over 16 MiB, or does not fit the sidecar's state."
+    ),
+    ErrorCode.METHOD_NOT_FOUND: "There is no method with this name.",
+    ErrorCode.INVALID_PARAMS: "The params do not fit the method. Nothing was changed.",
     ErrorCode.INTERNAL_ERROR: "A bug in the sidecar; its log on stderr has the traceback.",
     ErrorCode.NOT_CONNECTED: "A `disconnect` came before the join.",
-    ErrorCode.CONNECT_FAILED: "The join failed: data is {category, detail, fix, retryable}.",
+    ErrorCode.CONNECT_FAILED: "The join failed. `data` is {category, detail, fix, retryable}.",
     ErrorCode.UNKNOWN_SESSION: "No open session has this id.",
     ErrorCode.API_CALL_FAILED: "The LiveKit server refused a call, or did not answer it.",
-    ErrorCode.SHUTTING_DOWN: "The sidecar is ending.",
-    ErrorCode.NOT_ALLOWED: "These credentials do not allow it, or the client gave no token.",
-    ErrorCode.OTHER_ROOM: "In another room already; disconnect first.",
+    ErrorCode.SHUTTING_DOWN: "The sidecar is shutting down.",
+    ErrorCode.NOT_ALLOWED: "The credentials do not allow this, or the client gave no token.",
+    ErrorCode.OTHER_ROOM: "The agent is in another room, or joins it. Send `disconnect` first.",
 }
-"""Ours, and -32602, have `data.fix`, a sentence a person can act on."""
+"""The meaning of each error code. Codes from 1001 on, and -32602, carry `data.fix`, a sentence for
+a human."""

@@ -1,6 +1,6 @@
-"""Owns the way between a dataclass and its JSON: names, shapes, times, and checks of what came in.
+"""Owns the conversion between dataclasses and JSON: names, shapes, times, and checks of input.
 
-`snake_case` here, `camelCase` there. Does not know any one message, nor bytes.
+Python has `snake_case`, JSON has `camelCase`. Does not know any message, nor bytes.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def iso_time(wall_ms: int) -> IsoTime:
-    """Milliseconds since 1970 as `2026-01-31T12:00:00.000Z`."""
+    """Format milliseconds since 1970 as `2026-01-31T12:00:00.000Z`."""
     moment = _EPOCH + timedelta(milliseconds=wall_ms)
     return IsoTime(moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
 def wall_ms(time: str) -> int:
-    """Milliseconds since 1970 of an ISO-8601 time; ValueError when *time* is none with a zone."""
+    """Parse an ISO-8601 time into milliseconds since 1970.
+
+    Raises:
+        ValueError: *time* is not an ISO-8601 time, or has no zone.
+    """
     moment = datetime.fromisoformat(time)
     if moment.tzinfo is None:
         raise ValueError("a time without its zone")
@@ -42,24 +46,24 @@ class WireField:
     """One member of a JSON object."""
 
     name: str
-    """As in Python."""
+    """The name in Python."""
     wire_name: str
-    """As on the wire."""
+    """The name on the wire."""
     type: object
-    """Without the `None` of an optional member."""
+    """The type, without the `None` of an optional member."""
     doc: str
     optional: bool
-    """Left out when None; never null."""
+    """If None, the member is absent; never null."""
     nullable: bool
-    """Always there, null when None."""
+    """If None, the member is null; never absent."""
     required: bool
-    """Must be given by a sender."""
+    """Whether a sender must pass the member."""
 
 
 def member(doc: str, *, optional: bool = False, secret: bool = False) -> typing.Any:
-    """A dataclass field with its sentence for the contract.
+    """Declare a dataclass field, with its sentence for the contract.
 
-    *optional*: left out when None. *secret*: never in a repr. (Any: what `field()` returns.)
+    *optional*: absent on the wire when None. *secret*: not in the repr. (Any, as `field()` has it.)
     """
     metadata = {"doc": doc, "optional": optional}
     if optional:
@@ -68,7 +72,7 @@ def member(doc: str, *, optional: bool = False, secret: bool = False) -> typing.
 
 
 def wire_name(name: str) -> str:
-    """`session_id` -> `sessionId`."""
+    """Convert `session_id` to `sessionId`."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
@@ -77,7 +81,7 @@ _FIELDS: dict[type, tuple[WireField, ...]] = {}
 
 
 def fields_of(cls: type) -> tuple[WireField, ...]:
-    """The members of *cls*'s JSON object, in order."""
+    """Return the members of *cls*'s JSON object, in order."""
     if cls not in _FIELDS:
         _FIELDS[cls] = tuple(_read_fields(cls))
     return _FIELDS[cls]
@@ -103,7 +107,7 @@ def _read_fields(cls: type) -> Iterator[WireField]:
 
 
 def to_wire(value: object) -> object:
-    """*value* as what JSON can say: dataclasses become objects with camelCase members."""
+    """Convert *value* to JSON's types; a dataclass becomes an object with camelCase members."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             each.wire_name: to_wire(inner)
@@ -120,10 +124,10 @@ def to_wire(value: object) -> object:
 
 
 def parse(cls: type[T], value: object, *, ignore_unknown: bool = False, where: str = "params") -> T:
-    """*value*, decoded JSON, as a *cls*.
+    """Convert decoded JSON to a *cls*.
 
     Raises:
-        InvalidParams: names the member that is missing, unknown or of another type.
+        InvalidParams: a member is missing, unknown or of another type; the message names it.
     """
     if not isinstance(value, Mapping):
         raise _refusal(where, "must be an object with named members")
