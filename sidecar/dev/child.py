@@ -1,4 +1,4 @@
-"""A child process that is spoken to in lines over its stdio.
+"""A child process that exchanges lines with us over its stdin and stdout.
 
 Owns the process, its group and its three pipes, and leaves none of them behind. The subclass knows
 the meaning of the lines.
@@ -26,11 +26,11 @@ LINE_LIMIT_BYTES = 16 * 1024 * 1024 + 2
 MAX_LINES = 100_000
 MAX_STDERR_LINES = 20_000
 PIPES_TIMEOUT_S = 2.0
-"""For the pipes' end after the child's: a grandchild that holds them must not hold us."""
+"""Seconds to wait for the pipes to end after the child. A grandchild may keep them open."""
 
 
 class ChildGone(RuntimeError):
-    """The child ended, or its pipe did, while something was waited for."""
+    """The child or its pipe ended while the caller waited for a line."""
 
 
 def environment_without_livekit(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -42,7 +42,7 @@ def environment_without_livekit(extra: Mapping[str, str] | None = None) -> dict[
 class Child(ABC):
     """`async with` starts it and stops it; then its whole process group is gone.
 
-    All that it says is kept: `lines` (stdout, raw, with line ends) and `stderr_lines` (text).
+    Keeps all output of the child: `lines` (stdout, raw, with line ends) and `stderr_lines` (text).
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class Child(ABC):
 
     @abstractmethod
     def take_end(self) -> None:
-        """Take the end of stdout; nothing comes after it."""
+        """Handle the end of stdout. No further line comes."""
 
     def take_log_line(self, text: str) -> None:  # noqa: B027 - most have no use for it
-        """Take one line of stderr, which is kept in `stderr_lines` as well."""
+        """Handle one line of stderr. `stderr_lines` keeps it already."""
 
     @abstractmethod
     async def stop(self) -> int:
-        """End the child as its protocol says and give its status. Safe when it is gone."""
+        """End the child by its protocol; return its exit status. Safe to call after its end."""
 
     @property
     def pid(self) -> int:
@@ -165,7 +165,7 @@ class Child(ABC):
         self.signal_group("SIGKILL")
 
     def freeze(self) -> None:
-        """Stop the child in its tracks (SIGSTOP), as a debugger or a closed lid would.
+        """Freeze the child (SIGSTOP), like a debugger or a closed lid. See `thaw`.
 
         Stops the child, not its group. Raises NotImplementedError on Windows.
         """
@@ -192,13 +192,13 @@ class Child(ABC):
             await self.stop()
         finally:
             self.kill()
-            # A grandchild that left the group may hold the pipes; it must not hold us.
+            # A grandchild outside the group may keep the pipes open: do not wait for it.
             await asyncio.wait(self._readers, timeout=PIPES_TIMEOUT_S)
             for reader in self._readers:
                 reader.cancel()
 
     def story(self, what: str) -> str:
-        """Give `what` with all that tells why: the status and the end of stderr."""
+        """Return *what* with the exit status and the end of stderr."""
         status = self._process.returncode if self._process is not None else None
         tail = "\n".join(list(self.stderr_lines)[-15:])
         return f"{what} (status {status})\nstderr:\n{tail}"
@@ -210,7 +210,7 @@ class Child(ABC):
                 self.lines.append(line)
                 self.take_line(line)
                 self._announce_news()
-        except ValueError:  # asyncio's of a line over the limit, or take_line's
+        except ValueError:  # from asyncio for a line over the limit, or from take_line
             self.kill()
         finally:
             self._stdout_is_over = True

@@ -1,4 +1,4 @@
-"""The developers' commands: one parser for all of them, and what starts each.
+"""The developers' commands: one parser for all of them, and the function that runs each.
 
 Owns their names, options, examples and exit codes. Imports a command's own module, and with it
 LiveKit's packages, when the command runs. No frozen build has any of this.
@@ -24,15 +24,15 @@ from sidecar.env_files import ENV_FILES, read_env_file
 
 FAILED_STATUS = 1
 USAGE_STATUS = 2
-"""As argparse has it: the command line, or a file or variable it falls back on, is wrong."""
+"""The exit status for a wrong argument, file or environment variable; argparse uses it too."""
 INTERRUPTED_STATUS = 130
-"""Ended by Ctrl-C or SIGTERM before it was done, as a shell has it."""
+"""The exit status after Ctrl-C or SIGTERM before the end of the command, as in a shell."""
 
 Parser = argparse.ArgumentParser
 
 
 class WrongUsage(Exception):
-    """The command cannot do this; the message names the cause and the fix."""
+    """The command cannot run with these arguments or files; the message has the fix."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ def main(program: str, arguments: Sequence[str]) -> int:
     """
     parser = _parser(program)
     if arguments[0] not in COMMANDS:
-        # Only what is nearly a command is repeated: anything else may be a secret.
+        # Repeats the word only if it is like a command's name: any other word may be a secret.
         near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
         did_you_mean = f"`{arguments[0]}`; did you mean `{near[0]}`?" if near else "of this name;"
         parser.error(f"there is no command {did_you_mean} --help lists all: {', '.join(COMMANDS)}")
     options = parser.parse_args(arguments)
-    warnings.simplefilter("ignore")  # PyJWT's of LiveKit's own short development secret
+    warnings.simplefilter("ignore")  # PyJWT warns of LiveKit's short development secret
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a console that has no 🎤
+        sys.stdout.reconfigure(errors="replace")  # a console that cannot print 🎤
     try:
         return COMMANDS[options.command].run(options)
     except WrongUsage as error:

@@ -1,6 +1,6 @@
-"""Makes what is generated from the contract: `--write` writes it, `--check` tells what is stale.
+"""Makes the files generated from the contract: `--write` writes them, `--check` names stale files.
 
-Owns which files those are. Does not know the contract: core/contract/protocol.py does.
+Owns the list of these files. core/contract/protocol.py has the contract itself.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ FILES: dict[str, Callable[[], str]] = {
     "electron-bridge/lib/protocol.cjs": contract_js.protocol_cjs,
     "electron-bridge/protocol.d.ts": contract_js.protocol_d_ts,
 }
-"""Each generated file, and what makes its text."""
+"""Each generated file, and the function that makes its text."""
 
 
 def stale(root: Path = ROOT) -> list[str]:
-    """The generated files under *root* that are not what the contract says now."""
+    """Return the generated files under *root* whose text differs from the contract."""
     return [name for name, text in FILES.items() if _read(root / name) != text()]
 
 
 def write(root: Path = ROOT) -> list[str]:
-    """Write the stale files under *root*; returns their names."""
+    """Write the stale files under *root*; return their names."""
     names = stale(root)
     for name in names:
         path = root / name
@@ -41,7 +41,7 @@ def write(root: Path = ROOT) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 when all is as the contract says, or was written; 1 with the names of what is not."""
+    """Check or write the files. Return 1 when the check finds stale files, else 0."""
     parser = argparse.ArgumentParser(prog="python -m sidecar.dev.contract", description=__doc__)
     act = parser.add_mutually_exclusive_group(required=True)
     act.add_argument("--write", action="store_true", help="write the generated files")

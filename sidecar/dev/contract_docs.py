@@ -40,7 +40,7 @@ def openrpc_json() -> str:
 
 
 def protocol_md() -> str:
-    """The tables of the wire."""
+    """Return docs/protocol.md: the tables of the wire."""
     return "\n".join(
         [
             "# The wire",
@@ -149,7 +149,7 @@ def protocol_md() -> str:
 
 
 def behaviour_md() -> str:
-    """The two tables that say how the sidecar behaves."""
+    """Return docs/behaviour.md: the two tables of the sidecar's behaviour."""
     return "\n".join(
         [
             "# How it behaves",
@@ -203,7 +203,7 @@ def _session_calls() -> Iterator[tuple[str, str]]:
 
 
 _OF_A_CHANGE = {"None", "bool", "list[Change]"}
-"""What a call gives back that changes something; the others are questions."""
+"""The return types of calls that change something; the other calls are questions."""
 
 
 def _deadlines() -> Iterator[tuple[str, str, str]]:
@@ -214,7 +214,7 @@ def _deadlines() -> Iterator[tuple[str, str, str]]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table in Markdown, line by line."""
+    """Return the lines of a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(each.replace("|", r"\|") for each in line) + " |" for line in lines]
 
@@ -242,7 +242,7 @@ def _shape(cls: type) -> list[str]:
 
 
 def _shapes() -> list[type]:
-    """Every shape of the wire that has members, each after the first shape that names it."""
+    """Return every shape of the wire that has members, each after the first shape that names it."""
     named: list[type] = [AgentSession, Status]
     for method in METHODS.values():
         named += [method.params, *_parts(method.result)]

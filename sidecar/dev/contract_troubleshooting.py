@@ -1,6 +1,6 @@
 """Makes docs/troubleshooting.md: symptom, cause and fix of every error a user can meet.
 
-Owns the fixes of errors whose own message depends on the case. Failure categories, RPC errors and
+Owns the fixes of errors with a different message in each case. Failure categories, RPC errors and
 the bridge's codes come from their tables; a code without a row here, or a row without a code, is
 an error of the generator.
 """
@@ -111,11 +111,11 @@ EXIT_CODES: dict[int, tuple[str, str]] = {
         "Read stdout all the time; report a panic with its lines on stderr.",
     ),
 }
-"""Of the sidecar's process; EX_SOFTWARE of sysexits.h is 70."""
+"""The exit codes of the sidecar; 70 is EX_SOFTWARE of sysexits.h."""
 
 
 def troubleshooting_md() -> str:
-    """The page of all errors, by where they are seen."""
+    """Return docs/troubleshooting.md: all errors, by the place where a user sees them."""
     head = ("symptom", "cause", "fix")
     return "\n".join(
         [
@@ -182,7 +182,7 @@ def troubleshooting_md() -> str:
 
 
 def bridge_codes() -> dict[str, str]:
-    """The codes of the bridge's SidecarError, each with what it means."""
+    """Read the codes of the bridge's SidecarError, each with its meaning."""
     text = BRIDGE_TYPES.read_text(encoding="utf-8")
     (union,) = re.findall(r"type SidecarErrorCode =(.*?');", text, re.S)
     found = re.findall(r"/\*\*\s*(.*?)\s*\*/\s*\|?\s*'(\w+)'", union, re.S)

@@ -27,9 +27,9 @@ from sidecar.dev.timeline import Timeline
 from sidecar.dev.tokens import PERSON_TTL_S, person_token
 
 STORY_TIMEOUT_S = 55.0
-"""The promise is a minute; a run takes about 8 s."""
+"""Seconds for the whole demo: the README promises a minute. A run takes about 8 s."""
 ANNOUNCED_WITHIN_S = 20.0
-"""The server tells of a person who publishes nothing up to 3 s late, of leaving too."""
+"""Seconds. The server announces joins and leaves of a person without tracks up to 3 s late."""
 AGENT = "clara-voice-agent"
 PEOPLE = {"anna": "Hello, this is Anna.", "ben": "Ben here, good morning."}
 
@@ -72,7 +72,7 @@ async def place_for(options: Options) -> AsyncIterator[tuple[str, Settings]]:
 
 
 async def tell_story(place: Settings, sidecar: SidecarClient, timeline: Timeline) -> None:
-    """Let everybody come, chat and go. Raises PromiseBroken and what the parts raise."""
+    """Let two people join, chat and leave. Raises PromiseBroken, and the errors of the parts."""
     await sidecar.call(
         "initialize",
         {
@@ -101,7 +101,7 @@ async def tell_story(place: Settings, sidecar: SidecarClient, timeline: Timeline
         for person in people:
             await person.join()
             if person is people[0]:
-                await person.publish()  # the server tells of her at once, of the others in 3 s
+                await person.publish()  # the server announces her at once, the others within 3 s
             timeline.act(f"{person.identity} joins")
             await sidecar.notified("session-created", _of(person), timeout_s=ANNOUNCED_WITHIN_S)
         await listed(sidecar, len(people))
@@ -118,7 +118,7 @@ async def tell_story(place: Settings, sidecar: SidecarClient, timeline: Timeline
 
 
 async def listed(sidecar: SidecarClient, expected: int) -> None:
-    """Ask for the list. Raises PromiseBroken where it is not as long as it should be."""
+    """Ask for the list of sessions. Raises PromiseBroken when its length is wrong."""
     sessions = (await sidecar.call("listSessions"))["sessions"]
     if not isinstance(sessions, list) or len(sessions) != expected:
         raise PromiseBroken(f"listSessions should hold {expected} sessions, and gave {sessions}")

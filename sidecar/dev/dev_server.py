@@ -1,6 +1,6 @@
 """`dev-server`: a LiveKit server for an app under development, and how to reach it.
 
-Owns the four lines that say so, on stdout and in a .env file. `own_server.py` has the server.
+Owns the four LIVEKIT_* lines, on stdout and in a .env file. `own_server.py` has the server.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def main(options: Options) -> int:
 
 
 def check_env_file(path: Path) -> None:
-    """Return where *path* can be written, or made. Raises WrongUsage."""
+    """Check that the file at *path* can be written or created. Raises WrongUsage."""
     problem = read_env_file(path).problem
     if problem is not None:
         raise WrongUsage(problem)
@@ -81,7 +81,7 @@ def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
 
     Only its owner can read a new file, since it holds a secret. Raises OSError.
     """
-    # Each of its writes would warn of each line of others that it cannot read.
+    # python-dotenv would warn at each write of every line that it cannot read.
     logging.getLogger("dotenv.main").setLevel(logging.ERROR)
     target = path.resolve()
     if not target.exists():

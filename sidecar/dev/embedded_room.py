@@ -1,21 +1,20 @@
-"""A room without a server: a small test double of livekit-server, in the process of its user.
+"""A small test double of livekit-server, which runs in the process of its user.
 
-It is no LiveKit server. The real SDK connects to it and joins, leaves, resumes and chats by it, so
-that the product can be shown and tested where no livekit-server can be had. It behaves
-as the real one (1.13.5); the same contract tests run on both. Where it differs:
+It is not a LiveKit server. The real SDK connects to it, joins, leaves, resumes and chats. So the
+demo and the tests can run on machines without livekit-server. It behaves like livekit-server
+1.13.5; the same contract tests run on both. The differences:
 
-- Clients have one peer connection for both ways, as LiveKit's SDKs have unless they are told
-  otherwise; others get 404.
-- No media: a track is announced once it is asked for (the server waits until it flows), and
-  no sound is carried, so that
-  connection quality stays unknown.
+- A client has one peer connection for both ways, the default of LiveKit's SDKs. A client with two
+  gets 404.
+- No media: it announces a track on request (the server waits until media flows) and carries no
+  sound. So the connection quality stays unknown.
 - Rooms never close by themselves, and empty ones stay; a token's room configuration is ignored.
-- Who loses signalling counts as gone after 20 s without a resume; whether ICE is alive is not
-  watched, so that a frozen client stays in the room.
-- Of the room service only ListParticipants and RemoveParticipant are there; no webhooks, no
-  agents' dispatch, no simulated scenarios but the SDK's own, no limits
-  but the lengths of names, no IPv6, TCP or TURN.
-- A refreshed token comes at the join and not later; the answer to an ICE restart has the same
+- A participant that loses signalling leaves after 20 s without a resume. The double does not watch
+  ICE: a frozen client stays in the room.
+- The room service has three calls: ListParticipants, RemoveParticipant and UpdateSubscriptions. No
+  webhooks, no agent dispatch, no IPv6, TCP or TURN. Its simulated scenarios are the SDK's; its
+  limits are the lengths of names.
+- A refreshed token comes only at the join. The answer to an ICE restart has the same
   credentials.
 """
 
@@ -45,9 +44,9 @@ SHUTDOWN_TIMEOUT_S = 1.0
 class EmbeddedRoom:
     """The double; `async with EmbeddedRoom() as server`, or start() and stop() by hand.
 
-    It has the shape of `DevServer` as far as clients of a server go: `url`, `api_key`,
-    `api_secret`. It can be stopped and started again at the same address; the rooms are then
-    new ones. It runs on the loop that started it, which must not be blocked.
+    Has `url`, `api_key` and `api_secret` like `DevServer`. Can be stopped and started again at the
+    same address, then without its rooms. Runs on the loop that started it: do not block that
+    loop.
     """
 
     api_key: str = field(default_factory=lambda: f"dev{secrets.token_hex(6)}")
@@ -55,7 +54,7 @@ class EmbeddedRoom:
     announce_every_s: float = ANNOUNCE_EVERY_S
     script: Script = field(default_factory=Script, repr=False)
     port: int = 0
-    """0: any that is free, from the first start on the same."""
+    """0: a free port, chosen at the first start and then kept."""
     _runner: web.AppRunner | None = field(init=False, default=None, repr=False)
     _rooms: Rooms | None = field(init=False, default=None, repr=False)
 
@@ -75,7 +74,7 @@ class EmbeddedRoom:
         app.add_routes(RoomService(rooms, self.script).routes())
         runner = web.AppRunner(
             app,
-            access_log=None,  # it would show tokens
+            access_log=None,  # an access log would show tokens
             max_line_size=MAX_REQUEST_BYTES,
             max_field_size=MAX_REQUEST_BYTES,
             shutdown_timeout=SHUTDOWN_TIMEOUT_S,
@@ -91,7 +90,7 @@ class EmbeddedRoom:
         self._runner, self._rooms = runner, rooms
 
     async def stop(self) -> None:
-        """Put everybody out, SERVER_SHUTDOWN, and listen no more. Nothing when it is stopped."""
+        """Remove all participants with SERVER_SHUTDOWN, and stop listening. Safe to call twice."""
         if self._runner is None or self._rooms is None:
             return
         runner, self._runner = self._runner, None
@@ -99,7 +98,7 @@ class EmbeddedRoom:
         await runner.cleanup()
 
     def participant(self, room: str, identity: str) -> Participant | None:
-        """Give who has this identity in this room now."""
+        """Return the participant with this identity in this room now."""
         found = None if self._rooms is None else self._rooms.find(room)
         return None if found is None else found.participants.get(identity)
 
@@ -119,11 +118,11 @@ class EmbeddedRoom:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let the script go first, then look at the token, as the server does on all paths."""
+        """Ask the script first; then check the token, on every path like the server."""
         scripted = await self.script.answers(request)
         if scripted is not None:
             return scripted
-        # A page of any origin may ask why it was not let in.
+        # A page of any origin may read why it was refused.
         headers = {"Access-Control-Allow-Origin": "*"} if _validates(request) else {}
         try:
             if self._rooms is not None:

@@ -1,7 +1,7 @@
-"""Stops a child process in its tracks, and lets it go on.
+"""Freezes a child process, and thaws it.
 
-Owns the wait: kill() returns before the child's threads have stopped, and a process of many
-threads answers once more in between.
+Owns the wait for all threads of the child: kill() returns before they stop, and the child may
+answer once more until then.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import sys
 import time
 
 STOPPED_WITHIN_S = 5.0
-"""A busy machine takes milliseconds."""
+"""Seconds; even a busy machine needs only milliseconds."""
 
 
 def freeze(pid: int) -> None:
-    """Stop our child `pid` (SIGSTOP), and return when all its threads stand still.
+    """Freeze our child `pid` (SIGSTOP); return when all its threads have stopped.
 
-    Raises NotImplementedError on Windows, ProcessLookupError or ChildProcessError when it is
-    gone, TimeoutError.
+    Raises NotImplementedError on Windows, ProcessLookupError or ChildProcessError when the child
+    has ended, and TimeoutError.
     """
     if sys.platform == "win32":
         raise NotImplementedError("Windows cannot freeze a process")
@@ -27,8 +27,8 @@ def freeze(pid: int) -> None:
     if sys.platform != "linux":  # not run; macOS has no waitid() before Python 3.13
         return
     deadline = time.monotonic() + STOPPED_WITHIN_S
-    # The kernel tells the parent when the last thread has stopped. WNOWAIT: it is only a look,
-    # which takes nothing from who else waits for this child.
+    # The kernel tells the parent when the last thread has stopped. WNOWAIT leaves that news
+    # for other code that waits for this child.
     while os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT | os.WNOHANG) is None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"process {pid} did not stop on SIGSTOP")

@@ -1,6 +1,6 @@
-"""`join`: people to test with, made of the real SDK, and what happens in their room.
+"""`join`: lets people of the real SDK join a room, and prints the events of the room.
 
-Owns their acts, the order of these, and the printed lines. Does not know the sidecar.
+Owns the acts of the people, their order, and the printed lines. Does not know the sidecar.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from sidecar.rtc.connect_errors import category_of
 
 TONE_HZ = 440.0
 TONE_LOUDNESS = 0.1
-"""Of full scale."""
+"""A fraction of full scale."""
 FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
-"""20 ms, as voice is sent."""
+"""20 ms, like frames of voice."""
 
 
 @dataclass(frozen=True)
 class Guest:
-    """A person who is to join."""
+    """A person, before the join."""
 
     identity: str
     room: str
@@ -71,9 +71,11 @@ def guests(
 async def main(options: Options) -> int:
     """Let all guests join, chat, stay and leave; give the exit status.
 
-    1: somebody could not join, or lost the room for good. A cancellation lets all leave.
+    1: a guest could not join, or lost the room for good. A cancellation lets all leave.
     """
-    logging.getLogger("livekit").disabled = True  # its warning about a refused token holds it all
+    logging.getLogger(
+        "livekit"
+    ).disabled = True  # its warning about a refused token contains the token
     lines = _Lines(max(len(each.identity) for each in options.guests))
     lines.show(f"Room {options.guests[0].room} at {options.url}")
     people: list[Person] = []
@@ -81,7 +83,7 @@ async def main(options: Options) -> int:
         for guest in options.guests:
             person = Person(options.url, guest.token, guest.identity)
             people.append(person)
-            # What happens to others is told once, by the one who came first.
+            # Prints the acts of other participants only once: as seen by the first guest.
             _tell(person, lines, others=person is people[0], ours=options.guests)
             try:
                 await person.join()
@@ -110,7 +112,7 @@ async def main(options: Options) -> int:
 
 
 class _Lines:
-    """The lines, each with the seconds since the first."""
+    """Prints lines, each with the seconds since the first."""
 
     def __init__(self, width: int) -> None:
         self._began_s = time.monotonic()
@@ -134,7 +136,7 @@ def _who(participant: rtc.RemoteParticipant) -> str:
 
 
 def _tell(person: Person, lines: _Lines, *, others: bool, ours: Sequence[Guest]) -> None:
-    """Print the events of *person*, and with *others* the acts of everybody else in the room."""
+    """Print the events of *person*; with *others*, also the acts of all other participants."""
     room = person.room
     say = lines.say
 
@@ -184,7 +186,7 @@ def _tell(person: Person, lines: _Lines, *, others: bool, ours: Sequence[Guest])
 
 
 _reading: set[asyncio.Future[None]] = set()
-"""Texts that are coming in; asyncio holds its tasks by weak references alone."""
+"""Keeps the tasks that read a text: asyncio has only weak references to them."""
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,6 @@
 """The server that a command starts for itself: the real one, or the test double.
 
-Owns that choice, and that it is said.
+Owns this choice, and tells the person about it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ IS_DOUBLE = (
 )
 
 Show = Callable[[str], None]
-"""Takes one line for a person to read."""
+"""Takes one line to show to a person."""
 
 
 class NotConfigured(RuntimeError):
@@ -36,7 +36,7 @@ class NotConfigured(RuntimeError):
 async def own_server(
     show: Show, *, is_double: bool, is_kept: bool
 ) -> AsyncIterator[DevServer | EmbeddedRoom]:
-    """A server of our own, which is gone at the end; the double where no server can be had.
+    """Run a server for the block; the test double when no livekit-server is available.
 
     *show* takes lines for a person to read. *is_kept*: its rooms stay open for a day.
     Raises NotConfigured, ServerFailed, and ServerMissing where $LIVEKIT_SERVER is no server.
@@ -65,7 +65,7 @@ async def own_server(
 
 @contextlib.asynccontextmanager
 async def _double(show: Show, why: str | None) -> AsyncIterator[EmbeddedRoom]:
-    """The double; *why* names the reason for it, None where a person asked for it."""
+    """Run the double. *why* is the reason, None when a person asked for the double."""
     stands_in = "" if why is None else f"It would stand in because: {why}\n"
     try:
         from sidecar.dev.embedded_room import EmbeddedRoom

@@ -23,9 +23,9 @@ from sidecar.rtc import native
 CHAT_TOPIC = "lk.chat"
 """The topic LiveKit's own chat components use for text streams."""
 LEAVE_TIMEOUT_S = 8.0
-"""disconnect() while reconnecting to a hung server took 3.5 s."""
+"""Seconds for disconnect(). It took 3.5 s during a reconnect to a hung server."""
 SEND_TIMEOUT_S = 10.0
-"""send_text while reconnecting hangs for as long as that lasts."""
+"""Seconds for send_text(), which hangs during a reconnect."""
 SAMPLE_RATE_HZ = 48_000
 
 
@@ -40,7 +40,7 @@ class Person:
         self.url = url
         self.identity = identity
         self.disconnect_reason: str | None = None
-        """LiveKit's name of the reason once the room was lost for good."""
+        """LiveKit's name for the reason, once the person has lost the room for good."""
         self.gone = asyncio.Event()
         """Set when the room was left or lost for good."""
         self._token = token
@@ -120,7 +120,7 @@ class Person:
 
 
 def clear_proxy_for_loopback(url: str) -> None:
-    """Take HTTP_PROXY away for a server on this machine: the SDK honours it and no NO_PROXY."""
+    """Remove HTTP_PROXY for a server on this machine: the SDK uses it and ignores NO_PROXY."""
     if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):
         for name in ("HTTP_PROXY", "http_proxy"):
             os.environ.pop(name, None)

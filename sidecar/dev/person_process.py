@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from sidecar.dev.child import Child, ChildGone
 
 ACT_TIMEOUT_S = 100.0
-"""Over the SDK's own worst case for a join (60 s where media is blocked)."""
+"""Seconds for a join; the SDK needs up to 60 s when media is blocked."""
 END_TIMEOUT_S = 12.0
 """After the end of stdin: leaving takes at most 8 s."""
 
@@ -85,7 +85,7 @@ class PersonProcess(Child):
             self._answers.put_nowait(message)
 
     def take_end(self) -> None:
-        """Fail what still waits for an answer."""
+        """Fail every request that still waits for an answer."""
         if not self.gone.done():
             self.gone.set_result(None)
         self._answers.put_nowait(None)

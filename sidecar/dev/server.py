@@ -29,7 +29,7 @@ from sidecar.rtc.interfaces import has_interface_beside_loopback
 READY_TIMEOUT_S = 15.0
 """From spawn to `GET /` answering 200; 0.06 to 0.17 s were measured."""
 START_ATTEMPTS = 5
-"""Of free ports, since another process may take one between the look and the start."""
+"""Attempts with new ports: another process may take a free port before the server starts."""
 TERM_TIMEOUT_S = 1.0
 """An empty server ends 0.02 s after SIGTERM; one with members drains for ever."""
 FORCE_TIMEOUT_S = 3.0
@@ -127,7 +127,7 @@ class DevServer:
 
     @property
     def log(self) -> str:
-        """What the server has written since the last start, without our secret."""
+        """The server's log since the last start, without our secret."""
         text = self._log.read_text(encoding="utf-8", errors="replace")
         return text.replace(self.api_secret, "***")
 
@@ -200,7 +200,7 @@ class DevServer:
             raise ServerFailed(f"livekit-server (pid {process.pid}) did not end on SIGKILL")
 
     def freeze(self) -> None:
-        """Stop the process in its tracks (SIGSTOP), as a hung server. Not on Windows."""
+        """Freeze the process (SIGSTOP), like a hung server. Not on Windows."""
         freezing.freeze(self.pid)
 
     def thaw(self) -> None:
@@ -271,7 +271,8 @@ class DevServer:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=sys.platform != "win32",  # a Ctrl-C is for us alone
+                start_new_session=sys.platform
+                != "win32",  # Ctrl-C must not reach the server: we stop it
             )
         atexit.register(process.kill)
         return process
@@ -284,7 +285,7 @@ class DevServer:
                     f"livekit-server ended at its start with status {process.returncode}. "
                     f"Its last words:\n{self.log[-1500:]}"
                 )
-            # Its own word too, once its sockets are bound: another's may answer on a taken port.
+            # The log line shows that this server has the port: another server may answer there.
             if "starting LiveKit server" in self.log and await answers_200(self._chosen.http):
                 return
             await asyncio.sleep(POLL_S)

@@ -26,16 +26,16 @@ VERSION = "v1.13.5"
 PACKAGE = "github.com/livekit/livekit-server/cmd/server"
 PROGRAM = "livekit-server.exe" if sys.platform == "win32" else "livekit-server"
 BUILD_TIMEOUT_S = 1800.0
-"""Ten times what two slow cores needed from nothing (160 to 180 s)."""
+"""Seconds for a build: ten times the time of two slow cores with empty caches (160 to 180 s)."""
 PROGRESS_EVERY_S = 10.0
 LOCK_POLL_S = 0.5
 
 Progress = Callable[[str], None]
-"""Takes one line for a person to read."""
+"""Takes one line to show to a person."""
 
 
 class ServerMissing(RuntimeError):
-    """There is no livekit-server and none can be built; the message says why and the cure."""
+    """No livekit-server was found and none can be built; the message has the cause and the fix."""
 
 
 async def find_server(progress: Progress, *, given: str | None = None) -> Path:
@@ -99,7 +99,7 @@ async def _build(target: Path, progress: Progress) -> None:
             "CGO_ENABLED": "0",
         }
         if go.is_relative_to(toolchain.cache_folder()):
-            # Who has no Go of his own would not know to empty its caches (740 MB).
+            # A person without their own Go would not know of its caches (740 MB).
             environment |= {
                 "GOPATH": str(scratch / "gopath"),
                 "GOCACHE": str(scratch / "gocache"),
@@ -135,7 +135,8 @@ async def _run_go(go: Path, environment: dict[str, str], log: Path, progress: Pr
                 )
             if elapsed_s >= next_report_s:
                 before, last_line = last_line, _last_line(log)
-                doing = last_line if last_line != before else "compiling"  # which says nothing
+                # While it compiles, the build tool prints nothing.
+                doing = last_line if last_line != before else "compiling"
                 progress(f"building livekit-server: {elapsed_s:.0f} s; {doing}")
                 next_report_s += PROGRESS_EVERY_S
     finally:

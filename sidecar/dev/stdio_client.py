@@ -21,9 +21,9 @@ from sidecar.dev.child import MAX_LINES, Child, ChildGone
 
 MAX_NOTIFICATIONS = 100_000
 REQUEST_TIMEOUT_S = 20.0
-"""Over the 15 s that the slowest request, `connect`, may take."""
+"""Seconds for a request; the slowest one, `connect`, may take 15 s."""
 SHUTDOWN_TIMEOUT_S = 5.0
-"""Over the 3 s in which a sidecar drains."""
+"""Seconds for the end of the sidecar, which drains within 3 s."""
 TERM_TIMEOUT_S = 2.0
 
 JsonObject = dict[str, object]
@@ -36,7 +36,7 @@ class RpcError(RuntimeError):
     """The child's answer was an error: `code`, `message` and `data` as on the wire."""
 
     def __init__(self, code: int, message: str, data: object) -> None:
-        """Keep the three; str() shows them."""
+        """Make the error of an error answer; str() shows code, message and data."""
         super().__init__(f"{code} {message} {data if data is not None else ''}".rstrip())
         self.code = code
         self.message = message
@@ -121,7 +121,7 @@ class SidecarClient(Child):
         *,
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> JsonObject:
-        """As request(), for methods that answer an object; TypeError otherwise."""
+        """Like request(), for a method whose result is an object; else TypeError."""
         result = await self.request(method, params, timeout_s=timeout_s)
         if not isinstance(result, dict):
             raise TypeError(f"{method} answered {result!r}, not an object")
@@ -201,18 +201,18 @@ class SidecarClient(Child):
             self.strays.append(line)
 
     def take_log_line(self, text: str) -> None:
-        """Hand it on."""
+        """Pass the line on to `log`."""
         if self._log is not None:
             self._log(text)
 
     def take_end(self) -> None:
-        """Fail what still waits for an answer."""
+        """Fail every request that still waits for an answer."""
         for answer in self._pending.values():
             if not answer.done():
                 answer.set_exception(ChildGone(self.story("the child's stdout ended")))
 
     def story(self, what: str) -> str:
-        """Give `what` with the last notifications, the status and the end of stderr."""
+        """Return *what* with the last notifications, the exit status and the end of stderr."""
         heard = ", ".join(n.method for n in self.notifications[-20:]) or "none"
         return super().story(f"{what}; notifications: {heard}")
 

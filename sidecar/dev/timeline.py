@@ -1,7 +1,7 @@
 """The demo's lines: messages of the wire, log lines, the people's acts.
 
-Pure: messages in, lines of text out. Shows a list of fields and no other, so that no
-key, secret or token can reach the terminal.
+Pure: takes messages and returns lines of text. Shows only listed fields: so no key, secret or
+token can reach the terminal.
 """
 
 from __future__ import annotations

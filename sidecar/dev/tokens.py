@@ -1,6 +1,6 @@
 """Access tokens for people and agents: made, and explained in plain words.
 
-Owns the signing of one token with all that a test may want in it. Knows no server.
+Owns the signing of a token with any content that a test needs. Knows no server.
 """
 
 from __future__ import annotations

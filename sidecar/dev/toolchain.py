@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DOWNLOAD_TIMEOUT_S = 600.0
-"""For one `uv pip install` of a wheel of 75 MB: 1 Mbit/s is enough."""
+"""Seconds for one `uv pip install` of a wheel of 75 MB, at 1 Mbit/s."""
 VERSION_TIMEOUT_S = 20.0
 """For `go version` or `node --version`, which answer in milliseconds."""
 
 
 class ToolMissing(RuntimeError):
-    """A tool is neither installed nor to be had; the message says why and what cures it."""
+    """A tool is not installed and cannot be downloaded; the message has the cause and the fix."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def on_path(tool: Tool) -> Path | None:
             check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError):
-        return None  # a version manager's shim that has nothing behind it looks like this
+        return None  # a version manager's shim without an installed version answers like this
     version = parse_version(answer)
     return Path(found) if version is not None and version >= tool.minimum else None
 

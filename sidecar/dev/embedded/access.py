@@ -1,8 +1,8 @@
-"""Who may do what: access tokens checked as livekit-server checks them, with its very texts.
+"""Checks access tokens like livekit-server, and refuses them with the same texts.
 
 Pure but for the clock that token checks need. Sources: livekit-server 1.13.5 pkg/service/auth.go
-and utils.go; livekit/protocol auth/verifier.go. The texts repeat the whole token, as the server's
-do: that is what the sidecar must never pass on.
+and utils.go; livekit/protocol auth/verifier.go. The texts repeat the whole token, like the
+server's: the sidecar must never pass them on.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Grants:
 
 
 def read_token(token: str, api_key: str, api_secret: str) -> Grants | None:
-    """What *token* grants; None without one or without LiveKit's claim. Raises Refused (401)."""
+    """Return the grants of *token*; None if it is empty or not LiveKit's. Raises Refused (401)."""
     if not token:
         return None
     try:

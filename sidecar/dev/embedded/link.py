@@ -15,7 +15,7 @@ from livekit.protocol.rtc import SignalResponse
 from sidecar.dev.embedded.script import Outgoing
 
 MAX_QUEUED = 10_000
-"""Messages; a reader so slow that more than that waits is cut off."""
+"""Messages that may wait for a slow reader; with more, its connection is cut."""
 
 
 class Link:

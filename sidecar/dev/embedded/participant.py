@@ -37,10 +37,11 @@ from sidecar.dev.embedded.link import Link
 from sidecar.dev.embedded.peer import LOSSY, RELIABLE, Peer
 
 ACTIVE_WITHIN_S = 60.0
-"""Else it is removed, JOIN_FAILURE (livekit-server pkg/rtc/room.go, Join)."""
+"""Seconds to connect; later the participant is removed with JOIN_FAILURE (livekit-server
+pkg/rtc/room.go, Join)."""
 GONE_AFTER_S = 20.0
-"""From the loss of signalling until it counts as gone, CONNECTION_TIMEOUT. The real server watches
-ICE instead, which takes as long (10 s + 5 s + 5 s)."""
+"""Seconds from the loss of signalling until the end of the stay with CONNECTION_TIMEOUT. The real
+server watches ICE, which takes the same time (10 s + 5 s + 5 s)."""
 KINDS = {RELIABLE: DataPacket.Kind.RELIABLE, LOSSY: DataPacket.Kind.LOSSY}
 
 
@@ -48,13 +49,13 @@ class Listener(Protocol):
     """The room, which a participant tells of each change."""
 
     def changed(self, participant: Participant, *, at_once: bool) -> None:
-        """Its info is another one."""
+        """The participant's info changed."""
 
     def spoke(self, participant: Participant, packet: DataPacket) -> None:
-        """It sent a data packet, which it may."""
+        """The participant sent a data packet, and has the grant to do so."""
 
     def left(self, participant: Participant, reason: DisconnectReason) -> None:
-        """It leaves, or is gone."""
+        """The participant left, or its connection was lost for good."""
 
 
 class Participant:
@@ -160,7 +161,7 @@ class Participant:
             self._room.left(self, request.leave.reason or DisconnectReason.CLIENT_INITIATED)
 
     async def take_offer(self, offer: SessionDescription) -> None:
-        """Answer its offer of a connection. Raises sdp.BadDescription."""
+        """Answer the participant's offer of a connection. Raises sdp.BadDescription."""
         text = await self._peer.answer(offer.sdp)
         answer = SessionDescription(type="answer", sdp=text, id=offer.id)
         self.send(SignalResponse(answer=answer))
@@ -215,7 +216,7 @@ class Participant:
             packet = DataPacket.FromString(data)
         except DecodeError:
             return
-        # The channel it came by is the truth, not what it says.
+        # Uses the kind of the channel, not the kind in the packet.
         packet.kind = KINDS[label]
         packet.participant_sid = self.info.sid
         packet.participant_identity = "" if self.grants.hidden else self.identity

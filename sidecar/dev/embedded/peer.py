@@ -37,7 +37,7 @@ LOSSY = "_lossy"
 MAX_WAITING = 1_000
 """Messages kept for a channel that is not open yet; the oldest go first."""
 MAX_BUFFERED_BYTES = 16 * 1024 * 1024
-"""A reader so slow that more than that waits misses what comes, as with the real server."""
+"""When more bytes than this wait for a slow reader, new messages are dropped, as by the server."""
 CLOSE_TIMEOUT_S = 2.0
 
 OnMessage = Callable[[str, bytes], None]
@@ -102,7 +102,7 @@ class Peer:
         if self._running is None:
             self._running = asyncio.create_task(self._run(remote))
         else:
-            # An ICE restart of the other side; our credentials and sockets stay as they are.
+            # The other side restarts ICE; our credentials and sockets do not change.
             connection = self._gatherer._connection
             connection.remote_username = remote.ufrag
             connection.remote_password = remote.password

@@ -27,7 +27,7 @@ from sidecar.dev.embedded.link import Link
 from sidecar.dev.embedded.participant import Participant
 
 VERSION = "1.13.5"
-"""Of the livekit-server that the double is held against."""
+"""The version of livekit-server that the double imitates."""
 PROTOCOL = 17
 PING_INTERVAL_S = 5
 PING_TIMEOUT_S = 15
@@ -35,12 +35,12 @@ PING_TIMEOUT_S = 15
 CODECS = tuple(
     Codec(mime=name) for name in ("audio/opus", "video/VP8", "video/H264", "video/VP9", "video/AV1")
 )
-"""So that a client may publish; nothing of it arrives."""
+"""The codecs that let a client publish. No media arrives."""
 
 CLOSE_TIMEOUT_S = 5.0
 
 Background = Callable[[Coroutine[None, None, None]], None]
-"""Runs what takes a while and is nobody's to wait for."""
+"""Runs a coroutine in the background."""
 
 
 class Room:
@@ -64,7 +64,7 @@ class Room:
         return [each.told() for each in self.participants.values()]
 
     def join(self, grants: Grants, client_protocol: int, link: Link, refreshed: str) -> Participant:
-        """Take one in; who has the same identity is put out before, DUPLICATE_IDENTITY."""
+        """Add a participant. First removes one with the same identity, with DUPLICATE_IDENTITY."""
         earlier = self.participants.get(grants.identity)
         if earlier is not None:
             self.left(earlier, DisconnectReason.DUPLICATE_IDENTITY)
@@ -112,7 +112,7 @@ class Room:
                 other.hear(packet)
 
     def left(self, participant: Participant, reason: DisconnectReason) -> None:
-        """Put one out, and tell the others. Nothing when that was done."""
+        """Remove a participant and tell the others. A second call does nothing."""
         if participant.is_gone:
             return
         if self.participants.get(participant.identity) is participant:
@@ -121,7 +121,7 @@ class Room:
         self.changed(participant, at_once=False)
 
     def close(self, reason: DisconnectReason) -> None:
-        """Put everybody out, without announcements."""
+        """Remove all participants, without announcements."""
         if self._batch is not None:
             self._batch.cancel()
         everybody, self.participants = list(self.participants.values()), {}
@@ -192,7 +192,7 @@ class Rooms:
     """
 
     def __init__(self, api_key: str, api_secret: str, announce_every_s: float) -> None:
-        """There are none."""
+        """Start without rooms."""
         self._api_key = api_key
         self._api_secret = api_secret
         self._announce_every_s = announce_every_s
@@ -200,7 +200,7 @@ class Rooms:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def grants(self, token: str) -> Grants | None:
-        """What *token* grants here; None without one. Raises access.Refused."""
+        """Return the grants of *token*; None without a token. Raises access.Refused."""
         return read_token(token, self._api_key, self._api_secret)
 
     def refreshed(self, grants: Grants) -> str:
@@ -218,7 +218,7 @@ class Rooms:
         return self._rooms[name]
 
     async def close(self, reason: DisconnectReason) -> None:
-        """Put everybody out of every room."""
+        """Remove all participants from all rooms."""
         for room in self._rooms.values():
             room.close(reason)
         self._rooms.clear()
@@ -244,7 +244,7 @@ class Announcements:
     """
 
     def __init__(self) -> None:
-        """Nothing waits."""
+        """Start with an empty batch."""
         self._waiting: dict[str, ParticipantInfo] = {}
 
     @property

@@ -16,7 +16,7 @@ Outgoing = Sequence[SignalResponse | bytes]
 
 
 class Script:
-    """Override what shall be different."""
+    """Plays by the rules; override a method to play a fault."""
 
     async def answers(self, request: web.Request) -> web.StreamResponse | None:
         """Answer any HTTP request, signalling included, in the server's place; None: do not."""
