@@ -1,1 +1,1 @@
-"""The shell around the core: it feeds facts, owns the one timer, and carries decisions out."""
+"""The shell around the core: passes facts to it, owns the timer, and carries out its decisions."""

@@ -1,4 +1,4 @@
-"""Owns the agent: takes facts, announces changes, carries decisions out, answers who waits.
+"""Owns the agent: takes facts, announces changes, carries out decisions, answers callers.
 
 Does not know JSON, threads or LiveKit's SDK.
 """
@@ -61,16 +61,17 @@ from sidecar.core.registry.sessions import Sessions
 _log = logging.getLogger("sidecar.agent")
 
 TRY_AGAIN_AFTER_S = 1.0
-"""After a deadline that failed by a bug: at once it would fail without end."""
+"""Delay after a deadline that failed because of a bug. Without it the deadline would fail in a
+tight loop."""
 ANSWER_WITHIN_S = 15.0
-"""A `connect` is answered within this; the attempt itself goes on."""
+"""`connect` answers within this time. The attempt itself continues afterwards."""
 
 
 class ClaraVoiceAgent:
-    """One per process: connects to a LiveKit room and keeps a session per person in it."""
+    """Joins a LiveKit room and keeps a session for each human in it. Make one per process."""
 
     def __init__(self, ports: Ports, settings: Settings) -> None:
-        """*settings* are what `connect` falls back on."""
+        """Start idle; *settings* are the defaults of `connect`."""
         self._ports = ports
         self._clock = ports.clock
         self._destination = Destination(settings, ports)
@@ -94,24 +95,24 @@ class ClaraVoiceAgent:
         self._waiters = Waiters()
         self._last_error: Failure | None = None
 
-    # What is asked of the agent
+    # Requests
 
     @property
     def epoch(self) -> str:
-        """A random id of this process."""
+        """Return the random id of this process."""
         return self._announcer.epoch
 
     @property
     def sessions(self) -> dict[str, AgentSession]:
-        """The open sessions by id; a copy."""
+        """Return a copy of the open sessions, by session id."""
         return {each.session_id: each for each in self._sessions.listed()}
 
     def session_list(self) -> SessionList:
-        """The open sessions, with the seq of the last notification they include."""
+        """Return the open sessions, and the seq of the last notification that they include."""
         return SessionList(self._sessions.listed(), self._announcer.seq, self._announcer.epoch)
 
     def session(self, session_id: str) -> AgentSession:
-        """One open session.
+        """Return the open session with this id.
 
         Raises:
             UnknownSession: no open session has this id.
@@ -122,14 +123,17 @@ class ClaraVoiceAgent:
         return session
 
     async def connect(self, settings: Settings) -> Status:
-        """Join the room that *settings*, over what was given before, say.
+        """Join a room. *settings* override the earlier settings, member by member.
+
+        Returns when the first attempt has succeeded. After ConnectFailed the agent may still be
+        trying: read `status`.
 
         Raises:
-            InvalidParams: the settings do not come to a target; nothing changed.
-            OtherRoom: the agent is elsewhere, or on its way there.
-            ConnectFailed: the first attempt failed, or is not decided after 15 s.
-            NotConnected: a `disconnect` came first.
-            ShuttingDown: the process ends.
+            InvalidParams: a setting is missing or invalid; nothing changed.
+            OtherRoom: the agent is in another room, or is joining it; nothing changed.
+            ConnectFailed: the first attempt failed, or took longer than 15 s.
+            NotConnected: a `disconnect` came before the join.
+            ShuttingDown: the process is shutting down.
         """
         if self._machine.state is AgentState.STOPPING:
             raise ShuttingDown
@@ -148,39 +152,39 @@ class ClaraVoiceAgent:
         return waiter.result()
 
     async def disconnect(self) -> Status:
-        """Leave the room; comes back without waiting for a connect in flight."""
+        """Close all sessions and leave the room. Does not wait for a connect in flight."""
         self._happen(Cause(Event.DISCONNECT))
         return self.status()
 
     async def close_session(self, session_id: str) -> AgentSession:
-        """Remove a person from the room; see `Removals.close`."""
+        """Remove a participant from the room; see `Removals.close`."""
         return await self._removals.close(session_id)
 
     async def create_connection(
         self, params: ConnectionParams, generated_identity: str
     ) -> ConnectionDetails:
-        """A token for a page; see `Tokens.connection`."""
+        """Make a token for a page; see `Tokens.connection`."""
         details = await self._tokens.connection(params, generated_identity)
         if self._machine.state is AgentState.CONNECTED:
             self._arrivals.expect(details.identity)
         return details
 
     async def diagnose(self) -> Diagnosis:
-        """What keeps the agent out of its room; see `Destination.diagnose`."""
+        """Check why the agent cannot join its room; see `Destination.diagnose`."""
         return await self._destination.diagnose(self._machine.state, self._last_error)
 
     def wake(self) -> None:
-        """The system resumed, or the network is back: try again now, and compare now."""
+        """Try to join now, or compare the sessions now. Call when system or network is back."""
         if self._machine.state in (AgentState.BACKOFF, AgentState.WAITING_FOR_TOKEN):
             self._happen(Cause(self._joining(Event.WAKE)))
         if self._machine.state is AgentState.CONNECTED:
             self._reconciler.start()
 
     def resume(self, inherited: Inheritance) -> None:
-        """Take over what an earlier process left.
+        """Continue the sessions of an earlier process. Call before the first `connect`.
 
         Raises:
-            InvalidRequest: sessions were created already.
+            InvalidRequest: this process has created sessions already, or is in a room.
         """
         if not self._sessions.resume(inherited, self._clock.tick()):
             raise InvalidRequest(
@@ -190,12 +194,15 @@ class ClaraVoiceAgent:
         self._arm()
 
     async def stop(self) -> None:
-        """Close all sessions and leave the room for good; returns when the Room is gone."""
+        """Close all sessions, leave the room and take no more requests.
+
+        Returns when the Room is gone.
+        """
         self._happen(Cause(Event.SHUTDOWN))
         await self._room.gone()
 
     def status(self) -> Status:
-        """The state and figures as they are now."""
+        """Return the agent's current state and counters."""
         target, process = self._destination.target, self._ports.process
         return Status(
             state=self._machine.state,
@@ -218,7 +225,7 @@ class ClaraVoiceAgent:
     # Facts of the Room
 
     def take(self, fact: Fact) -> None:
-        """A fact of the Room that counts."""
+        """Take a fact from the current Room."""
         match fact:
             case Joined():
                 self._happen(Cause(Event.JOINED, people=fact.people, joined=fact))
@@ -241,16 +248,16 @@ class ClaraVoiceAgent:
                 self._announce(self._sessions.text(identity, opened_s, self._clock.tick()))
 
     def on_participant_joined(self, participant: Participant) -> None:
-        """A participant joined, became active or changed."""
+        """Take a participant that joined, became active or changed."""
         self._announce(self._sessions.seen(participant, self._clock.tick()))
 
     def on_participant_left(self, left: Left) -> None:
-        """A participant left, as the SDK sees it."""
+        """Take the SDK's report that a participant left; compare soon, since it may be wrong."""
         self._announce(self._sessions.left(left.sid, left.reason, self._clock.tick()))
         self._reconciler.check_soon()
 
     def cleanup_session(self, closed: Closed) -> None:
-        """Carry out a close, whatever its reason: the line, then the notification."""
+        """Log and announce a closed session, then answer its `closeSession`."""
         self._announcer.session_closed(closed)
         self._removals.closed(closed)
 
@@ -271,7 +278,7 @@ class ClaraVoiceAgent:
         self._arm()
 
     def _joining(self, event: Event) -> Event:
-        """*event*, which leads to a join; or that the client is to be asked for a token first."""
+        """Return *event*, or TOKEN_NEEDED if the agent needs a token before it can join."""
         return Event.TOKEN_NEEDED if self._destination.needs_token else event
 
     def _carry_out(self, what: Do, decision: Decision, cause: Cause) -> None:
@@ -312,7 +319,7 @@ class ClaraVoiceAgent:
 
     def _log_failure(self, cause: Cause, decision: Decision) -> None:
         if cause.failure is None:
-            raise RuntimeError("a failure without its words")
+            raise RuntimeError("a failed join must have its failure")
         self._last_error = cause.failure
         self._announcer.failed(cause.failure, cause, decision)
 
@@ -350,5 +357,5 @@ class ClaraVoiceAgent:
                 self._happen(Cause(self._joining(event) if event is Event.TIMER else event))
             self._announce(self._sessions.expire(at))
         except Exception:
-            _log.exception("What was due could not be carried out, by a bug.")
+            _log.exception("A timer failed because of a bug.")
             self._clock.call_at(at.attended_s + TRY_AGAIN_AFTER_S, self._carry_out_what_is_due)

@@ -1,6 +1,6 @@
-"""Owns what the outside is told: the customer's log lines, and the notifications with their seq.
+"""Owns the customer's log lines and the notifications with their seq.
 
-Synchronous: between a fact and the queue there is no await. Does not know why anything happened.
+Never awaits: a notification is queued before the next fact is taken. Does not know the causes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CRITICAL_LINE = (
     "Critical: ClaraVoiceAgent failed to connect to the LiveKit server."
     " Voice features will be unavailable."
 )
-"""The customer's words; the cause goes on the next line, in the same log record."""
+"""The customer's text. The cause goes on the next line of the same log record."""
 
 _IN_ROOM = (AgentState.CONNECTED, AgentState.RECONNECTING)
 _OUT_OF_ROOM = (AgentState.BACKOFF, AgentState.FAILED)
@@ -36,10 +36,10 @@ _log = logging.getLogger("sidecar.agent")
 
 
 class Announcer:
-    """Numbers notifications from 1 on; counts what it announced."""
+    """Numbers the notifications, from 1, and counts sessions, errors and reconnects."""
 
     def __init__(self, notify: Notify, set_up: SessionSetup, epoch: str) -> None:
-        """*set_up* is called for each new session before it is announced."""
+        """Start at seq 0. *set_up* is called with each new session before its announcement."""
         self.epoch = epoch
         self.seq = 0
         self._created = 0
@@ -50,11 +50,11 @@ class Announcer:
         self._set_up = set_up
 
     def counters(self) -> Counters:
-        """What was announced so far."""
+        """Return the totals since the process started."""
         return Counters(self._created, self._closed, self._errors, self._reconnects)
 
     def session_created(self, session: AgentSession) -> bool:
-        """A session began; False when it could not be set up, and so never was."""
+        """Set up and announce a new session; False if the setup failed: discard the session."""
         _log.info("🎤 Participant joined: %s", session.participant_id)
         try:
             self._set_up(session)
@@ -72,11 +72,11 @@ class Announcer:
         return True
 
     def session_updated(self, updated: Updated) -> None:
-        """Members of a session changed."""
+        """Announce the changed members of a session."""
         self._notify(SessionUpdated(updated.session, updated.changed, **self._stamp()))
 
     def session_closed(self, closed: Closed) -> None:
-        """A session ended."""
+        """Announce that a session closed."""
         _log.info("🧹 Cleaning up session %s", closed.session.session_id)
         self._closed += 1
         self._notify(
@@ -86,7 +86,7 @@ class Announcer:
     def agent_state_changed(
         self, decision: Decision, cause: Cause, capabilities: Capabilities
     ) -> None:
-        """The agent went from one state to another."""
+        """Announce the agent's new state, or its next attempt to join."""
         _log.debug("Agent %s -> %s (%s)", decision.previous, decision.state, cause.words)
         self._reconnects += cause.event is Event.RECONNECTED
         self._log_link(decision, cause)
@@ -114,11 +114,11 @@ class Announcer:
             _log.warning("The agent lost its room (%s). %s", cause.words, _next_try(decision))
 
     def joined(self, room_name: str, url: str, identity: str) -> None:
-        """The agent is in a room; *url* as it may be shown."""
+        """Log that the agent joined a room. Pass *url* through `config.shown_url` first."""
         _log.info("Connected to room %s at %s as %s.", room_name, url, identity)
 
     def failed(self, failure: Failure, cause: Cause, decision: Decision) -> None:
-        """A join failed, or the agent was put out of its room."""
+        """Log that a join failed, or that the server removed the agent."""
         what = f"{failure.category}: {failure.detail}"
         if cause.event is Event.EVICTED:
             _log.error("%s %s", what, failure.fix)

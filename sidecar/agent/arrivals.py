@@ -1,8 +1,8 @@
-"""Owns that a person for whom a connection was made is announced as soon as they are in the room.
+"""Owns the early announcement of participants that join with a token of `createConnection`.
 
-livekit-server announces one who publishes nothing at its next tick of 3 s, and at once when asked
-to change something about them (docs/delays.md has the figures). Does not know what is announced,
-nor how the server is asked.
+livekit-server announces a participant without tracks at its next tick of 3 s, or at once when
+something about the participant changes (figures: docs/delays.md). So the agent asks for a change
+that has no effect. Does not know how the server is asked.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from sidecar.core.contract.messages import AgentSession
 from sidecar.core.ports import LiveKitApi
 
 EVERY_S = 0.5
+"""Seconds between two tries for an expected participant."""
 TRIES = 20
-"""A page that has a token joins within a second or two; later ones come at the server's pace."""
+"""A page usually joins a second or two after it got its token. After these tries the server
+announces the participant at its own tick."""
 MAX_EXPECTED = 32
-"""At a time; more come at the server's pace."""
+"""Participants expected at the same time. The server announces more of them at its own tick."""
 
 _log = logging.getLogger("sidecar.agent")
 
 
 class Arrivals:
-    """Those who are expected; a second connection for one of them begins the waiting anew."""
+    """Waits for the participants that are about to join, and has the server announce them."""
 
     def __init__(
         self,
@@ -35,14 +37,14 @@ class Arrivals:
         api: LiveKitApi,
         session_of: Callable[[str], AgentSession | None],
     ) -> None:
-        """*session_of* gives the open session of an identity."""
+        """Expect no participant; *session_of* returns the open session of an identity."""
         self._destination = destination
         self._api = api
         self._session_of = session_of
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
     def expect(self, identity: str) -> None:
-        """Somebody with *identity* is about to join."""
+        """Wait for a participant with *identity*; a second call starts the wait again."""
         earlier = self._waiting.pop(identity, None)
         if earlier is not None:
             earlier.cancel()
@@ -53,7 +55,7 @@ class Arrivals:
             task.add_done_callback(lambda done: self._forget(identity, done))
 
     def stop(self) -> None:
-        """Expect nobody any more."""
+        """Stop waiting for participants."""
         for task in self._waiting.values():
             task.cancel()
 
@@ -71,8 +73,8 @@ class Arrivals:
         try:
             return await self._api.broadcast_participant(self._destination.required(), identity)
         except ApiCallFailed as error:
-            _log.debug("Nobody could be announced: %s", error.message)
-            return True  # at the server's pace, then
+            _log.debug("The participant could not be announced early: %s", error.message)
+            return True  # the server announces the participant at its own tick
 
     def _forget(self, identity: str, done: asyncio.Task[None]) -> None:
         if self._waiting.get(identity) is done:

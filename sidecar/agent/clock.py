@@ -1,7 +1,7 @@
-"""Owns attended time and the one timer.
+"""Owns attended time and the timer.
 
-A process that was stopped, or a laptop that slept, did not attend to the room: that time must not
-expire anything. Does not know what the timer is for.
+While the process is stopped or the laptop sleeps, the agent does not see the room. That time is not
+attended and must not expire a deadline. Does not know what the timer is for.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from sidecar.core.facts import Moment
 TICK_S = 0.25
 """How often the clock ticks while a deadline is pending."""
 LONGEST_STEP_S = 1.0
-"""A longer time between two looks at the clock was not attended."""
+"""A longer gap between two ticks means that the process was stopped: the gap was not attended."""
 _SETTLE_TURNS = 4
 """Loop turns from the native thread's callback to our handler: queue, listen task, emit, spare."""
 
 
 def steady_s() -> float:
-    """Seconds on a clock that nobody sets and that counts the time that the machine sleeps."""
+    """Return seconds on a clock that runs during sleep, and that a user cannot set."""
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     if sys.platform == "darwin":
@@ -31,7 +31,7 @@ def steady_s() -> float:
 
 
 class AttendedClock:
-    """The `ports.Clock` of a running loop."""
+    """The `ports.Clock` on asyncio's running loop."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class AttendedClock:
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = steady_s,
     ) -> None:
-        """Each clock tells seconds; *steady* counts sleep too. Attended time starts at 0."""
+        """Start attended time at 0. Each clock returns seconds; *steady* includes sleep."""
         self._monotonic = monotonic
         self._wall = wall
         self._steady = steady
@@ -52,26 +52,29 @@ class AttendedClock:
         self._is_settling = False
 
     def tick(self) -> Moment:
-        """The time on each clock; attended time goes on by the step since the last call."""
+        """Return the time on each clock, and advance attended time since the last call.
+
+        A step over 1 s adds 0.25 s only.
+        """
         real_s = self._monotonic()
         step_s = real_s - self._last_s
         self._last_s = real_s
         if step_s > LONGEST_STEP_S:
             self._attended_s += TICK_S
-            # What the room said meanwhile is still on its way through the native library.
+            # Events that came during the gap are still in the native library's queue.
             self._not_before_s = self._attended_s + TICK_S
         else:
             self._attended_s += step_s
         return Moment(self._attended_s, int(self._wall() * 1000), round(self._steady() * 1000))
 
     def call_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
-        """Call *wake* once at *due_s*, attended seconds, instead of what was set before."""
+        """Call *wake* once at *due_s*, attended seconds. Replaces the earlier call, if any."""
         is_due_still = due_s is not None and due_s <= self._attended_s and self._is_settling
         is_same = due_s == self._due_s and self._handle is not None
         self._due_s = due_s
         self._wake = wake
         if is_same or is_due_still:
-            return  # beginning anew with every fact, a flood of them would hold a deadline up
+            return  # a restart for every fact would let a flood of facts delay the deadline
         self._is_settling = False
         if self._handle is not None:
             self._handle.cancel()
@@ -93,7 +96,7 @@ class AttendedClock:
             self._settle(_SETTLE_TURNS)
 
     def _settle(self, turns: int) -> None:
-        """Let what the room said until now be heard before its silence counts."""
+        """Run the queued SDK events before the deadline."""
         if turns:
             loop = asyncio.get_running_loop()
             self._handle = loop.call_soon(self._settle, turns - 1)
@@ -105,4 +108,4 @@ class AttendedClock:
 
 
 def _nothing() -> None:
-    """The wake-up of a clock that was never set."""
+    """Do nothing: the wake-up of a clock without a deadline."""

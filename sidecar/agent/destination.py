@@ -1,6 +1,6 @@
-"""Owns where the agent is to be and with which credentials, and what follows from those.
+"""Owns the agent's target: server, room, identity and credentials, and the warnings about them.
 
-Does not know whether it is there.
+Does not know whether the agent is in the room.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _LATER = (
 
 
 class Destination:
-    """The newest settings and the target that they come to."""
+    """Keeps the newest settings, and the target that results from them."""
 
     def __init__(self, settings: Settings, ports: Ports) -> None:
-        """*settings* are what later ones go over."""
+        """Start without a target; later settings override *settings*."""
         self._settings = settings
         self._clock = ports.clock
         self._api = ports.api
@@ -61,16 +61,17 @@ class Destination:
         self._joined: Target | None = None
         self._asking = TokenAsking()
         self.target: Target | None = None
-        """`_wanted`, with the newest token of the client, that token's identity and its url."""
+        """The wanted target, with token, identity and url of the client's newest token."""
         self.warnings: list[str] = []
 
     def take_settings(self, settings: Settings, *, is_under_way: bool) -> None:
-        """Take *settings*, over the earlier ones.
+        """Merge *settings* over the earlier ones, and resolve the target.
 
-        Where the client gives tokens, a token among *settings* serves the first join only.
+        If the client gives tokens, a token in *settings* serves the first join only. Pass
+        *is_under_way* if a Room is joined or joining.
 
         Raises:
-            InvalidParams: they do not come to a target; nothing changed.
+            InvalidParams: a setting is missing or invalid; nothing changed.
             OtherRoom: the agent *is_under_way* to another target; nothing changed.
         """
         merged = settings.over(self._settings)
@@ -95,24 +96,24 @@ class Destination:
 
     @property
     def needs_token(self) -> bool:
-        """Whether the client is to be asked for a token before the next join."""
+        """Return whether to ask the client for a token before the next join."""
         if self.target is None or not self._client.gives_tokens:
             return False
         return self.target.needs_token(self._now_s())
 
     @property
     def identities(self) -> frozenset[str]:
-        """The agent's identities, now and at its next join. No person may have one of them."""
+        """Return the agent's identities, now and at its next join. A human must not use them."""
         both = (self.target, self._wanted)
         return frozenset(each.identity for each in both if each is not None)
 
     @property
     def url(self) -> str:
-        """The server's url as `connect` gave it."""
+        """Return the server's url from `connect`."""
         return self._required(self._wanted).url
 
     def token_request(self) -> TokenRequest:
-        """The request for the agent's token, with no right that the agent does not need."""
+        """Build the request for the agent's token, with only the rights that the agent needs."""
         wanted = self._required(self._wanted)
         return TokenRequest(
             purpose="agent",
@@ -125,7 +126,7 @@ class Destination:
         )
 
     def take_token(self, given: AccessToken) -> None:
-        """Use the token *given* by the client for the next join.
+        """Use the client's token for the next join.
 
         Raises:
             ClientFailed: the agent cannot join the room with this token; nothing changed.
@@ -140,7 +141,7 @@ class Destination:
         self._look_at_kind()
 
     def joins(self) -> Target:
-        """The target, for a Room that opens now."""
+        """Return the target for a Room that opens now, and remember it as the joined one."""
         self._joined = self.required()
         if _LATER in self.warnings:
             self.warnings.remove(_LATER)
@@ -151,11 +152,11 @@ class Destination:
         self._asking.joined()
 
     def required(self) -> Target:
-        """The target; there is one whenever a Room is opened."""
+        """Return the target. Call only after `take_settings` has succeeded."""
         return self._required(self.target)
 
     def capabilities(self) -> Capabilities:
-        """What the credentials allow now."""
+        """Return what the credentials allow now."""
         if self.target is None:
             return NO_CAPABILITIES
         return self.target.capabilities(
@@ -163,7 +164,7 @@ class Destination:
         )
 
     def take_failure(self, category: Category) -> tuple[Event, Failure]:
-        """Take note of a failed join; its event, and how a person is told of it."""
+        """Record a failed join; return its event, and its failure for the client."""
         tried = self._joined or self.required()
         url = shown_url(tried.url)
         found = failure(category, url)
@@ -171,7 +172,7 @@ class Destination:
             return Event.FAILED, found
         if category is Category.BROKEN_INSTALL:
             return Event.REFUSED, found
-        # The server's texts do not tell an expired token from a wrong one: its own times do.
+        # The server answers the same for an expired and a wrong token: read the token's times.
         claims = tried.claims
         times = None if claims is None else times_problem(claims, self._now_s())
         is_token_s = tried.token is not None and url_problem(tried.url) is None
@@ -186,7 +187,7 @@ class Destination:
         return Event.REFUSED, found
 
     async def diagnose(self, state: AgentState, last_error: Failure | None) -> Diagnosis:
-        """What a look at the target's server finds, within 10 s; *state* is the agent's."""
+        """Check installation, server, credentials and room, within 10 s."""
         target = self.target
         broken = None
         try:
@@ -205,13 +206,13 @@ class Destination:
         )
 
     def put_out(self, reason: int) -> Failure:
-        """The failure that says why the server put the agent out, by LiveKit's *reason*."""
+        """Return the failure for a removal of the agent by the server, with LiveKit's *reason*."""
         is_taken = reason == DisconnectReason.DUPLICATE_IDENTITY
         category = Category.IDENTITY_TAKEN if is_taken else Category.REMOVED
         return failure(category, shown_url(self.required().url))
 
     def warn(self, warning: str) -> None:
-        """Log *warning* and keep it for `getStatus`, once."""
+        """Log *warning* once, and keep it for `getStatus`."""
         if warning not in self.warnings:
             self.warnings.append(warning)
             _log.warning("%s", warning)
@@ -235,7 +236,7 @@ class Destination:
     @staticmethod
     def _required(target: Target | None) -> Target:
         if target is None:
-            raise RuntimeError("a Room is opened only for a target")
+            raise RuntimeError("there is no target: call take_settings first")
         return target
 
     def _now_s(self) -> float:

@@ -1,7 +1,7 @@
-"""Owns when the sessions are compared with the server's own list, one comparison at a time.
+"""Owns the times at which the sessions are compared with the server's list of participants.
 
-The SDK can lose a leave, or a join: after a half-failed full reconnect of its own, and wherever a
-message went astray. Does not know what a miss leads to.
+The SDK can lose a leave or a join, for example when its full reconnect fails halfway. Makes one
+comparison at a time. Does not know how a missing participant's session closes.
 """
 
 from __future__ import annotations
@@ -20,21 +20,25 @@ from sidecar.core.registry.changes import Change
 from sidecar.core.registry.comparison import Comparison, Poll
 
 EVERY_S = 30.0
+"""Seconds between two polls while list and sessions agree."""
 AFTER_MISS_S = 5.0
-"""Also while the server lists someone, or lacks us, in a way that needs a second look."""
+"""Attended seconds to the next poll while list and sessions differ."""
 LOOK_S = 0.25
-"""The clock counts only time in which it is looked at; and one who reloaded is back within it."""
+"""Seconds between two ticks of the clock: a tick advances attended time by 1 s at most. It is also
+the grace for a page reload."""
 UNHEARD_POLLS = 3
-"""Polls in a row in which an active person has no session, or the agent itself is not listed."""
+"""The agent rejoins after so many polls in a row with the same participant listed but without a
+session, or with the agent itself not listed."""
 REJOIN_EVERY_S = 600.0
+"""At most one such rejoin in this time."""
 MAX_ASKED = 32
-"""About so many people at a time; the others come at a later poll."""
+"""Suspects asked about at the same time; the other suspects wait for a later poll."""
 
 _log = logging.getLogger("sidecar.agent")
 
 
 class Reconciler:
-    """Polls while the link is up; a new start takes the place of the earlier."""
+    """Polls the server's list, from `start` to `stop`."""
 
     def __init__(
         self,
@@ -45,7 +49,7 @@ class Reconciler:
         announce: Callable[[Iterable[Change]], None],
         is_deaf: Callable[[], None],
     ) -> None:
-        """*announce* takes changes; *is_deaf*: the Room is plainly not told what happens."""
+        """Start stopped; *announce* takes changes. Calls *is_deaf* if the Room gets no events."""
         self._comparison = comparison
         self._destination = destination
         self._api = api
@@ -59,13 +63,13 @@ class Reconciler:
         self._last_rejoin_s = float("-inf")
 
     def start(self) -> None:
-        """Compare now, and from then on at the pace that the answers ask for."""
+        """Compare now, then every 30 s, or 5 s after a difference. Replaces an earlier start."""
         self.stop()
         self._unheard.clear()
         self._polling = tasks.start("compare with the server's list", self._run())
 
     def stop(self) -> None:
-        """Compare no more; an answer under way is dropped."""
+        """Stop comparing, and drop the answers in flight."""
         if self._polling is not None:
             self._polling.cancel()
             self._polling = None
@@ -73,7 +77,7 @@ class Reconciler:
             asking.cancel()
 
     def check_soon(self) -> None:
-        """Somebody may have left: compare at once where that is in doubt a moment later."""
+        """Compare in 0.25 s if a session is on hold by then. Call after a participant left."""
         self._news.set()
 
     async def _run(self) -> None:
@@ -87,9 +91,12 @@ class Reconciler:
             is_early = await (self._attend(AFTER_MISS_S) if is_soon else self._rest())
 
     async def _poll(self, *, is_early: bool) -> bool:
-        """Whether the next one is due soon; *is_early*: it is about those who may have left."""
+        """Compare once, and return whether to poll again in 5 s.
+
+        *is_early*: a leave is in doubt. Then listed participants without a session do not count.
+        """
         if not self._destination.capabilities().reconcile:
-            return False  # until a `connect` brings a token that allows it
+            return False  # the token does not allow it; a later one may
         poll = self._comparison.begin()
         try:
             listed = await self._api.list_participants(self._destination.required())
@@ -98,7 +105,7 @@ class Reconciler:
             return False
         self._announce(self._comparison.polled(poll, listed, self._clock.tick()))
         self._ask(poll)
-        if is_early:  # an announcement may be on its way still
+        if is_early:  # the announcement of a listed participant may still be on its way
             return self._comparison.has_misses or bool(self._unheard)
         unheard = self._comparison.without_session(listed)
         self._unheard = {sid: self._unheard.get(sid, 0) + 1 for sid in unheard}
@@ -107,7 +114,7 @@ class Reconciler:
         return self._comparison.has_misses or bool(self._unheard)
 
     def _ask(self, poll: Poll) -> None:
-        """Have the server asked about each suspect, beside the polls: for a ghost it takes 3 s."""
+        """Start a request about each suspect. It takes 3 s if the participant is gone."""
         for suspect in self._comparison.suspects:
             session_id = suspect.session_id
             if session_id in self._asking or len(self._asking) >= MAX_ASKED:
@@ -126,10 +133,7 @@ class Reconciler:
         del self._asking[session_id]
 
     async def _attend(self, seconds: float) -> bool:
-        """Let so much attended time pass: the two misses of a ghost must be that far apart.
-
-        Less, and True, where somebody's leave is in doubt.
-        """
+        """Wait for *seconds* of attended time; return True earlier if a leave is in doubt."""
         until_s = self._clock.tick().attended_s + seconds
         while self._clock.tick().attended_s < until_s:
             is_news = self._news.is_set()
@@ -140,7 +144,7 @@ class Reconciler:
         return False
 
     async def _rest(self) -> bool:
-        """Let EVERY_S pass; less, and True, where somebody's leave is in doubt."""
+        """Wait for EVERY_S; return True earlier if a leave is in doubt."""
         try:
             async with asyncio.timeout(EVERY_S):
                 while True:
@@ -158,6 +162,6 @@ class Reconciler:
             return
         self._last_rejoin_s = now_s
         self._unheard.clear()
-        _log.warning("The room holds what the agent was not told of; it joins anew.")
-        # Not from within this task, which joining anew ends.
+        _log.warning("The agent gets no events from its room; it joins anew.")
+        # Call it outside this task: the rejoin cancels this task.
         asyncio.get_running_loop().call_soon(self._is_deaf)

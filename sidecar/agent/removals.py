@@ -1,6 +1,6 @@
-"""Owns `closeSession`: removing a person from the room, and waiting for what the room says of it.
+"""Owns `closeSession`: removes a participant from the room, and waits for the session to close.
 
-Does not know JSON; the close itself comes back through the room's events, or by their deadlines.
+The session closes by the room's event, or by a deadline. Does not know JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sidecar.core.registry.sessions import Sessions
 
 
 class Removals:
-    """At most one removal a session; those who ask for the same one share its outcome."""
+    """Removes participants. Two calls for the same session share one removal and its result."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Removals:
         clock: Clock,
         announce: Callable[[Iterable[Change]], None],
     ) -> None:
-        """*announce* takes the changes that a removal makes of itself."""
+        """Start without removals; *announce* takes the changes that a removal makes."""
         self._sessions = sessions
         self._destination = destination
         self._api = api
@@ -46,13 +46,13 @@ class Removals:
         self._waiting: dict[str, asyncio.Future[AgentSession]] = {}
 
     async def close(self, session_id: str) -> AgentSession:
-        """Remove the person of this session; the closed session, after its `session-closed`.
+        """Remove the participant of this session; return the session after its `session-closed`.
 
         Raises:
-            UnknownSession: it is not open.
+            UnknownSession: no open session has this id.
             NotAllowed: there is no API secret.
-            ApiCallFailed: the server did not remove the person; the session stays open.
-            ShuttingDown: the process ended first.
+            ApiCallFailed: the server did not remove the participant; the session stays open.
+            ShuttingDown: the process shut down before the session closed.
         """
         session = self._sessions.get(session_id)
         if session is None:
@@ -65,14 +65,14 @@ class Removals:
         waiting = self._waiting.get(session_id)
         if waiting is None:
             waiting = asyncio.get_running_loop().create_future()
-            # Retrieved here, in case that nobody waits any more when it fails.
+            # Read the exception here, since each caller may have been cancelled before.
             waiting.add_done_callback(lambda done: done.exception())
             self._waiting[session_id] = waiting
             tasks.start("remove a participant", self._remove(session))
         return await asyncio.shield(waiting)
 
     def closed(self, closed: Closed) -> None:
-        """A session closed, and was announced."""
+        """Answer the callers that wait for this session. Call after its announcement."""
         waiting = self._waiting.pop(closed.session.session_id, None)
         if waiting is None or waiting.done():
             return
@@ -83,13 +83,13 @@ class Removals:
 
     async def _remove(self, session: AgentSession) -> None:
         session_id, identity = session.session_id, session.participant_id
-        # The agent may be on its way to another room, with this one's sessions still open.
+        # The agent may already join another room while sessions of this room are still open.
         target = replace(self._destination.required(), room=session.room_name)
         try:
-            # By identity alone, the server would remove whoever has it by now.
+            # The server removes by identity: check that this sid still has the identity.
             listed = await self._api.list_participants(target)
             if self._sessions.get(session_id) is None:
-                return  # it closed meanwhile, which was the answer
+                return  # the session closed meanwhile, and its callers were answered
             sids = [each.sid for each in listed if each.identity == identity]
             if sids and session.participant_sid not in sids:
                 self._moot(session_id, CloseReason.REPLACED)
@@ -97,12 +97,12 @@ class Removals:
                 self._announce(self._sessions.removal_agreed(session_id, self._clock.tick()))
             elif await self._api.is_there(target, identity):
                 raise ApiCallFailed(
-                    "The LiveKit server has this person in the room, and cannot find them there.",
-                    "Let them come in anew, or delete the room.",
+                    "The LiveKit server lists this participant but cannot remove them.",
+                    "Let the participant leave and join again, or delete the room.",
                 )
             else:
                 self._moot(session_id, CloseReason.LEFT)
-        except Exception as error:  # a bug, too, has its answer
+        except Exception as error:  # a bug answers the callers too
             self._sessions.removal_failed(session_id)
             waiting = self._waiting.pop(session_id, None)
             if waiting is not None and not waiting.done():

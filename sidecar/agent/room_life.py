@@ -1,7 +1,7 @@
-"""Owns the life of the one Room: opened only after the earlier one is gone, never cancelled.
+"""Owns the life of the Room: opens a Room only after the earlier one is gone, and never cancels it.
 
 Cancelling `Room.connect()` makes LiveKit's native layer end the process 15 s later
-(livekit/python-sdks#784). Does not know states, sessions or failures' causes.
+(livekit/python-sdks#784). Does not know states, sessions or the causes of failures.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ from sidecar.core.facts import DisconnectReason, Fact, JoinFailed, RoomEnded
 from sidecar.core.ports import Clock, LiveKitApi, Room, RoomFactory
 
 LOOK_S = 0.25
-"""The clock counts only time in which it is looked at."""
+"""Seconds between two ticks of the clock: a tick advances attended time by 1 s at most."""
 
 _log = logging.getLogger("sidecar.agent")
 
 
 class RoomLife:
-    """At most one Room exists; facts of an earlier one are dropped."""
+    """Keeps at most one Room, and drops the facts of earlier Rooms."""
 
     def __init__(self, factory: RoomFactory, api: LiveKitApi, take: Callable[[Fact], None]) -> None:
-        """*take* is told the facts of the Room that counts."""
+        """Start without a Room; *take* gets the facts of the current Room."""
         self._factory = factory
         self._api = api
         self._take = take
         self._number = 0
-        """Of the Room that counts; a dropped one's does not come again."""
+        """The number of the current Room; it grows with each Room."""
         self._joining: asyncio.Task[Room | None] | None = None
         self._leaving: asyncio.Task[None] | None = None
 
     def open(self, target: Callable[[], Target]) -> None:
-        """Join a new Room, which counts from now on, once the earlier one is gone.
+        """Drop the current Room, and join a new one once the earlier one is gone.
 
-        *target* is asked then, so that the newest token is used.
+        Calls *target* at that time, so that the join uses the newest token.
         """
         self.drop()
         number = self._number
         self._joining = tasks.start("join", self._join(number, target, self._leaving))
 
     def drop(self) -> None:
-        """Leave the Room, once its `join` has ended; comes back at once."""
+        """Leave the Room in the background, once its `join` has ended. Returns at once."""
         joining, self._joining = self._joining, None
         self._number += 1
         if joining is not None:
             self._leaving = tasks.start("leave", _leave(joining))
 
     async def gone(self) -> None:
-        """Return when there is no Room any more. Cancelling this leaves the Room as it is."""
+        """Wait until the dropped Room is gone. Cancelling this does not disturb the Room."""
         if self._leaving is not None:
             await asyncio.shield(self._leaving)
 
@@ -75,9 +75,9 @@ class RoomLife:
             _log.error("%s", error)
             self._emit(number, JoinFailed(Category.BROKEN_INSTALL))
         except Exception:
-            _log.exception("The room could not be joined, by a bug.")
+            _log.exception("The room could not be joined because of a bug.")
             self._emit(number, JoinFailed(Category.INTERNAL))
-            # Where the join was taken already, up to the bug.
+            # If `Joined` was emitted before the bug, the agent believes that it is in the room.
             self._emit(number, RoomEnded(DisconnectReason.UNKNOWN_REASON))
             if room is not None:
                 await room.leave()
@@ -89,7 +89,7 @@ class RoomLife:
             self._take(fact)
 
     async def _token(self, number: int, target: Callable[[], Target]) -> tuple[Target, str] | None:
-        """The target and a token for it; None when Room *number* is not wanted any more."""
+        """Return the target and a token for it; None if Room *number* was dropped meanwhile."""
         if number != self._number:
             return None
         at = target()
@@ -104,20 +104,20 @@ async def _leave(joining: asyncio.Task[Room | None]) -> None:
 
 
 class Waiters:
-    """Any number of connects, answered together."""
+    """Holds the callers of `connect`, and answers all of them together."""
 
     def __init__(self) -> None:
-        """Nobody waits."""
+        """Start without callers."""
         self._waiting: set[asyncio.Future[Status]] = set()
 
     def add(self) -> asyncio.Future[Status]:
-        """One more waits; its future is what it awaits."""
+        """Add a caller; pass the future to `decided`, then read its result."""
         waiter: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
         self._waiting.add(waiter)
         return waiter
 
     async def decided(self, waiter: asyncio.Future[Status], within_s: float, clock: Clock) -> bool:
-        """Whether *waiter* is answered *within_s* attended seconds; else it waits no more."""
+        """Wait for *waiter*, *within_s* attended seconds at most; False if it got no answer."""
         until_s = clock.tick().attended_s + within_s
         while not waiter.done() and (rest_s := until_s - clock.tick().attended_s) > 0:
             await asyncio.wait({waiter}, timeout=min(LOOK_S, rest_s))
@@ -126,12 +126,12 @@ class Waiters:
         return waiter.done()
 
     def answer(self, status: Status) -> None:
-        """Everyone who waits is answered *status*."""
+        """Answer all callers with *status*."""
         for waiter in self._taken():
             waiter.set_result(status)
 
     def refuse(self, error: SidecarError) -> None:
-        """Everyone who waits is answered *error*."""
+        """Answer all callers with *error*."""
         for waiter in self._taken():
             waiter.set_exception(error)
 

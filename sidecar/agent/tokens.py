@@ -1,8 +1,8 @@
-"""Owns where access tokens come from: the API secret, or else the client's `getToken`.
+"""Owns the source of access tokens: the API secret, or else the client's `getToken`.
 
-The client is asked for the agent's token again and again, until it gives one. It is asked once for
-a page's token: a person waits for the answer, and can ask again. Does not know JSON or the agent's
-state.
+The agent asks the client for its own token again and again, until it gets one. It asks once for a
+page's token, because a human waits for the answer and can try again. Does not know JSON or the
+agent's state.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _log = logging.getLogger("sidecar.agent")
 
 
 class Tokens:
-    """Asks the client: one question for the agent at a time, any number of them for pages."""
+    """Gets tokens: one request at a time for the agent, any number of requests for pages."""
 
     def __init__(
         self, destination: Destination, ports: Ports, happen: Callable[[Cause], None]
     ) -> None:
-        """*happen* takes the event that an answer of the client leads to."""
+        """Start without requests; *happen* takes the event that follows an answer."""
         self._destination = destination
         self._api = ports.api
         self._client = ports.client
@@ -48,7 +48,7 @@ class Tokens:
         self._asking: asyncio.Task[None] | None = None
 
     def ask(self) -> None:
-        """Ask the client for the agent's token, unless the same question is open already."""
+        """Ask the client for the agent's token, unless the same request is in flight already."""
         request = self._destination.token_request()
         if self._asking is not None and self._asked == request:
             return
@@ -57,7 +57,7 @@ class Tokens:
         self._asking = tasks.start("ask for a token", self._ask(request))
 
     def stop(self) -> None:
-        """Forget the open question; its answer changes nothing."""
+        """Cancel the request in flight; a late answer changes nothing."""
         if self._asking is not None:
             self._asking.cancel()
             self._asking = None
@@ -65,12 +65,14 @@ class Tokens:
     async def connection(
         self, params: ConnectionParams, generated_identity: str
     ) -> ConnectionDetails:
-        """What a page needs to join the agent's room as a person.
+        """Return url and token, with which a page joins the agent's room as a human.
+
+        Uses *generated_identity* if *params* have no identity and there is an API secret.
 
         Raises:
-            NotAllowed: there is no API secret, and no fit token of the client.
+            NotAllowed: there is no API secret, and the client gave no suitable token.
             InvalidParams: see `wanted_connection`.
-            ShuttingDown: the process ends.
+            ShuttingDown: the process is shutting down.
         """
         target = self._destination.target
         if target is None and self._client.gives_tokens:
@@ -88,7 +90,7 @@ class Tokens:
             return await self._given_connection(target, params, wanted)
         if not wanted.identity:
             wanted = replace(wanted, identity=generated_identity)
-        # Taken before the token is made, so that it never claims to last longer than it does.
+        # Computed before the token is made, so that it is never later than the token's expiry.
         expires_at = iso_time(self._clock.tick().wall_ms + wanted.ttl_s * 1000)
         token = await self._api.connection_token(target, wanted)
         return ConnectionDetails(
@@ -136,7 +138,7 @@ class Tokens:
         except ShuttingDown:
             return
         except Exception:
-            _log.exception("The client's token could not be taken, by a bug.")
+            _log.exception("The client's token could not be used because of a bug.")
             cause = Cause(Event.TOKEN_FAILED, failure=no_token("the sidecar has a bug"))
         self._asking = None
         self._happen(cause)
