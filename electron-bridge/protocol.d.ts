@@ -14,6 +14,8 @@ export interface InitializeParams {
   usedIds?: string[] | null
   /** Milliseconds since an agent was in the room with the sessions of `resume`. */
   outageMs?: number | null
+  /** The last `serverAheadMs` of an earlier process. A session of `resume` that closes before the agent joins has its `endTime` by it. */
+  serverAheadMs?: number | null
 }
 
 /** The program that started the sidecar and talks to it. */
@@ -406,6 +408,8 @@ export interface AgentStateChanged {
   attempt?: number
   /** Milliseconds until the next attempt. */
   retryInMs?: number
+  /** Milliseconds by which the LiveKit server's clock is ahead of this machine's; absent before the first join. */
+  serverAheadMs?: number
 }
 
 /** Params and result of each method. */

@@ -228,6 +228,7 @@ class ClaraVoiceAgent:
         """Take a fact from the current Room."""
         match fact:
             case Joined():
+                self._sessions.joined(fact, self._clock.tick())
                 self._happen(Cause(Event.JOINED, people=fact.people, joined=fact))
             case JoinFailed(category):
                 event, found = self._destination.take_failure(Category(category))
@@ -264,15 +265,16 @@ class ClaraVoiceAgent:
     # Decisions
 
     def _happen(self, cause: Cause) -> None:
-        now_s = self._clock.tick().attended_s
-        decision = self._machine.on(cause.event, now_s, self._ports.chance())
+        at = self._clock.tick()
+        decision = self._machine.on(cause.event, at.attended_s, self._ports.chance())
         if decision.state is not decision.previous:
             self._reconciler.stop()
             self._arrivals.stop()
             self._tokens.stop()
         if decision.state is not decision.previous or decision.retry_in_s is not None:
             capabilities = self._destination.capabilities()
-            self._announcer.agent_state_changed(decision, cause, capabilities)
+            ahead_ms = self._sessions.server_ahead_ms(at)
+            self._announcer.agent_state_changed(decision, cause, capabilities, ahead_ms)
         for what in decision.does:
             self._carry_out(what, decision, cause)
         self._arm()
@@ -315,7 +317,7 @@ class ClaraVoiceAgent:
             self._destination.has_joined()
             url = shown_url(self._destination.required().url)
             self._announcer.joined(joined.room_name, url, joined.own_identity)
-        self._announce(self._sessions.snapshot(cause.people, self._clock.tick(), joined))
+        self._announce(self._sessions.snapshot(cause.people, self._clock.tick()))
 
     def _log_failure(self, cause: Cause, decision: Decision) -> None:
         if cause.failure is None:

@@ -84,7 +84,11 @@ class Announcer:
         )
 
     def agent_state_changed(
-        self, decision: Decision, cause: Cause, capabilities: Capabilities
+        self,
+        decision: Decision,
+        cause: Cause,
+        capabilities: Capabilities,
+        server_ahead_ms: int | None,
     ) -> None:
         """Announce the agent's new state, or its next attempt to join."""
         _log.debug("Agent %s -> %s (%s)", decision.previous, decision.state, cause.words)
@@ -100,6 +104,7 @@ class Announcer:
                 error=cause.failure,
                 attempt=decision.attempt or None,
                 retry_in_ms=None if retry_in_s is None else round(retry_in_s * 1000),
+                server_ahead_ms=server_ahead_ms,
                 **self._stamp(),
             )
         )

@@ -90,9 +90,9 @@ class FakeRoom:
         await self.may_leave.wait()
         self.has_left = True
 
-    async def joins(self, *people: Participant) -> None:
-        """The join succeeds, with *people* there."""
-        await self._decides(Joined(self.target.room, self.target.identity, people))
+    async def joins(self, *people: Participant, server_ms: int | None = None) -> None:
+        """The join succeeds, with *people* there; the server's clock says *server_ms*."""
+        await self._decides(Joined(self.target.room, self.target.identity, people, server_ms))
 
     async def fails(self, category: Category = Category.UNREACHABLE) -> None:
         """The join fails."""

@@ -17,9 +17,11 @@ from sidecar.core.facts import (
     Seen,
     TextReceived,
 )
+from sidecar.core.registry.resumption import Inheritance
+from tests.agent.fakes import START_MS
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import URL, World
-from tests.core.played import someone
+from tests.core.played import earlier, someone
 
 ALICE = someone("alice")
 BOB = someone("bob")
@@ -218,3 +220,25 @@ async def test_every_change_of_state_says_what_the_credentials_allow():
     assert [each.capabilities for each in changes] == [world.agent.status().capabilities] * 2
     assert changes[0].capabilities.create_connection
     assert (changes[1].previous_state, changes[1].state) == ("connecting", "connected")
+
+
+@in_virtual_time
+async def test_from_the_join_on_each_change_of_state_says_how_far_the_server_s_clock_is_ahead():
+    world = World()
+    connecting = world.connecting()
+    room = await world.rooms.opened()
+    await room.joins(server_ms=START_MS - 60_000)
+    await connecting
+    await world.passes(5)
+    room.emit(Reconnecting())
+    told = [(each.state, each.server_ahead_ms) for each in world.heard(AgentStateChanged)]
+    assert told == [("connecting", None), ("connected", -60_000), ("reconnecting", -60_000)]
+
+
+@in_virtual_time
+async def test_a_clock_that_an_earlier_process_knew_is_handed_on_before_any_join():
+    world = World()
+    world.agent.resume(Inheritance((earlier("alice"),), server_ahead_ms=60_000))
+    world.connecting()
+    await world.rooms.opened()
+    assert [each.server_ahead_ms for each in world.heard(AgentStateChanged)] == [60_000]

@@ -63,7 +63,8 @@ def filled(count: int) -> Sessions:
     """A registry with *count* open sessions and the link up."""
     sessions = Sessions()
     people = [person(number) for number in range(count)]
-    sessions.snapshot(people, _at(0.0), Joined(_ROOM, "agent", ()))
+    sessions.joined(Joined(_ROOM, "agent", ()), _at(0.0))
+    sessions.snapshot(people, _at(0.0))
     return sessions
 
 
@@ -125,7 +126,8 @@ def best_s(act: Callable[[], object], prepare: Callable[[], None] = lambda: None
 def floor_s() -> float:
     """Seconds of one created message as a frozen copy and its bytes: what no registry can save."""
     sessions = Sessions()
-    sessions.snapshot([], _at(0.0), Joined(_ROOM, "agent", ()))
+    sessions.joined(Joined(_ROOM, "agent", ()), _at(0.0))
+    sessions.snapshot([], _at(0.0))
     change = sessions.seen(person(0), _at(1.0))[0]
     assert isinstance(change, Created)
     times = []

@@ -104,7 +104,8 @@ class Registry:
         self, *people: Participant, now_s: float = 0.0, server_ms: int | None = None
     ) -> Registry:
         """The agent `clara` joined room `den`, where *people* are; returns itself."""
-        self.at(now_s, "snapshot", people, joined=Joined("den", "clara", people, server_ms))
+        self.at(now_s, "joined", Joined("den", "clara", people, server_ms))
+        self.at(now_s, "snapshot", people)
         return self
 
     def at(self, now_s: float, fact: str = "", *args: object, **named: object) -> list[str]:
@@ -168,9 +169,8 @@ def played(*history: tuple[object, ...]) -> list[str]:
     for second, *rest in history:
         assert isinstance(second, int | float)
         if rest and rest[0] == "snapshot":
-            lines += registry.at(second, *rest, joined=Joined("den", "clara", ()))  # type: ignore[arg-type]
-        else:
-            lines += registry.at(second, *rest)  # type: ignore[arg-type]
+            registry.at(second, "joined", Joined("den", "clara", ()))
+        lines += registry.at(second, *rest)  # type: ignore[arg-type]
     return lines
 
 

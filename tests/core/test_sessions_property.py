@@ -73,15 +73,24 @@ class RegistryLaws(RuleBasedStateMachine):
         crowd=crowds,
         room_name=st.sampled_from([ROOM, ROOM, "attic"]),
         outage_s=st.sampled_from([0.0, 0.0, 3.0, 44.0, 45.0]),
+        is_clock_inherited=st.booleans(),
     )
-    def resume(self, crowd: list[Participant], room_name: str, outage_s: float) -> None:
+    def resume(
+        self,
+        crowd: list[Participant],
+        room_name: str,
+        outage_s: float,
+        is_clock_inherited: bool,
+    ) -> None:
         sessions = tuple(
             earlier(each.identity, each.sid, room_name)
             for each in {each.identity: each for each in crowd}.values()
         )
-        inherited = Inheritance(sessions, outage_s=outage_s)
+        ahead_ms = self.model.server_ahead_ms if is_clock_inherited else None
+        inherited = Inheritance(sessions, outage_s=outage_s, server_ahead_ms=ahead_ms)
         taken = self.registry.resume(inherited, moment(self.model.now_s))
         assert taken is (not self.was_ever_open and not self.model.is_up)
+        self.model.is_clock_known |= taken and is_clock_inherited
         if taken and sessions:
             self.was_ever_open = True
             if self._is_outage_over_with_nobody_there():
@@ -103,10 +112,12 @@ class RegistryLaws(RuleBasedStateMachine):
                 stay.hold_reason = CloseReason.LEFT_DURING_RECONNECT
             if self.model.shown[sid].room_name != ROOM:
                 may_close[sid] = [(CloseReason.AGENT_DISCONNECTED, None)]
-        self.model.has_joined = True
+        self.model.has_joined = self.model.is_clock_known = True
         server_ms = self.model.server_now_ms() if self.says_its_time else None
         joined = Joined(ROOM, OWN, tuple(crowd), server_ms)
-        changes = self.registry.snapshot(crowd, moment(self.model.now_s), joined)
+        now = moment(self.model.now_s)
+        self.registry.joined(joined, now)
+        changes = self.registry.snapshot(crowd, now)
         self._take(changes, crowd, may_close)
 
     @rule(person=people)
@@ -378,6 +389,6 @@ def test_a_stay_resumed_after_a_join_lasts_as_long_as_it_was_seen_whatever_its_s
     laws.begin(start_s=0.0, server_ahead_ms=-60_000)
     laws.snapshot([])
     laws.link_lost()
-    laws.resume([someone("alice", SIDS[0])], ROOM, 0.0)
+    laws.resume([someone("alice", SIDS[0])], ROOM, 0.0, is_clock_inherited=False)
     laws.time_passes(0.1)
     laws.removal_moot(SIDS[0], CloseReason.LEFT)

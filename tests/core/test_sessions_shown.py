@@ -160,6 +160,39 @@ def test_a_stay_that_began_an_hour_before_the_agent_came_lasts_that_hour_too(ahe
 
 
 @pytest.mark.parametrize("ahead_ms", AHEAD_MS)
+def test_a_resumed_stay_that_closes_before_any_join_lasts_as_long_as_it_lasted(ahead_ms: int):
+    registry = Registry()
+    session = replace(earlier("alice"), start_time=iso_time(START_MS + ahead_ms - 1_000))
+    inherited = Inheritance((session,), server_ahead_ms=ahead_ms)
+    assert registry.sessions.resume(inherited, moment(0))
+    registry.at(60)
+    assert lasted_s(registry) == 46.0
+
+
+@pytest.mark.parametrize("said_ms", [START_MS + MINUTE_MS + 3_000, None, 0])
+@pytest.mark.parametrize("inherited_ms", [MINUTE_MS, -MINUTE_MS])
+def test_the_server_s_own_word_counts_and_without_it_what_is_inherited(
+    said_ms: int | None, inherited_ms: int
+):
+    ahead_ms = MINUTE_MS if said_ms else inherited_ms
+    registry = Registry()
+    session = replace(earlier("alice"), start_time=iso_time(START_MS + ahead_ms - 1_000))
+    inherited = Inheritance((session,), server_ahead_ms=inherited_ms)
+    assert registry.sessions.resume(inherited, moment(0))
+    registry.joined(someone("alice"), now_s=3, server_ms=said_ms)
+    assert registry.sessions.server_ahead_ms(moment(9)) == ahead_ms
+    registry.at(10, "left", "PA_alice", 1)
+    assert lasted_s(registry) == 11.0
+
+
+def test_how_far_the_server_is_ahead_is_not_known_before_a_join():
+    registry = Registry()
+    assert registry.sessions.server_ahead_ms(moment(0)) is None
+    registry.joined(server_ms=START_MS - MINUTE_MS)
+    assert registry.sessions.server_ahead_ms(moment(5)) == -MINUTE_MS
+
+
+@pytest.mark.parametrize("ahead_ms", AHEAD_MS)
 def test_a_resumed_stay_lasts_from_its_first_process_on(ahead_ms: int):
     registry = Registry()
     session = earlier("alice")  # since one second before START_MS
@@ -194,6 +227,15 @@ def test_a_stay_whose_server_node_is_ahead_of_the_agent_s_lasts_as_long_as_it_wa
     registry = Registry().joined(alice, server_ms=START_MS)
     registry.at(5, "left", "PA_alice", 1)
     assert lasted_s(registry) == 5.0
+
+
+@pytest.mark.parametrize("server_ahead_ms", [-START_MS, 10**17, -(10**17)])
+def test_an_inherited_clock_that_no_calendar_holds_is_not_believed(server_ahead_ms: int):
+    registry = Registry()
+    inherited = Inheritance((earlier("alice"),), server_ahead_ms=server_ahead_ms)
+    assert registry.sessions.resume(inherited, moment(0))
+    registry.at(60)
+    assert lasted_s(registry) == 46.0
 
 
 @pytest.mark.parametrize("server_ms", [0, -1, 10**17])

@@ -22,9 +22,9 @@ test('the sidecar is told the protocol, whose child it is, and who talks to it',
 
 test('the sidecar is told what it may ask, and of each open session all that is known', () => {
   const resume = [{ sessionId: 's', name: 'Alice' }];
-  const params = initializeParams({ resume, outageMs: 7 }, ['getToken']);
+  const params = initializeParams({ resume, outageMs: 7, serverAheadMs: -60000 }, ['getToken']);
   assert.deepEqual(params.client.capabilities, { getToken: true });
-  assert.deepEqual([params.resume, params.outageMs], [resume, 7]);
+  assert.deepEqual([params.resume, params.outageMs, params.serverAheadMs], [resume, 7, -60000]);
 });
 
 test('a sidecar of this release fits, packaged or not', () => {

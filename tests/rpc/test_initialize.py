@@ -96,6 +96,22 @@ async def test_how_long_the_outage_has_lasted_reaches_the_agent_in_seconds(metho
     assert (len(inherited.sessions), inherited.outage_s) == (1, 12.5)
 
 
+@pytest.mark.parametrize("ahead_ms", [60_000, 0, -60_000])
+async def test_how_far_the_server_s_clock_is_ahead_reaches_the_agent(methods, ahead_ms):
+    params = {**INITIALIZE, "resume": [RESUMED], "serverAheadMs": ahead_ms}
+    assert "result" in await methods.ask("initialize", params)
+    (inherited,) = methods.agent.asked
+    assert inherited.server_ahead_ms == ahead_ms
+
+
+@pytest.mark.parametrize("ahead_ms", [1.5, "3", True, 10**15, -(10**15)])
+async def test_a_clock_that_is_ahead_by_no_time_is_refused_and_changes_nothing(methods, ahead_ms):
+    params = {**INITIALIZE, "resume": [RESUMED], "serverAheadMs": ahead_ms}
+    assert (await methods.ask("initialize", params))["error"]["code"] == -32602
+    assert methods.agent.asked == []
+    assert "result" in await methods.ask("initialize", INITIALIZE)
+
+
 @pytest.mark.parametrize("outage_ms", [-1, 1.5, "3", True])
 async def test_an_outage_that_is_no_time_is_refused_and_changes_nothing(methods, outage_ms):
     params = {**INITIALIZE, "resume": [RESUMED], "outageMs": outage_ms}

@@ -19,7 +19,7 @@ const SAME_RELEASE = 'Ship the sidecar and the bridge of one release.';
  * @param {readonly string[]} [answered] what the sidecar may ask
  * @returns {import('../../index').InitializeParams}
  */
-function initializeParams({ resume, usedIds, outageMs } = {}, answered = []) {
+function initializeParams({ resume, usedIds, ...inherited } = {}, answered = []) {
   const capabilities = Object.fromEntries(answered.map((name) => [name, true]));
   return {
     protocolVersion: PROTOCOL_VERSION,
@@ -29,7 +29,7 @@ function initializeParams({ resume, usedIds, outageMs } = {}, answered = []) {
       version: VERSION,
       ...(answered.length > 0 && { capabilities }),
     },
-    ...(resume && resume.length > 0 && { resume, outageMs }),
+    ...(resume && resume.length > 0 && { resume, ...inherited }),
     ...(usedIds && usedIds.length > 0 && { usedIds }),
   };
 }

@@ -48,6 +48,8 @@ const NO_CAPABILITIES = Object.freeze({
 
 class MirroredAgent {
   #outage;
+  /** @type {number | undefined} */
+  #serverAheadMs;
   /** @type {AgentState} */
   #state = 'idle';
   /** @type {import('../../index').Capabilities} */
@@ -67,6 +69,11 @@ class MirroredAgent {
     return this.#state;
   }
 
+  /** How far the server's clock is ahead of this machine's; undefined until a sidecar said it. */
+  get serverAheadMs() {
+    return this.#serverAheadMs;
+  }
+
   /**
    * @param {any} params of the sidecar's `agent-state-changed`
    * @returns {AgentChange} the same, beginning where the last one ended: what a gap or a crash took
@@ -74,12 +81,13 @@ class MirroredAgent {
    * @throws {TypeError} when it has no state
    */
   take(params) {
-    const { state, capabilities } = Object(params);
+    const { state, capabilities, serverAheadMs } = Object(params);
     if (typeof state !== 'string') throw new TypeError('it has no state');
     const previousState = this.#state;
     this.#state = /** @type {AgentState} */ (state);
     if (state === 'connected') this.#outage.end();
     else this.#outage.begin();
+    if (Number.isInteger(serverAheadMs)) this.#serverAheadMs = serverAheadMs;
     this.#capabilities = { ...NO_CAPABILITIES, ...capabilities };
     return { ...params, previousState };
   }

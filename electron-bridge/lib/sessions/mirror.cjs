@@ -16,7 +16,7 @@ const shape = require('./session.cjs');
  * @typedef {import('./session.cjs').OpenSession} OpenSession
  * @typedef {import('./session.cjs').Close} Close
  *
- * @typedef {Pick<import('../../index').InitializeParams, 'resume' | 'usedIds' | 'outageMs'>} Inheritance
+ * @typedef {Pick<import('../../index').InitializeParams, 'resume' | 'usedIds' | 'outageMs' | 'serverAheadMs'>} Inheritance
  *
  * @typedef {object} MirrorEvent
  * @property {string} name one of NOTIFICATIONS
@@ -77,7 +77,8 @@ class Mirror {
     this.#isStopAsked = false;
     this.#closed.nextProcess();
     const resume = shape.resumed([...this.#open.values()].map((entry) => entry.shown));
-    return { resume, usedIds: this.#closed.list(), outageMs: this.#agent.outageMs };
+    const { outageMs, serverAheadMs } = this.#agent;
+    return { resume, usedIds: this.#closed.list(), outageMs, serverAheadMs };
   }
 
   /**
@@ -235,14 +236,15 @@ class Mirror {
   };
 
   /**
-   * An end that no process told.
+   * An end that no process told; it has a time of the server's clock, as its start has.
    *
    * @param {OpenSession} entry
    * @param {CloseReason} reason
    * @param {string} [detail]
    */
   #cut = (entry, reason, detail) => {
-    const session = shape.endedAt(entry.shown, this.#now());
+    const serverNow = this.#now() + (this.#agent.serverAheadMs || 0);
+    const session = shape.endedAt(entry.shown, serverNow);
     return this.#end(entry, { session, reason, ...(detail && { detail }) });
   };
 

@@ -193,6 +193,11 @@ class InitializeParams:
         "Milliseconds since an agent was in the room with the sessions of `resume`.",
         optional=True,
     )
+    server_ahead_ms: int | None = member(
+        "The last `serverAheadMs` of an earlier process. A session of `resume` that closes before"
+        " the agent joins has its `endTime` by it.",
+        optional=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +401,11 @@ class AgentStateChanged:
     )
     attempt: int | None = member("Failed attempts since the last success.", optional=True)
     retry_in_ms: int | None = member("Milliseconds until the next attempt.", optional=True)
+    server_ahead_ms: int | None = member(
+        "Milliseconds by which the LiveKit server's clock is ahead of this machine's; absent"
+        " before the first join.",
+        optional=True,
+    )
 
 
 Notification = SessionCreated | SessionUpdated | SessionClosed | AgentStateChanged

@@ -41,12 +41,13 @@ class Closed:
 
 Change = Created | Updated | Closed
 
-_YEAR_10000_MS = 253_402_300_800_000
+YEAR_10000_MS = 253_402_300_800_000
+"""Milliseconds from 1970 to the first year that ISO-8601 cannot write in four digits."""
 
 
 def believable_ms(joined_at_ms: int | None, now_ms: int) -> int:
     """Return *joined_at_ms*, or *now_ms* if it is missing, not positive, or after 9999."""
-    if joined_at_ms is None or not 0 < joined_at_ms < _YEAR_10000_MS:
+    if joined_at_ms is None or not 0 < joined_at_ms < YEAR_10000_MS:
         return now_ms
     return joined_at_ms
 

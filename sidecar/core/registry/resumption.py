@@ -17,7 +17,7 @@ from sidecar.core.contract.messages import (
 )
 from sidecar.core.contract.wire import iso_time, wall_ms
 from sidecar.core.facts import ConnectionQuality, Participant, ParticipantKind
-from sidecar.core.registry.changes import shown_session
+from sidecar.core.registry.changes import YEAR_10000_MS, shown_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Inheritance:
     """Ids of closed sessions."""
     outage_s: float = 0.0
     """Seconds since the last agent was in the room."""
+    server_ahead_ms: int | None = None
+    """Milliseconds by which the server's clock is ahead of this machine's; None if not known."""
 
     @property
     def is_empty(self) -> bool:
@@ -41,7 +43,8 @@ def inheritance(params: InitializeParams) -> Inheritance:
     """Read the inherited state from *params*.
 
     Raises:
-        InvalidParams: see `resumed_sessions`; or `outageMs` is negative.
+        InvalidParams: see `resumed_sessions`; or `outageMs` is negative; or `serverAheadMs` is
+            beyond every calendar.
     """
     outage_ms = params.outage_ms or 0
     if outage_ms < 0:
@@ -49,8 +52,14 @@ def inheritance(params: InitializeParams) -> Inheritance:
             "Invalid params: params.outageMs is negative.",
             "Pass the milliseconds since the agent was in its room.",
         )
+    ahead_ms = params.server_ahead_ms
+    if abs(ahead_ms or 0) >= YEAR_10000_MS:
+        raise InvalidParams(
+            "Invalid params: params.serverAheadMs is thousands of years.",
+            "Pass the serverAheadMs of the last agent-state-changed that had one.",
+        )
     sessions = resumed_sessions(params.resume or ())
-    return Inheritance(sessions, params.used_ids or (), outage_ms / 1000)
+    return Inheritance(sessions, params.used_ids or (), outage_ms / 1000, ahead_ms)
 
 
 def resumed_sessions(entries: Sequence[ResumedSession]) -> tuple[AgentSession, ...]:

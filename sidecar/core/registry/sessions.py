@@ -58,6 +58,10 @@ class Sessions:
         stay = self._stays.of_identity(identity)
         return None if stay is None else stay.shown
 
+    def server_ahead_ms(self, at: Moment) -> int | None:
+        """Return how far the server's clock is ahead of this machine's; None until it is known."""
+        return self._stays.server_clock.ahead_ms(at)
+
     # Facts
 
     def resume(self, inherited: Inheritance, at: Moment) -> bool:
@@ -69,25 +73,26 @@ class Sessions:
         if self._stays.ever_created or self._stays or self._clock.is_up:
             return False
         self._stays.take_ids(inherited.used_ids)
+        if inherited.server_ahead_ms is not None:
+            self._stays.server_clock.inherit(inherited.server_ahead_ms, at)
         for session in inherited.sessions:
             self._stays.adopt(session, at)
         if inherited.sessions and inherited.outage_s:
             self._clock.outage_began(at.attended_s - inherited.outage_s)
         return True
 
-    def snapshot(
-        self, people: Sequence[Participant], at: Moment, joined: Joined | None = None
-    ) -> list[Change]:
+    def joined(self, joined: Joined, at: Moment) -> None:
+        """Take over the room, the agent's identity and the server's clock; `snapshot` follows."""
+        self._stays.room_name = joined.room_name
+        self._stays.own_identity = joined.own_identity
+        self._stays.server_clock.joined(joined.server_ms, at)
+
+    def snapshot(self, people: Sequence[Participant], at: Moment) -> list[Change]:
         """Apply a full list of the room: mark the link up and call `seen` for all of *people*.
 
         An open session absent from *people* gets a hold of 3 s, and closes with
-        `left-during-reconnect` when the hold ends. *joined* is the join that brought the list;
-        None after a reconnect of the SDK itself.
+        `left-during-reconnect` when the hold ends.
         """
-        if joined is not None:
-            self._stays.room_name = joined.room_name
-            self._stays.server_clock.joined(joined.server_ms, at)
-            self._stays.own_identity = joined.own_identity
         self._clock.up(at.attended_s)
         changes: list[Change] = []
         for stay in self._stays:

@@ -67,20 +67,32 @@ class ServerClock:
     """Estimates the LiveKit server's clock; startTime and endTime of a stay both use it."""
 
     def __init__(self) -> None:
-        """Start with this machine's clock, until the first `joined`."""
-        self._ahead_ms: int | None = None
+        """Start with this machine's clock, until `inherit` or `joined`."""
+        self._less_steady_ms: int | None = None
+        self._has_joined = False
+
+    def inherit(self, ahead_ms: int, at: Moment) -> None:
+        """Set the clock from an earlier process, unless it is set: see `ahead_ms`."""
+        if self._less_steady_ms is None:
+            now_ms = believable_ms(at.wall_ms + ahead_ms, at.wall_ms)
+            self._less_steady_ms = now_ms - at.steady_ms
 
     def joined(self, server_ms: int | None, at: Moment) -> None:
         """Set the clock from a join: *server_ms* is the server's time, None if not known."""
-        self._ahead_ms = believable_ms(server_ms, at.wall_ms) - at.steady_ms
+        self._less_steady_ms = believable_ms(server_ms, self.now_ms(at)) - at.steady_ms
+        self._has_joined = True
 
     def now_ms(self, at: Moment) -> int:
-        """Return the server's time, milliseconds since 1970; this machine's before a join."""
-        return at.wall_ms if self._ahead_ms is None else at.steady_ms + self._ahead_ms
+        """Return the server's time, milliseconds since 1970; this machine's until it is set."""
+        return at.wall_ms if self._less_steady_ms is None else at.steady_ms + self._less_steady_ms
 
-    def is_behind_ms(self, start_ms: int, at: Moment) -> int:
-        """Return by how many milliseconds *start_ms* is ahead of it; 0 before a join."""
-        return 0 if self._ahead_ms is None else max(0, start_ms - self.now_ms(at))
+    def ahead_ms(self, at: Moment) -> int | None:
+        """Return how far it is ahead of this machine's clock; None until it is set."""
+        return None if self._less_steady_ms is None else self.now_ms(at) - at.wall_ms
+
+    def behind_ms(self, start_ms: int, at: Moment) -> int:
+        """Return how far it is behind *start_ms*; 0 before a join, which sets it anew."""
+        return max(0, start_ms - self.now_ms(at)) if self._has_joined else 0
 
 
 class Recent:
@@ -175,7 +187,7 @@ class OpenStays:
             message_count=0,
             connection_state=ConnectionState.CONNECTING,
         )
-        ahead_ms = self.server_clock.is_behind_ms(joined_at_ms, at)
+        ahead_ms = self.server_clock.behind_ms(joined_at_ms, at)
         stay = Stay(person, at.attended_s, shown, ahead_ms=ahead_ms)
         self.ever_created = True
         self._add(stay, at)
@@ -189,7 +201,7 @@ class OpenStays:
 
     def adopt(self, session: AgentSession, at: Moment) -> None:
         """Open a stay again that an earlier process opened; it keeps its session id."""
-        ahead_ms = self.server_clock.is_behind_ms(wall_ms(session.start_time), at)
+        ahead_ms = self.server_clock.behind_ms(wall_ms(session.start_time), at)
         stay = Stay(None, at.attended_s, session, ahead_ms=ahead_ms)
         stay.shown = replace(session, connection_state=self.state_of(stay))
         self.ever_created = True
