@@ -71,10 +71,10 @@ export interface ResumedSession {
 /** The connection state of a session, derived from the room's events. */
 export type ConnectionState = "connecting" | "connected" | "reconnecting" | "error" | "closed"
 
-/** Kinds by name: the SDK and the server API number some of them differently. */
+/** The kinds of participants. Names, since SDK and server API number some kinds differently. */
 export type ParticipantKind = "standard" | "ingress" | "egress" | "sip" | "agent" | "connector" | "bridge" | "unknown"
 
-/** What LiveKit last said of a participant's link; unknown until a track is subscribed. */
+/** The quality of a participant's link; `unknown` until the agent subscribes to a track. */
 export type ConnectionQuality = "unknown" | "poor" | "good" | "excellent" | "lost"
 
 /** The result of `initialize`. */

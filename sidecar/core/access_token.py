@@ -1,7 +1,7 @@
-"""Owns the claims of access tokens: reads them, and refuses a token that is for something else.
+"""Owns the claims of access tokens: reads them, and refuses a token for another room or identity.
 
-Only the server checks the signature and judges the times: this machine's clock may be wrong. Does
-not know how tokens are made, nor who gives them.
+Does not check the signature or the times: the server does, and this machine's clock may be wrong.
+Does not know how tokens are made, nor their source.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from sidecar.core.contract.errors import ClientFailed
 from sidecar.core.contract.messages import AccessToken, TokenGrants
 
 SHORT_LIVED_S = 30.0
-"""Seconds; a token with less to live is not worth a join where another can be had."""
+"""A token with fewer seconds left is not used for a join if the client can give another."""
 
 _YEAR_10000_S = 253_402_300_800
 _ADMIN_GRANTS = ("roomCreate", "roomList", "roomRecord", "roomAdmin", "ingressAdmin", "hidden")
-"""Grants that nobody who only joins needs (docs.livekit.io, Tokens & grants)."""
+"""Grants that a participant in a page does not need (docs.livekit.io, Tokens & grants)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """The claims of a LiveKit access token that matter here (docs.livekit.io, Tokens & grants)."""
+    """The claims of a LiveKit access token that we use (docs.livekit.io, Tokens & grants)."""
 
     identity: str
     room: str
@@ -39,12 +39,12 @@ class TokenClaims:
     """Seconds since 1970."""
     can_join: bool = False
     grants: frozenset[str] = frozenset()
-    """The names of the grants that are true: none where the token does not allow joining, else
-    publishing, subscribing and data unless they are false."""
+    """The names of the grants that are true. Empty if the token does not allow joining. Otherwise
+    publishing, subscribing and data are granted unless they are false."""
 
 
 def token_claims(token: str) -> TokenClaims | None:
-    """The claims of *token*, or None when it is no JSON web token at all."""
+    """Read the claims of *token*; None if it is not a JSON web token."""
     parts = token.split(".")
     if len(parts) != 3 or not all(parts):
         return None
@@ -71,12 +71,15 @@ def token_claims(token: str) -> TokenClaims | None:
 
 
 def has_expired(claims: TokenClaims, now_s: float) -> bool:
-    """Whether the token's own `exp` has passed at *now_s*, seconds since 1970."""
+    """Return whether the token's `exp` has passed at *now_s*, seconds since 1970."""
     return claims.expires_at_s is not None and claims.expires_at_s <= now_s
 
 
 def is_worth_a_join(token: str | None, now_s: float) -> bool:
-    """Whether there is a *token* that lives for SHORT_LIVED_S after *now_s*, seconds since 1970."""
+    """Return whether *token* is valid until SHORT_LIVED_S after *now_s*, seconds since 1970.
+
+    True also for a malformed token, so that the server refuses it.
+    """
     if token is None:
         return False
     claims = token_claims(token)
@@ -84,12 +87,12 @@ def is_worth_a_join(token: str | None, now_s: float) -> bool:
 
 
 def given_token(answer: object) -> AccessToken:
-    """The access token in a client's *answer* to `getToken`.
+    """Read the access token from a client's *answer* to `getToken`.
 
-    Two forms: `{token, url?}`, and that of LiveKit's standard token endpoint.
+    Accepts two forms: `{token, url?}`, and LiveKit's `{participant_token, server_url?}`.
 
     Raises:
-        ClientFailed: the answer holds no access token, or a url that is no text.
+        ClientFailed: the answer has no access token, or its url is not a string.
     """
     members = answer if isinstance(answer, Mapping) else {}
     token = members.get("token", members.get("participant_token"))
@@ -105,10 +108,10 @@ def given_token(answer: object) -> AccessToken:
 
 
 def claims_for_agent(token: str, room: str) -> TokenClaims:
-    """The claims of *token*, which is to let the agent into *room*.
+    """Read the claims of *token*, and check that the agent can join *room* with it.
 
     Raises:
-        ClientFailed: a claim keeps the agent out of that room; the text names it.
+        ClientFailed: a claim does not allow that; the text names it.
     """
     claims = _claims_for(token)
     if claims.room not in ("", room):
@@ -119,12 +122,12 @@ def claims_for_agent(token: str, room: str) -> TokenClaims:
 def claims_for_person(
     token: str, room: str, identity: str, agent_identities: Collection[str]
 ) -> TokenClaims:
-    """The claims of *token*, which is to let a page into *room*.
+    """Read the claims of *token*, and check that a page can join *room* with it as *identity*.
 
-    With an empty *identity* the token decides who the person is: none of *agent_identities*.
+    If *identity* is empty, the token's identity counts. It must not be in *agent_identities*.
 
     Raises:
-        ClientFailed: a claim is not that person's, or keeps them out; the text names it.
+        ClientFailed: a claim does not allow that; the text names it.
     """
     claims = _claims_for(token)
     if claims.room != room:
@@ -141,7 +144,7 @@ def claims_for_person(
 
 
 def wider_than(grants: TokenGrants, claims: TokenClaims) -> tuple[str, ...]:
-    """The names of the grants in *claims* that *grants* do not hold."""
+    """Return the names of the grants in *claims* that exceed *grants*."""
     asked = {
         "canPublish": grants.can_publish,
         "canSubscribe": grants.can_subscribe,
@@ -155,7 +158,10 @@ def wider_than(grants: TokenGrants, claims: TokenClaims) -> tuple[str, ...]:
 
 
 def times_problem(claims: TokenClaims, now_s: float) -> str | None:
-    """A sentence if the token is out of its time at *now_s*, seconds since 1970; else None."""
+    """Return a sentence if the token is expired or not valid yet at *now_s*, else None.
+
+    *now_s* is in seconds since 1970.
+    """
     if has_expired(claims, now_s):
         return "The token had expired, by this machine's clock."
     if claims.not_before_s is not None and claims.not_before_s > now_s:
@@ -181,7 +187,7 @@ def _granted(grants: Mapping[str, object]) -> list[str]:
 
 
 def _kind_of(answer: object, token: object) -> str:
-    """The type of what was given, in JSON's words; never its text."""
+    """Return the JSON type of the answer, for the error message; never its text."""
     if isinstance(answer, Mapping):
         return "no token" if token is None else f"a token of type {_json_type(token)}"
     return _json_type(answer)
@@ -197,7 +203,7 @@ def _json_type(value: object) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         return ""
-    # JSON can say half a surrogate pair, which UTF-8 cannot.
+    # JSON can contain half a surrogate pair, but UTF-8 cannot.
     return value if value.encode("utf-8", "ignore").decode() == value else ""
 
 

@@ -1,7 +1,7 @@
-"""Owns the agent's state: events in, decisions out, as one table. At most one Room exists.
+"""Owns the agent's state, as one table: events in, decisions out. At most one Room exists.
 
-Does not know Rooms, sessions or clocks; the shell carries out what a decision says, and feeds what
-`due()` gives once `deadline()` has passed.
+The shell carries out each decision. When `deadline()` has passed, it passes the event of `due()` to
+`on`. Does not know Rooms, sessions or clocks.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from sidecar.core.contract.messages import AgentState
 from sidecar.core.facts import DisconnectReason, Joined, Participant, reason_name
 
 RECONNECT_WITHIN_S = 30.0
-"""Then the Room is given up: the SDK may stay in its own reconnect for minutes with signalling
-alive (seen: 167 s)."""
+"""After this the agent drops the Room: the SDK may reconnect for minutes while signalling works
+(seen: 167 s)."""
 STEADY_S = 30.0
-"""Connected for this long, the ladder of delays starts again."""
+"""After this time in the room, the retry delays start again at the shortest."""
 LIVED_S = 5.0
-"""A Room that lived this long and was closed as empty is rejoined at once: a person who comes back
-in that very second lands in a new room of the same name, and should not be alone there."""
+"""If the server closes a room that the agent joined this long ago, the agent rejoins at once: a
+human who comes back at that moment gets a new room of the same name, and needs the agent there."""
 LONGEST_DELAY_S = 30.0
 
 
 class Event(Enum):
-    """What can happen to the agent; its name is the `reason` of an agent-state-changed."""
+    """The events of the agent. The name is the `reason` of an agent-state-changed."""
 
     CONNECT = "connect"
     TIMER = "timer"
@@ -54,7 +54,7 @@ class Event(Enum):
 
 
 class Do(Enum):
-    """What the shell carries out, in the order given; each has its case in `agent._carry_out`."""
+    """The effects that the shell carries out, in order; `agent._carry_out` has a case for each."""
 
     OPEN = "open a Room, once the earlier one's connect and disconnect have ended"
     ASK = "ask the client for a token, unless that is under way"
@@ -69,7 +69,7 @@ class Do(Enum):
 
 
 class Retry(Enum):
-    """When the machine itself lets the next attempt begin, by the event `timer`."""
+    """When the machine starts the next attempt, with the event `timer`."""
 
     LATER = "try again after a delay"
     AT_ONCE = "try again at once"
@@ -77,13 +77,13 @@ class Retry(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table."""
+    """One row of the table: the next state and the effects."""
 
     next: AgentState
     does: tuple[Do, ...]
-    """For the shell."""
+    """The effects for the shell."""
     retry: Retry | None = None
-    """For the machine itself."""
+    """The effect for the machine itself."""
 
 
 _S = AgentState
@@ -136,7 +136,7 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
         for event, after in {_E.DISCONNECT: _S.IDLE, _E.SHUTDOWN: _S.STOPPING}.items()
     },
 }
-"""A pair that is not here changes nothing and does nothing."""
+"""The rows by state and event. A pair without a row has no effect."""
 
 
 _FAILURES = frozenset(
@@ -153,7 +153,7 @@ _FAILURES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What an event came to."""
+    """The result of an event: the new state, and the effects for the shell."""
 
     previous: AgentState
     state: AgentState
@@ -179,18 +179,19 @@ class AgentMachine:
 
     @property
     def is_in_room(self) -> bool:
-        """Whether there is a Room that was joined."""
+        """Return whether the agent has joined a Room."""
         return self.state in (AgentState.CONNECTED, AgentState.RECONNECTING)
 
     @property
     def is_under_way(self) -> bool:
-        """Whether there is a Room, joined or not yet."""
+        """Return whether there is a Room, joined or joining."""
         return self.is_in_room or self.state is AgentState.CONNECTING
 
     def on(self, event: Event, now_s: float, jitter: float = 1.0) -> Decision:
         """Take *event* at *now_s*, attended seconds; *jitter*, 0 to 1, scales a delay.
 
-        Full jitter, so that a thousand apps do not come back to a restarted server at once.
+        Carry out the decision's effects in order. The jitter keeps a thousand apps from rejoining a
+        restarted server at the same moment.
         """
         previous = self.state
         row = TABLE.get((previous, event))
@@ -217,11 +218,11 @@ class AgentMachine:
         return Decision(previous, self.state, row.does, self.attempt, retry_in_s, is_first_failure)
 
     def deadline(self) -> float | None:
-        """Attended seconds at which `due` has an event."""
+        """Return the attended seconds at which to call `due`, or None."""
         return None if self._due is None else self._due[0]
 
     def due(self, now_s: float) -> Event | None:
-        """The event whose time has come, to be given to `on`."""
+        """Return the event that is due at *now_s*, or None. Pass it to `on`."""
         if self._due is None or self._due[0] > now_s:
             return None
         return self._due[1]
@@ -260,39 +261,39 @@ _CLOSINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """An event of the agent's table, and what it came with."""
+    """An event, with the facts or the failure behind it."""
 
     event: Event
     people: tuple[Participant, ...] = ()
     joined: Joined | None = None
     reason: int = 0
-    """LiveKit's, of the end of our Room; 0 where there is none."""
+    """LiveKit's reason for the end of our Room, or 0."""
     failure: Failure | None = None
 
     @property
     def words(self) -> str:
-        """LiveKit's own reason where it gave one, else the event in a word or two."""
+        """Return LiveKit's reason if there is one, else the name of the event."""
         if self.reason:
             return reason_name(self.reason)
         return self.event.name.lower().replace("_", "-")
 
 
 def ending_of(reason: int) -> Event:
-    """What the end of our Room means.
+    """Return the event for the end of our Room with LiveKit's *reason*.
 
-    UNKNOWN_REASON: the SDK's attempts are exhausted. CLIENT_INITIATED that was not ours comes when
-    they were exhausted with signalling alive. Both, and all others, are retried.
+    UNKNOWN_REASON: the SDK used up its attempts. CLIENT_INITIATED, although the agent did not
+    leave: the SDK used up its attempts while signalling worked. The agent retries after both.
     """
     return _ENDINGS.get(reason, Event.LOST)
 
 
 def closing_of(event: Event) -> CloseReason:
-    """Why an event that closes all sessions closes them."""
+    """Return the close reason of *event*, which closes all sessions."""
     return _CLOSINGS[event]
 
 
 def refusal_of(cause: Cause) -> SidecarError | None:
-    """What one who waits for a join is told; None when it succeeded."""
+    """Return the error for the callers of `connect`; None if the agent joined."""
     if cause.failure is not None:
         return connect_failure(cause.failure)
     if cause.event is Event.SHUTDOWN:
@@ -303,7 +304,7 @@ def refusal_of(cause: Cause) -> SidecarError | None:
 
 
 def connect_failure(found: Failure) -> ConnectFailed:
-    """Error 1002: `{category, detail, fix, retryable}`."""
+    """Build error 1002, with data `{category, detail, fix, retryable}`."""
     return ConnectFailed(
         f"Could not join: {found.detail}",
         found.fix,

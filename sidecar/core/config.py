@@ -1,6 +1,6 @@
-"""Owns the configuration: its layers, their order, and the one target that comes of them.
+"""Owns the configuration: its layers, their order, and the target that results.
 
-Does not know where a layer was read: `cli` hands in the environment and the text of the files.
+Does not read anything: `cli` passes the environment and the text of the files.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sidecar.core.contract.wire import wire_name
 DEFAULT_IDENTITY = "clara-voice-agent"
 DEFAULT_NAME = "Clara"
 MAX_NAME_BYTES = 256
-"""Of UTF-8. The server answers 400 to a longer room or identity, and refuses to change a name to a
-longer one (livekit-server pkg/config/config.go, LimitConfig)."""
+"""Bytes of UTF-8. The server refuses a longer room, identity or name (livekit-server
+pkg/config/config.go, LimitConfig)."""
 
 ENVIRONMENT = {
     "LIVEKIT_URL": "url",
@@ -27,26 +27,26 @@ ENVIRONMENT = {
     "LIVEKIT_TOKEN": "token",
     "LIVEKIT_ROOM": "room",
 }
-"""The variables, and the setting each gives."""
+"""The setting of each variable."""
 
 _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
-"""The schemes of a server's url, and the websocket's that each of them comes to."""
+"""The scheme of the websocket for each scheme of a server's url."""
 _PORTS = {"ws": 80, "wss": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings(ConnectParams):
-    """One layer of the configuration, or several merged; None is not given."""
+    """One layer of the configuration, or several layers merged. None means not set."""
 
     @classmethod
     def given(cls, params: ConnectParams) -> Settings:
-        """The layer of a `connect`."""
+        """Make the layer of a `connect`."""
         return cls(**{each.name: getattr(params, each.name) for each in fields(ConnectParams)})
 
     def over(self, weaker: Settings) -> Settings:
-        """These settings, and *weaker*'s where these have none.
+        """Merge: these settings override *weaker*.
 
-        A token displaces a weaker key and secret, and they a weaker token.
+        A token also overrides a weaker key and secret; a key or secret overrides a weaker token.
         """
         merged = {
             each.name: getattr(weaker, each.name)
@@ -62,13 +62,13 @@ class Settings(ConnectParams):
 
     @property
     def has_pair(self) -> bool:
-        """Whether there are a key and its secret."""
+        """Return whether both key and secret are set."""
         return self.api_key is not None and self.api_secret is not None
 
     def without_token(self) -> Settings:
-        """These settings for later joins, for which the client gives newer tokens.
+        """Return the settings for later joins, for which the client gives newer tokens.
 
-        The token's room and identity stay, unless these settings have their own.
+        Keeps the token's room and identity, unless these settings have their own.
         """
         claims = None if self.token is None else token_claims(self.token)
         if claims is None:
@@ -82,41 +82,41 @@ class Settings(ConnectParams):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be seen anywhere."""
+        """Return the texts that must not appear in a log line."""
         return tuple(each for each in (self.api_secret, self.token) if each)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the agent is to be, and as whom; complete."""
+    """The complete target of the agent: server, room, identity and credentials."""
 
     url: str
     room: str
-    """Empty only where the token is malformed."""
+    """Empty only if the token is malformed."""
     identity: str
     name: str
     auto_subscribe: bool
     api_key: str | None
     api_secret: str | None = field(repr=False)
     token: str | None = field(repr=False)
-    """None where there is a secret, and until the client gave a token."""
+    """None if there is a secret, or until the client gives a token."""
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """Two targets of the same server, room and identity are the same one."""
+        """Return server, room and identity. Equal places need no rejoin."""
         return (_server(self.url), self.room, self.identity)
 
     @property
     def claims(self) -> TokenClaims | None:
-        """What the token says of itself; None without a token, or with a malformed one."""
+        """Return the token's claims; None if there is no token, or it is malformed."""
         return None if self.token is None else token_claims(self.token)
 
     def needs_token(self, now_s: float) -> bool:
-        """Whether a join at *now_s*, seconds since 1970, needs another token than is known."""
+        """Return whether a join at *now_s*, seconds since 1970, needs a new token."""
         return self.api_secret is None and not is_worth_a_join(self.token, now_s)
 
     def capabilities(self, now_s: float, *, client_gives_tokens: bool = False) -> Capabilities:
-        """What the credentials allow at *now_s*, seconds since 1970."""
+        """Return what the credentials allow at *now_s*, seconds since 1970."""
         if self.api_secret is not None:
             return Capabilities(create_connection=True, close_session=True, reconcile=True)
         claims = self.claims
@@ -127,19 +127,19 @@ class Target:
 
 
 NO_CAPABILITIES = Capabilities(create_connection=False, close_session=False, reconcile=False)
-"""Before anything is configured."""
+"""The capabilities without a target."""
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """The layer of the LIVEKIT_* variables in *environ*; an empty one counts as not set."""
+    """Make the layer of the LIVEKIT_* variables in *environ*. An empty variable is not set."""
     given = {
         name: environ[variable] for variable, name in ENVIRONMENT.items() if environ.get(variable)
     }
-    return Settings(**given)  # type: ignore[arg-type]  # the table names text settings alone
+    return Settings(**given)  # type: ignore[arg-type]  # the table names only text settings
 
 
 def missing(settings: Settings, *, client_gives_tokens: bool = False) -> tuple[str, ...]:
-    """What is lacking for a target, by the names of the variables."""
+    """Return the names of the variables that are still missing for a target."""
     lacking = []
     if settings.url is None:
         lacking.append("LIVEKIT_URL")
@@ -156,10 +156,10 @@ def missing(settings: Settings, *, client_gives_tokens: bool = False) -> tuple[s
 
 
 def target(settings: Settings, *, client_gives_tokens: bool = False) -> Target:
-    """The target that *settings* come to.
+    """Resolve *settings* into a target.
 
     Raises:
-        InvalidParams: names what is missing, empty or too long, and where to set it.
+        InvalidParams: a setting is missing, empty or too long; the message names it.
     """
     for name in ("url", "api_key", "api_secret", "token", "room", "identity", "name"):
         text = getattr(settings, name)
@@ -203,7 +203,7 @@ def target(settings: Settings, *, client_gives_tokens: bool = False) -> Target:
 
 
 def url_problem(url: str) -> str | None:
-    """What is wrong with *url*, as the end of a sentence; None when nothing is."""
+    """Return the fault of *url*, as the end of a sentence, or None if *url* is valid."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -219,7 +219,7 @@ def url_problem(url: str) -> str | None:
 
 
 def _server(url: str) -> str:
-    """One spelling for all urls of a server: `https://Host/` is `wss://host:443`."""
+    """Return the same text for all urls of a server: `wss://host:443` for `https://Host/`."""
     if url_problem(url) is not None:
         return url
     parts = urlsplit(url)
@@ -228,7 +228,7 @@ def _server(url: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """*url* as it may be shown: a malformed one may hold a secret anywhere."""
+    """Return *url* if it is valid. A malformed url may contain a secret, so it is not shown."""
     return url if url_problem(url) is None else "(malformed url)"
 
 

@@ -1,6 +1,6 @@
-"""Owns what `diagnose` says: from what was found, one check after the other, each with its fix.
+"""Owns the answer of `diagnose`: turns the findings into checks, each with its fix.
 
-A check that an earlier one rules out is left out. Does not know how anything was found.
+Leaves out a check that an earlier failed check makes useless. Does not know how to probe a server.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ MAX_SKEW_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ServerProbe:
-    """What a look at the server, and at this machine's network, found."""
+    """The findings about the server and this machine's network."""
 
     has_network: bool
-    """Whether an interface beside loopback is up; True where it cannot be told."""
+    """Whether a network interface other than loopback is up; True if the system does not tell."""
     status: int | None = None
-    """Of `GET /`; None when nobody answered."""
+    """The HTTP status of `GET /`; None without an answer."""
     token_status: int | None = None
-    """Of the server's check of the agent's token; None when that was not answered."""
+    """The HTTP status of the server's check of the agent's token; None without an answer."""
     time_ms: int | None = None
-    """The server's clock, milliseconds since 1970; None when it did not say."""
+    """The server's clock, milliseconds since 1970; None if it sent none."""
 
 
 def diagnosis(
@@ -40,10 +40,10 @@ def diagnosis(
     *,
     client_gives_tokens: bool = False,
 ) -> Diagnosis:
-    """All checks that can be made.
+    """Build the checks from the findings.
 
-    *probe* is of *target*, and None where there is none; *broken* names the part of the
-    installation that cannot be loaded.
+    *probe* is the look at *target*'s server; pass None if there is no target. *broken* is a
+    sentence about the part of the installation that cannot be loaded, or None.
     """
     checks = [_installation(broken)]
     if target is None or probe is None:

@@ -1,6 +1,6 @@
-"""Owns what can be known about a room: facts as frozen dataclasses, in LiveKit's own words.
+"""Owns the facts about a room, as frozen dataclasses, in LiveKit's own words.
 
-Does not know where a fact came from, what a session is, or what will be done about it.
+Does not know the source of a fact, nor sessions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 
 
 class ParticipantKind(StrEnum):
-    """Kinds by name: the SDK and the server API number some of them differently."""
+    """The kinds of participants. Names, since SDK and server API number some kinds differently."""
 
     STANDARD = "standard"
     INGRESS = "ingress"
@@ -24,7 +24,7 @@ class ParticipantKind(StrEnum):
 
 
 PERSON_KINDS = frozenset({ParticipantKind.STANDARD, ParticipantKind.SIP, ParticipantKind.CONNECTOR})
-"""The kinds that get a session: those that stand for a human, as LiveKit Agents counts them."""
+"""The kinds that get a session: the kinds of humans, as LiveKit Agents counts them."""
 
 
 class ParticipantState(StrEnum):
@@ -37,7 +37,7 @@ class ParticipantState(StrEnum):
 
 
 class ConnectionQuality(StrEnum):
-    """What LiveKit last said of a participant's link; unknown until a track is subscribed."""
+    """The quality of a participant's link; `unknown` until the agent subscribes to a track."""
 
     UNKNOWN = "unknown"
     POOR = "poor"
@@ -69,7 +69,7 @@ class DisconnectReason(IntEnum):
 
 
 def reason_name(number: int) -> str:
-    """LiveKit's own name of a disconnect reason, `REASON_{number}` for one not listed above."""
+    """Return LiveKit's name of a disconnect reason; `REASON_{number}` for an unknown number."""
     try:
         return DisconnectReason(number).name
     except ValueError:
@@ -78,14 +78,15 @@ def reason_name(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something happened, on each clock."""
+    """One moment, on three clocks."""
 
     attended_s: float
-    """Seconds of attended time: a stopped process or a sleeping laptop does not advance it."""
+    """Seconds of attended time. It does not advance while the process is stopped or the laptop
+    sleeps."""
     wall_ms: int
-    """Milliseconds since 1970, UTC, by this machine's clock, which can be wrong and can be set."""
+    """Milliseconds since 1970, UTC, by this machine's clock. It can be wrong or set by a user."""
     steady_ms: int
-    """Milliseconds on a clock that nobody sets and that counts sleep too, for durations."""
+    """Milliseconds on a clock for durations. It runs during sleep, and a user cannot set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,13 @@ class Participant:
     """A remote participant as LiveKit described it at one moment."""
 
     sid: str
-    """Names one stay: a rejoin has a new one."""
+    """LiveKit's id of the stay. A participant who rejoins has a new sid."""
     identity: str
     name: str = ""
     kind: ParticipantKind = ParticipantKind.STANDARD
     state: ParticipantState = ParticipantState.ACTIVE
     joined_at_ms: int | None = None
-    """The server's `joined_at` in milliseconds since 1970; None where it said none."""
+    """The server's `joined_at` in milliseconds since 1970; None if it sent none."""
     metadata: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     quality: ConnectionQuality = ConnectionQuality.UNKNOWN
@@ -107,13 +108,13 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Our `connect()` succeeded; who was there at that moment."""
+    """Our `connect()` succeeded; `people` are the participants in the room at that moment."""
 
     room_name: str
     own_identity: str
     people: tuple[Participant, ...]
     server_ms: int | None = None
-    """The server's clock at this moment, in milliseconds since 1970; None where it is not known."""
+    """The server's clock at this moment, in milliseconds since 1970; None if not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A participant is gone, as the SDK sees it; without a reason that is not yet proof."""
+    """The SDK reports that a participant left. Without a reason the report may be wrong."""
 
     sid: str
     identity: str
@@ -146,21 +147,21 @@ class Reconnecting:
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """The SDK's reconnect succeeded; who is there now."""
+    """The SDK's reconnect succeeded; `people` are the participants in the room now."""
 
     people: tuple[Participant, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RoomEnded:
-    """The Room is disconnected for good; `reason` 0 when LiveKit gave none."""
+    """The Room is disconnected for good; `reason` is LiveKit's, or 0."""
 
     reason: int
 
 
 @dataclass(frozen=True, slots=True)
 class TextReceived:
-    """One chat message of `identity` is complete; its stream was opened at `opened_s`."""
+    """A chat message from `identity` is complete; its stream was opened at `opened_s`."""
 
     identity: str
     opened_s: float
@@ -168,22 +169,22 @@ class TextReceived:
 
 
 Fact = Joined | JoinFailed | Seen | Left | Reconnecting | Reconnected | RoomEnded | TextReceived
-"""What a Room tells the agent."""
+"""A fact that a Room emits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One entry of the server's ListParticipants."""
+    """A participant in the answer of the server's ListParticipants."""
 
     sid: str
     identity: str
     kind: ParticipantKind
     state: ParticipantState
     is_hidden: bool = False
-    """The server tells nobody of a hidden participant; it only lists them."""
+    """The server lists a hidden participant, and never announces them."""
 
     @property
     def is_announced(self) -> bool:
-        """Whether the server tells others of this person."""
+        """Return whether the server announces this participant, and the kind gets a session."""
         is_active = self.state is ParticipantState.ACTIVE
         return is_active and self.kind in PERSON_KINDS and not self.is_hidden

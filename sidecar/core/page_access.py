@@ -1,4 +1,4 @@
-"""Owns what a page may ask of a connection of its own to the room, checked.
+"""Owns the check of a page's request to join the room.
 
 Does not know how a token is made.
 """
@@ -14,17 +14,17 @@ from sidecar.core.contract.messages import ConnectionParams, TokenGrants, TokenR
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 
 DEFAULT_TTL_S = 600
-"""The token counts only at the join; the server refreshes it while the page is connected."""
+"""The token is needed only for the join. The server refreshes it while the page is connected."""
 MIN_TTL_S = 60
 MAX_TTL_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class WantedConnection:
-    """A connection for a person; no grant wider than asked for."""
+    """A checked request for a human's connection, with the requested grants."""
 
     identity: str
-    """Empty where none was asked for."""
+    """Empty if the page asked for no identity."""
     name: str
     metadata: str
     attributes: Mapping[str, str]
@@ -37,10 +37,11 @@ class WantedConnection:
 def wanted_connection(
     params: ConnectionParams, *, agent_identities: Collection[str]
 ) -> WantedConnection:
-    """The connection that *params* ask for.
+    """Check *params* and return the connection that they ask for.
 
     Raises:
-        InvalidParams: names the member that is empty, too long, out of range, or the agent's.
+        InvalidParams: a member is empty, too long or out of range, or the identity is the agent's.
+            The message names the member.
     """
     if params.identity is not None and not _is_within(params.identity, 1):
         raise _refusal("identity", f"must have 1 to {MAX_NAME_BYTES} bytes of UTF-8")
@@ -72,7 +73,7 @@ def wanted_connection(
 
 
 def token_request(params: ConnectionParams, wanted: WantedConnection, room: str) -> TokenRequest:
-    """The request for the token of *wanted*, with every option of *params*."""
+    """Build the `getToken` request for *wanted*, with every option of *params*."""
     return TokenRequest(
         purpose="connection",
         room=room,

@@ -1,6 +1,6 @@
-"""Owns what the shell needs of the world, as Protocols: a Room, LiveKit's API, time, chance.
+"""Owns the Protocols of everything outside the core: a Room, LiveKit's API, time, chance.
 
-Does not know who provides them.
+Does not know the implementations.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from sidecar.core.page_access import WantedConnection
 
 
 class Room(Protocol):
-    """One attempt to be in a room. Never reused, its `join` never cancelled."""
+    """One attempt to be in a room. Do not use it twice, and never cancel its `join`."""
 
     async def join(self) -> None:
-        """Join; comes back when that is decided, having emitted `Joined` or `JoinFailed`.
+        """Join the room; return after emitting `Joined` or `JoinFailed`.
 
-        What it raises is a bug. Emits `Seen`, `Left` and the like from then on, `RoomEnded` at most
-        once.
+        After `Joined` the Room emits the other facts, and `RoomEnded` at most once. An exception is
+        a bug.
         """
 
     async def leave(self) -> None:
-        """Leave, once `join` has come back; nothing is emitted afterwards. Never raises."""
+        """Leave the room. Call after `join` returned. Emits nothing afterwards; never raises."""
 
 
 class RoomFactory(Protocol):
     """Makes Rooms."""
 
     def __call__(self, target: Target, token: str, emit: Callable[[Fact], None]) -> Room:
-        """A Room at *target*, not joined yet, that tells *emit* its facts."""
+        """Make a Room for *target* that passes its facts to *emit*. Call its `join` next."""
 
 
 class LiveKitApi(Protocol):
-    """LiveKit's server API, as far as it is needed."""
+    """The calls of LiveKit's server API that the agent uses."""
 
     async def check_install(self) -> None:
         """Load all of LiveKit that the sidecar needs.
@@ -48,127 +48,124 @@ class LiveKitApi(Protocol):
         """
 
     async def agent_token(self, target: Target) -> str:
-        """A fresh access token for the agent, or the one that the target has.
+        """Make an access token for the agent, or return the token of the target.
 
         Raises:
-            BrokenInstall: what makes tokens cannot be loaded.
+            BrokenInstall: the library that makes tokens cannot be loaded.
         """
 
     async def connection_token(self, target: Target, wanted: WantedConnection) -> str:
-        """An access token for a person; the target has a secret."""
+        """Make an access token for a human. The target must have a secret."""
 
     async def list_participants(self, target: Target) -> tuple[Listed, ...]:
-        """Everybody in the target's room, the agent included.
+        """List the participants in the target's room, including the agent.
 
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
 
     async def broadcast_participant(self, target: Target, identity: str) -> bool:
-        """Have *identity* announced to the target's room now; False when nobody there has it.
+        """Have the server announce *identity* to the room now; False if it is not in the room.
 
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
 
     async def is_there(self, target: Target, identity: str) -> bool:
-        """Whether the server says that *identity* is in the target's room, whatever it lists.
+        """Ask whether *identity* is in the target's room. The answer does not use the list.
 
-        What it does not say within 8 s is a no.
+        False also if the server does not answer within 8 s.
         """
 
     async def remove_participant(self, target: Target, identity: str) -> bool:
-        """Remove *identity* from the target's room; False when nobody there has it.
+        """Remove *identity* from the target's room; False if it is not in the room.
 
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
 
     async def probe(self, target: Target) -> ServerProbe:
-        """A look at the target's server, and at this machine's way there, within 10 s.
-
-        Never raises.
-        """
+        """Examine this machine's network and the target's server, within 10 s. Never raises."""
 
 
 class Client(Protocol):
-    """The program that talks to the sidecar, as far as it answers when it is asked."""
+    """The program that talks to the sidecar, and the requests that it answers."""
 
     @property
     def gives_tokens(self) -> bool:
-        """Whether it answers `getToken`."""
+        """Return whether the client answers `getToken`."""
 
     @property
     def resolves_proxies(self) -> bool:
-        """Whether it answers `resolveProxy`."""
+        """Return whether the client answers `resolveProxy`."""
 
     async def get_token(self, request: TokenRequest) -> AccessToken:
-        """An access token for *request*, not checked against it.
+        """Ask the client for an access token. The caller must check its claims.
 
         Raises:
-            ClientFailed: there is none, or no answer came in time.
-            ShuttingDown: the process ends.
+            ClientFailed: the client gave no token, or did not answer in time.
+            ShuttingDown: the process is shutting down.
         """
 
     async def resolve_proxy(self, url: str) -> str | None:
-        """The proxy to the server at *url*, as the client says it; None for none.
+        """Ask the client for the proxy to the server at *url*; None if no proxy is needed.
 
         Raises:
-            ClientFailed: no answer came in time, or one that is none.
-            ShuttingDown: the process ends.
+            ClientFailed: the answer is not a proxy, or did not come in time.
+            ShuttingDown: the process is shutting down.
         """
 
 
 class Notify(Protocol):
-    """Takes notifications for the wire; never blocks, never awaits."""
+    """Queues notifications for the wire. Never blocks or awaits."""
 
     def __call__(self, notification: Notification, /) -> None:
         """Queue *notification*."""
 
 
 class Clock(Protocol):
-    """Tells the time, and wakes the shell."""
+    """Returns the time, and calls the shell at a deadline."""
 
     def tick(self) -> Moment:
-        """Attended seconds and wall milliseconds."""
+        """Return the time on each clock, and advance attended time."""
 
     def call_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
-        """Call *wake* once at *due_s*, attended seconds, instead of what was set before.
+        """Call *wake* once at *due_s*, attended seconds; None cancels. Replaces an earlier call.
 
-        Room events that are queued by then are run first.
+        Runs the queued events of the Room first.
         """
 
 
 class Chance(Protocol):
-    """Randomness."""
+    """A source of random numbers."""
 
     def __call__(self) -> float:
-        """A number from 0 up to 1."""
+        """Return a random number from 0 up to 1."""
 
 
 class SessionSetup(Protocol):
-    """Sets a new session up before it is announced; where later steps hook in."""
+    """Sets up a new session before its announcement. Later features hook in here."""
 
     def __call__(self, session: AgentSession, /) -> None:
-        """Set *session* up; what it raises means that this participant has no session."""
+        """Set up *session*. After an exception the participant has no session."""
 
 
 class ProcessFacts(Protocol):
-    """What `getStatus` says of the process."""
+    """The members of `getStatus` about the process."""
 
     def uptime_s(self) -> float:
-        """Seconds since it started."""
+        """Return the seconds since the process started."""
 
     def rss_bytes(self) -> int:
-        """Resident memory; 0 where the system does not say."""
+        """Return the resident memory; 0 if the system does not tell it."""
 
     def versions(self) -> Mapping[str, str]:
-        """Of the sidecar and of what it is made of, by name."""
+        """Return the version of the sidecar and of each component, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the agent needs of the world, all of it."""
+    """All that the agent needs from outside the core."""
 
     room_factory: RoomFactory
     api: LiveKitApi

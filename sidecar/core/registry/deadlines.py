@@ -1,7 +1,7 @@
 """Owns the deadlines of the stays: sets them, pauses them, and yields them once they have passed.
 
 A hold or an active deadline runs only while the link to the room is up. An outage and a removal run
-always. Does not know what a passed deadline causes.
+always. Does not know the effect of a passed deadline.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class LinkClock:
     def start_outage(self, now_s: float, reason: int = 0) -> None:
         """Start the 45 s of an outage, unless an outage runs already.
 
-        *reason* is LiveKit's number for the end of our Room; 0 if there is none.
+        *reason* is LiveKit's reason for the end of our Room, or 0.
         """
         if not self.has(Due.OUTAGE, _NO_SID):
             self.outage_reason = reason

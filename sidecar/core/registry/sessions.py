@@ -204,7 +204,7 @@ class Sessions:
         return []
 
     def removal_moot(self, session_id: str, reason: CloseReason, at: Moment) -> list[Change]:
-        """Close the session whose participant was gone before the removal.
+        """Close the session: its participant was gone before the removal.
 
         Pass `left`, or `replaced` when the identity has another sid.
         """
