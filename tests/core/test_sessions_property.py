@@ -104,21 +104,23 @@ class RegistryLaws(RuleBasedStateMachine):
     @rule(crowd=crowds)
     def snapshot(self, crowd: list[Participant]) -> None:
         self.model.goes_up()
-        present = {each.sid for each in crowd if each.state is not ParticipantState.DISCONNECTED}
-        may_close = self.model.whys_replaced(crowd)
-        for sid, stay in self.model.open.items():
-            if sid not in present:
-                stay.hold = (self.model.linked_s(), SNAPSHOT_HOLD_S)
-                stay.hold_reason = CloseReason.LEFT_DURING_RECONNECT
-            if self.model.shown[sid].room_name != ROOM:
-                may_close[sid] = [(CloseReason.AGENT_DISCONNECTED, None)]
         self.model.has_joined = self.model.is_clock_known = True
         server_ms = self.model.server_now_ms() if self.says_its_time else None
         joined = Joined(ROOM, OWN, tuple(crowd), server_ms)
         now = moment(self.model.now_s)
         self.registry.joined(joined, now)
         changes = self.registry.snapshot(crowd, now)
-        self._take(changes, crowd, may_close)
+        # Sessions of another room close first: the same sid may open again, in this room.
+        elsewhere = [sid for sid, each in self.model.shown.items() if each.room_name != ROOM]
+        may_close = {sid: [(CloseReason.AGENT_DISCONNECTED, None)] for sid in elsewhere}
+        self._take(changes[: len(elsewhere)], may_close=may_close)
+        assert not self.model.open.keys() & set(elsewhere)
+        present = {each.sid for each in crowd if each.state is not ParticipantState.DISCONNECTED}
+        for sid, stay in self.model.open.items():
+            if sid not in present:
+                stay.hold = (self.model.linked_s(), SNAPSHOT_HOLD_S)
+                stay.hold_reason = CloseReason.LEFT_DURING_RECONNECT
+        self._take(changes[len(elsewhere) :], crowd, self.model.whys_replaced(crowd))
 
     @rule(person=people)
     def seen(self, person: Participant) -> None:
@@ -392,3 +394,13 @@ def test_a_stay_resumed_after_a_join_lasts_as_long_as_it_was_seen_whatever_its_s
     laws.resume([someone("alice", SIDS[0])], ROOM, 0.0, is_clock_inherited=False)
     laws.time_passes(0.1)
     laws.removal_moot(SIDS[0], CloseReason.LEFT)
+
+
+def test_a_sid_that_opened_again_in_this_room_is_replaced_by_another_sid_of_its_identity():
+    laws = RegistryLaws()
+    laws.begin(start_s=0.0, server_ahead_ms=None)
+    laws.seen(someone("alice", "PA_alice1"))
+    laws.snapshot([someone("alice", "PA_alice1"), someone("alice", "PA_alice0")])
+    assert laws.model.gone_for_good == {"PA_alice1"}
+    assert list(laws.model.open) == ["PA_alice0"]
+    laws.the_fold_of_the_changes_is_what_is_listed()
