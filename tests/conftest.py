@@ -33,6 +33,8 @@ for _name in list(os.environ):
     if _name.upper().startswith("LIVEKIT_") or _name.upper() == "HTTP_PROXY":
         del os.environ[_name]
 
+pytest_plugins = ["tests.examples"]
+
 GIVEN = "livekit_server"
 HASH_SEED = "PYTHONHASHSEED"
 if "PYTEST_XDIST_WORKER" in os.environ:

@@ -229,6 +229,7 @@ class Model:
     def adopted(self, session: AgentSession) -> None:
         """*session* was resumed."""
         self.used_ids.add(session.session_id)
+        self._began_without_a_link()
         self._opened(session)
 
     def _created(self, session: AgentSession) -> None:
@@ -242,9 +243,9 @@ class Model:
         assert session.connection_state is ConnectionState.CONNECTING
         assert (session.message_count, session.end_time) == (0, None)
         self.used_ids.add(session.session_id)
+        self._began_without_a_link()
         self._opened(session)
         self._claims(session.participant_id)
-        self._began_without_a_link()
 
     def _claims(self, identity: str) -> None:
         self.drops_what_was_kept_for_too_long()
@@ -252,8 +253,11 @@ class Model:
         self.kept = [each for each in self.kept if each[0] != identity]
 
     def _began_without_a_link(self) -> None:
-        if not self.is_up:
-            self._outage_begins(0)
+        if self.is_up:
+            return
+        if not self.open and self.lost_s is not None and self.lost_s + OUTAGE_S <= self.now_s:
+            self.lost_s = None  # it ended without open sessions: it closes nothing now
+        self._outage_begins(0)
 
     def _outage_begins(self, reason: int) -> None:
         if self.lost_s is None:

@@ -93,8 +93,6 @@ class RegistryLaws(RuleBasedStateMachine):
         self.model.is_clock_known |= taken and is_clock_inherited
         if taken and sessions:
             self.was_ever_open = True
-            if self._is_outage_over_with_nobody_there():
-                self.model.lost_s = None
             for session in self.registry.listed():
                 self.model.adopted(session)
             self.model.goes_down()
@@ -124,8 +122,6 @@ class RegistryLaws(RuleBasedStateMachine):
 
     @rule(person=people)
     def seen(self, person: Participant) -> None:
-        if self._is_outage_over_with_nobody_there():
-            return
         may_close = self.model.whys_replaced([person])
         self._take(self.registry.seen(person, moment(self.model.now_s)), [person], may_close)
 
@@ -355,12 +351,6 @@ class RegistryLaws(RuleBasedStateMachine):
         shown = self.model.shown.get(sid)
         return "session_0_nobody" if shown is None else shown.session_id
 
-    def _is_outage_over_with_nobody_there(self) -> bool:
-        # The watchdog of the agent's table ends such a Room long before.
-        model = self.model
-        is_over = model.lost_s is not None and model.now_s - model.lost_s >= OUTAGE_S
-        return is_over and not model.is_up and not model.open
-
     # Laws
 
     @invariant()
@@ -404,3 +394,13 @@ def test_a_sid_that_opened_again_in_this_room_is_replaced_by_another_sid_of_its_
     assert laws.model.gone_for_good == {"PA_alice1"}
     assert list(laws.model.open) == ["PA_alice0"]
     laws.the_fold_of_the_changes_is_what_is_listed()
+
+
+def test_a_session_that_opens_alone_after_an_outage_is_not_closed_by_it():
+    laws = RegistryLaws()
+    laws.begin(start_s=0.0, server_ahead_ms=None)
+    laws.resume([someone("alice", "PA_alice1")], ROOM, outage_s=OUTAGE_S)
+    laws.seen(someone("alice", "PA_alice0"))
+    laws.time_passes(44.0)
+    assert list(laws.model.open) == ["PA_alice0"]
+    laws.what_is_pending_is_what_can_come_about_and_nothing_else()
