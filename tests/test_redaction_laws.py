@@ -77,7 +77,8 @@ def test_a_secret_that_is_no_word_is_seen_nowhere(secret: str, before: str, afte
 @given(secrets=st.lists(words, min_size=1, max_size=5))
 @example(secrets=["secret", "server", "b", "API", "Critical"])
 def test_the_words_of_a_sentence_stay_whatever_the_secret_is(sentence: str, secrets: list[str]):
-    # The name of a url's path is a value; these sentences have none.
+    # The name of a url's path is a value; these sentences have none. A word in quotes is one too.
+    assume(not set(secrets) & set(re.findall(r"`(\w+)`", sentence)))
     assert redacted(sentence, *secrets) == sentence
 
 

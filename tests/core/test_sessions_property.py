@@ -399,7 +399,7 @@ def test_a_sid_that_opened_again_in_this_room_is_replaced_by_another_sid_of_its_
 def test_a_session_that_opens_alone_after_an_outage_is_not_closed_by_it():
     laws = RegistryLaws()
     laws.begin(start_s=0.0, server_ahead_ms=None)
-    laws.resume([someone("alice", "PA_alice1")], ROOM, outage_s=OUTAGE_S)
+    laws.resume([someone("alice", "PA_alice1")], ROOM, outage_s=OUTAGE_S, is_clock_inherited=False)
     laws.seen(someone("alice", "PA_alice0"))
     laws.time_passes(44.0)
     assert list(laws.model.open) == ["PA_alice0"]
