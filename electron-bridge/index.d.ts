@@ -1,8 +1,8 @@
 /**
  * The bridge between an Electron main process and the voice-session sidecar.
  *
- * The shapes on the wire are generated from the sidecar's contract (`protocol.d.ts`); this file
- * describes what the bridge adds, by hand.
+ * `protocol.d.ts` has the shapes on the wire and is generated from the sidecar's contract. This
+ * file describes the bridge's own calls, options and events, and is written by hand.
  */
 
 import {
@@ -24,118 +24,129 @@ import {
 
 export * from './protocol';
 
-/** The preload script that gives a page `window.clara`; `preload.d.ts` describes that. */
+/** Path of the preload script that gives a page `window.clara` (described in `preload.d.ts`). */
 export const preloadPath: string;
 /**
- * Gives `window.clara` to the pages of a session, beside the preload scripts it has; call it before
- * the window is made. A second call changes nothing.
+ * Gives `window.clara` to the pages of an Electron session. The session keeps its other preload
+ * scripts. Call it before you make the window; a second call changes nothing.
  */
 export function installPreload(session: SessionLike): void;
 
-/** Makes a sidecar; nothing is started yet. Throws TypeError when an option is wrong. */
+/** Makes a sidecar and starts nothing yet. Throws TypeError when an option is wrong. */
 export function createSidecar(options: SidecarOptions): Sidecar;
 
 export interface SidecarOptions {
-  /** Where the agent joins, as soon as the sidecar is ready. */
+  /** The room that the agent joins as soon as the sidecar is ready. */
   connect: ConnectOptions;
   /**
-   * Electron's own objects. In a main process of Electron they are found when this is left out; give
-   * others for tests, or false for none. With `app` a packaged app starts the sidecar it ships
-   * (`{resourcesPath}/sidecar/sidecar`), and a quit waits until the sidecar has left the room. With
-   * `ipcMain` pages are served `window.clara`; one sidecar of an app can do that.
+   * Electron's own objects. Leave this out in Electron's main process: the bridge finds them. Give
+   * others for tests, or false for none. With `app`, a packaged app starts the sidecar that it
+   * ships (`{resourcesPath}/sidecar/sidecar`), and a quit waits until the sidecar has left the
+   * room. With `ipcMain`, the bridge serves `window.clara` to pages; only one sidecar of an app can
+   * do that.
    */
   electron?: ElectronLike | false;
-  /** What the pages may ask for; everything unless given. */
+  /** Restricts the calls of pages; pages may make all calls unless given. */
   pages?: PageRules;
   /**
-   * Whose main frames may use `window.clara`, as `app://main` or `http://localhost:5173`. `file://`
-   * among them, and without this option, stands for the files under the app's path.
+   * Origins of the pages that may use `window.clara`, in their main frame: for example `app://main`
+   * or `http://localhost:5173`. `file://` stands for the files under the app's path, and is the
+   * default.
    */
   allowedOrigins?: readonly string[];
   /**
-   * Gives access tokens, so that the app needs no API secret: the agent's at the start, after a
-   * crash, and whenever its token has expired; and one for each createConnection(), without an
-   * identity where the page names none: then the endpoint decides who it is for. It may be
-   * called again and again: what it throws is logged once, and it is asked again after 1, 2, 4 ...
-   * 30 s, at random within that; so it is when it gives nothing within 20 s. Three fresh tokens in
-   * a row that the server refuses end the asking, and the agent is `failed`.
+   * Gives access tokens, so that the app needs no API secret. The bridge calls it for the agent's
+   * token at the start, after a crash, and whenever that token has expired. It calls it once for
+   * each createConnection(). When the page names no identity, the request has none, and your
+   * endpoint decides which person the token is for.
    *
-   * Not used where `connect` has an API secret. A `token` of `connect` is for the first join alone.
+   * When it throws, or gives nothing within 20 s, the bridge logs that once. It calls it again for
+   * the agent's token after a random part of 1, 2, 4 ... 30 s. When the server refuses three fresh
+   * tokens in a row, the calls end and the agent is `failed`.
+   *
+   * The bridge does not call it when `connect` has an API secret. When `connect` has a `token`, the
+   * agent uses that token for its first join only.
    */
   getToken?: GetToken;
   /**
-   * The proxy for signalling and API calls (media does not go through it): the system's, by
-   * `electron.session`; none; or the address of an HTTP proxy, as `http://proxy:3128`. Unless
-   * given, HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment count, as they do when the system
-   * does not say within 2.5 s. A server on this machine is always reached directly.
+   * The proxy for signalling and API calls; media goes through no proxy. `'system'` asks
+   * `electron.session`, `'none'` uses no proxy, and an address such as `http://proxy:3128` names an
+   * HTTP proxy. HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment count when this option is
+   * left out, and when the system does not answer within 2.5 s. The sidecar reaches a server on
+   * this machine without a proxy.
    */
   proxy?: 'system' | 'none' | (string & {});
   /**
-   * Refuses start() with BUSY where `app.hasSingleInstanceLock()` is false: another instance of
+   * Makes start() reject with BUSY when `app.hasSingleInstanceLock()` is false: another instance of
    * the app runs, or the app never asked for the lock. false unless given.
    */
   requireSingleInstanceLock?: boolean;
   /**
-   * Development only, a packaged app ignores it: the program to start, a path or a name on PATH.
-   * Without it the program is `$SIDECAR_PYTHON -m sidecar`, or the one of the installed package
-   * `clara-voice-sidecar-{platform}-{arch}`, or in the bridge's own repository its `.venv`.
+   * The program to start: a path, or a name on PATH. For development only; a packaged app ignores
+   * it. Without it the bridge starts the first that it finds: `$SIDECAR_PYTHON -m sidecar`, the
+   * program of the npm package `clara-voice-sidecar-{platform}-{arch}`, or the `.venv` of the
+   * bridge's own repository.
    */
   command?: string;
-  /** The arguments of `command`; the bridge adds its own behind them. */
+  /** The arguments of `command`; the bridge adds its own arguments after them. */
   args?: readonly string[];
-  /** Development only: the folder to start it in. */
+  /** The working directory of the sidecar. For development only; a packaged app ignores it. */
   cwd?: string;
   /**
-   * The whole environment of the sidecar instead of a copy of `process.env`. LIVEKIT_* and what
-   * would confuse a frozen program is taken out of either.
+   * The whole environment of the sidecar; a copy of `process.env` unless given. The bridge takes
+   * out LIVEKIT_* and the variables that would confuse a frozen program.
    */
   env?: { readonly [name: string]: string | undefined };
-  /** Gets each message of the sidecar as one line; the default is `console`. */
+  /** Gets each log message of the sidecar as one line; `console` unless given. */
   logger?: Logger;
-  /** The least that the sidecar logs, also in a packaged app; `info` unless given. */
+  /** The lowest level that the sidecar logs, also in a packaged app; `info` unless given. */
   logLevel?: LogEntry['level'];
   /** Milliseconds from the start to the sidecar's first answer; 30,000 unless given. */
   startTimeoutMs?: number;
   /** Milliseconds that request() waits unless told otherwise; 30,000 unless given. */
   requestTimeoutMs?: number;
   /**
-   * How often a sidecar that ended by itself is started again; false: never. Unless given, at most
-   * 3 times in 5 minutes, after 0.5, 1 and 2 s; each of the three figures can be given alone. The
-   * next process goes on where the app left it: in the room of the last connect(), or in none after
-   * disconnect().
+   * How often the bridge restarts a sidecar that ended by itself; false: never. Unless given: at
+   * most 3 times in 5 minutes, after 0.5, 1 and 2 s. A figure that you leave out keeps its default.
+   * After a restart the agent joins the room of the last connect(), or no room after disconnect().
    */
   restart?: Partial<RestartPolicy> | false;
 }
 
-/** What the pages of the app may ask for. */
+/** Which calls the pages of the app may make. */
 export interface PageRules {
   /**
-   * false: no page may. A function gets what a page asks for, and gives what the sidecar is asked
-   * for instead, for example with the identity of the user who signed in. What it throws reaches the
-   * page as `UNEXPECTED`.
+   * false: no page may call it. A function changes the request of a page: the bridge passes it the
+   * page's request, and sends the sidecar the request that it returns. Use it to set the identity
+   * of the user who signed in. An error that it throws reaches the page as `UNEXPECTED`.
    */
   createConnection?:
     false | ((request: ConnectionParams) => ConnectionParams | Promise<ConnectionParams>);
-  /** false: no page may. */
+  /** false: no page may call it. */
   closeSession?: false;
-  /** true: the app's own preload imports `clara-voice-bridge/preload`, and ours is not looked for. */
+  /**
+   * true: the app's own preload script imports `clara-voice-bridge/preload`. The bridge then does
+   * not look for preload.cjs.
+   */
   ownPreload?: boolean;
 }
 
 export interface RestartPolicy {
-  /** Restarts within `windowMs`; the end after the last of them is CRASH_LOOP. */
+  /** Restarts within `windowMs`. When the process ends once more, start nothing: CRASH_LOOP. */
   max: number;
   /** Milliseconds. */
   windowMs: number;
-  /** Milliseconds before the first, the second restart within the window, and so on; the last
-   * one counts for all further. */
+  /**
+   * Milliseconds before the first restart within the window, before the second, and so on. The last
+   * figure counts for all later restarts.
+   */
   delaysMs: readonly number[];
 }
 
 /**
- * Where the agent joins, and by what right unless `getToken` gives it: a token, or an API key with
- * its secret. Secrets belong to apps whose users may have them, and to development: whoever has the
- * app has them.
+ * The room that the agent joins, and the right to join: a token, or an API key with its secret.
+ * Give neither when you give `getToken`. Use a secret in development only: every user of the app
+ * can read it.
  */
 export interface ConnectOptions {
   /** ws://, wss://, http:// or https://. */
@@ -145,46 +156,52 @@ export interface ConnectOptions {
   apiKey?: string;
   apiSecret?: string;
   /**
-   * The agent's identity. Without it: the token's; or with a secret or `getToken`
-   * `clara-voice-agent-` and 8 hex digits kept in userData; or without Electron `clara-voice-agent`.
+   * The agent's identity. Unless given, it is the identity of the `token`. With a secret or
+   * `getToken` it is `clara-voice-agent-` and 8 hex digits, which the bridge keeps in userData.
+   * Without Electron it is `clara-voice-agent`.
    */
   identity?: string;
   /** The agent's display name. */
   name?: string;
-  /** Subscribes to all tracks, which costs their bandwidth; `connectionQuality` needs it. */
+  /**
+   * Subscribe to all tracks. `connectionQuality` needs it; it costs the bandwidth of the tracks.
+   */
   autoSubscribe?: boolean;
 }
 
 /**
- * One sidecar, whichever process it is at the moment. Its deadlines run on attended time: they
- * stand still while the system sleeps, and while the app itself is stopped.
+ * One sidecar. It stays the same object when its process ends and the next one starts. Deadlines
+ * run in attended time: they stand still while the system sleeps, and while the app itself is
+ * stopped.
  */
 export interface Sidecar {
   /**
-   * Starts the sidecar. Resolves when it answers, and rejects only if it cannot run: when this
-   * first process ends before it answers, nothing is tried again. Whether the agent could join the
-   * room is told by `agent-state-changed`. Allowed again after stop(), and in state `failed`; while
-   * starting or ready it joins what is under way; in `backoff` it ends the wait.
+   * Starts the sidecar. Resolves when the sidecar answers. Rejects only when the sidecar cannot
+   * run; a first process that ends before it answers is not restarted. `agent-state-changed` tells
+   * whether the agent could join the room. You can call start() again after stop() and in state
+   * `failed`. In state `starting` or `ready` it waits for the same answer as the first call. In
+   * `backoff` it restarts at once.
    *
    * @throws SidecarError SIDECAR_MISSING, REMOVED, BLOCKED, WRONG_ARCH, BAD_CWD, START_TIMEOUT,
-   *   VERSION_MISMATCH, EXITED, CRASH_LOOP, BUSY or STOPPED; nothing is left running then.
+   *   VERSION_MISMATCH, EXITED, CRASH_LOOP, BUSY or STOPPED; no process is left running then.
    */
   start(): Promise<void>;
   /**
-   * Stops the sidecar, in every state; resolves when its process is gone, at most 10 s later.
-   * The open sessions close before. A second call while the first is under way kills it.
+   * Stops the sidecar, in every state. The open sessions close first. Resolves when the process is
+   * gone, at most 10 s later. A second call before that kills the process.
    */
   stop(): Promise<void>;
-  /** As stop(), but never by force, and for good: later calls reject with STOPPED. */
+  /** Stops the sidecar for good, never by force. Later calls reject with STOPPED. */
   dispose(): Promise<void>;
   /**
-   * Asks the sidecar; the answer is the sidecar's own, with its own seq and epoch where it has one.
-   * While it starts, requests wait for it; while it waits for a restart they fail with NOT_READY;
-   * none is ever sent twice.
+   * Sends a request to the sidecar and gives the sidecar's own answer. A `seq` and an `epoch` in it
+   * are the sidecar's, not the bridge's. While the sidecar starts, the request waits. While it
+   * waits for a restart, the request rejects with NOT_READY. The bridge never sends a request
+   * twice.
    *
    * @throws RpcError when the sidecar answers with an error; SidecarError TIMEOUT, ABORTED, BUSY,
-   *   NOT_READY, STOPPED, or why the sidecar ended; TypeError when an argument is wrong, and for
-   *   `initialize` and `shutdown`: start() and stop() send these.
+   *   NOT_READY, STOPPED, or the reason for the end of the sidecar; TypeError when an argument is
+   *   wrong, and for `initialize` and `shutdown`: start() and stop() send these.
    */
   request<M extends Exclude<keyof Methods, 'initialize' | 'shutdown'>>(
     method: M,
@@ -192,51 +209,55 @@ export interface Sidecar {
     options?: RequestOptions,
   ): Promise<Methods[M]['result']>;
   /**
-   * The open sessions, asked of the sidecar; with the seq of the last event that they include, and
-   * the epoch of the events. What an event did not tell is told by events first. Rejects as
-   * request() does.
+   * Asks the sidecar for the open sessions. The list has the seq of the last event that it
+   * includes, and the epoch of the events. When the list has a change that no event has told, the
+   * bridge emits that event first. Rejects as request() does.
    */
   listSessions(): Promise<SessionList>;
   /**
-   * What a page needs to join the agent's room; by `getToken`, asked once, where the sidecar has no
-   * API secret. Rejects as request() does.
+   * Makes the url and the token with which a page joins the agent's room. Without an API secret,
+   * the token comes from one call of `getToken`. Rejects as request() does.
    */
   createConnection(options?: ConnectionParams): Promise<ConnectionDetails>;
-  /** Removes a person from the room; the closed session, after its event. Rejects likewise. */
+  /**
+   * Removes a person from the room. Gives the closed session, after its `session-closed`. Rejects
+   * as request() does.
+   */
   closeSession(sessionId: string): Promise<AgentSession>;
   /**
-   * Sends the agent into a room; params are taken over the ones of before. Resolves once it is
-   * there. Where the agent is in another room, disconnect() comes first. Rejects as request() does.
+   * Sends the agent into a room. A param that you leave out keeps its earlier value. Resolves once
+   * the agent is in the room. Call disconnect() first when the agent is in another room. Rejects as
+   * request() does.
    */
   connect(params?: ConnectParams): Promise<Status>;
-  /** Takes the agent out of its room; the sessions close. It stays out, also after a crash. */
+  /** Takes the agent out of its room and closes the sessions. It stays out, also after a crash. */
   disconnect(): Promise<Status>;
-  /** The sidecar's own status, with figures; `status` is the short one, and never waits. */
+  /** Asks the sidecar for its full status, with figures. `status` is shorter and does not wait. */
   getStatus(): Promise<Status>;
-  /** Ends a wait for the next attempt at once; `network-online` unless told otherwise. */
+  /** Ends the agent's wait for its next attempt. The reason is `network-online` unless given. */
   wake(reason?: WakeParams['reason']): Promise<null>;
-  /** Looks for what keeps the agent out of its room; within 10 s. */
+  /** Checks everything that can keep the agent out of its room. Answers within 10 s. */
   diagnose(): Promise<Diagnosis>;
-  /** Whether voice is up, and if not, why and until when; `status-changed` tells each change. */
+  /** Says whether voice is up; if not, why and until when. `status-changed` tells each change. */
   readonly status: VoiceStatus;
   /**
-   * The open sessions as the events told them so far, oldest first: a new array of frozen objects.
-   * Also while no sidecar runs: they wait for the next one as `reconnecting`.
+   * The open sessions by the events so far, oldest first: a new array of frozen objects. While no
+   * sidecar runs, the sessions are `reconnecting` and wait for the next process.
    */
   readonly sessions: AgentSession[];
   readonly processState: ProcessState;
-  /** As the function of that name. */
+  /** The same as the exported function `installPreload`. */
   installPreload(session: SessionLike): void;
-  /** As the constant of that name. */
+  /** The same as the exported constant `preloadPath`. */
   readonly preloadPath: string;
-  /** As last told by `agent-state-changed`, which tells `idle` when a process is gone. */
+  /** The state in the last `agent-state-changed`; `idle` when the process is gone. */
   readonly agentState: AgentState;
-  /** Adds a listener; what it throws, or rejects with, is logged and goes no further. */
+  /** Adds a listener. The bridge logs an error that it throws or rejects with, and goes on. */
   on<N extends keyof SidecarEvents>(name: N, listener: (event: SidecarEvents[N]) => void): this;
-  /** As on(), for the next event alone; so `events.once(sidecar, name)` works, too. */
+  /** Adds a listener for the next event only. `events.once(sidecar, name)` works, too. */
   once<N extends keyof SidecarEvents>(name: N, listener: (event: SidecarEvents[N]) => void): this;
   off<N extends keyof SidecarEvents>(name: N, listener: (event: SidecarEvents[N]) => void): this;
-  /** As off(). */
+  /** The same as off(). */
   removeListener<N extends keyof SidecarEvents>(
     name: N,
     listener: (event: SidecarEvents[N]) => void,
@@ -245,52 +266,55 @@ export interface Sidecar {
 
 /** The answer to "is voice up?". */
 export interface VoiceStatus {
-  /** The sidecar runs and its agent is in the room. */
+  /** true: the sidecar runs, and its agent is in the room. */
   readonly available: boolean;
   readonly processState: ProcessState;
   readonly agentState: AgentState;
-  /** The room that the agent is in or wants to be in. */
+  /** The room that the agent is in, or tries to join. */
   readonly room?: string;
-  /** Why voice is not available: of the process, else of the last attempt to join. */
+  /** Why voice is not available: the error of the process, or else of the last attempt to join. */
   readonly error?: {
     readonly code: SidecarErrorCode | Category;
     readonly message: string;
     readonly fix: string;
   };
-  /** Milliseconds from the event to the next attempt, where one comes by itself. */
+  /** Milliseconds from the event to the next attempt; absent when none comes by itself. */
   readonly retryInMs?: number;
 }
 
 /**
- * The sidecar's notifications with their params, and the bridge's own events. There is no `error`
- * event: what fails rejects a promise, or is in one of these.
+ * The events and what each passes to its listeners. There is no `error` event: a failure rejects a
+ * promise, or is a member of one of these events.
  *
- * The first four are the bridge's: each session is created once and closed once, whatever becomes
- * of the sidecar's processes. Their `seq` begins at 1, each has one more than the one before, and
- * it goes on over crashes, stop() and start(); their `epoch` is one per Sidecar object. When a
- * process ends by itself, its sessions become `reconnecting`, go on in the next process under their
- * ids, and close with `sidecar-exited` only if there is none. Events reach every listener in this
- * order, also what a listener itself brings about.
+ * Four events tell of sessions and of the agent: `session-created`, `session-updated`,
+ * `session-closed` and `agent-state-changed`. Each session is created once and closed once, also
+ * when the sidecar's process ends and another one starts. `seq` begins at 1 and increases by one
+ * with each of these events. It never resets: not after a crash, stop() or start(). `epoch` stays
+ * the same for one Sidecar object.
+ *
+ * When a process ends by itself, its sessions become `reconnecting` and go on in the next process
+ * under their ids. When no process follows, they close with `sidecar-exited`. Every listener gets
+ * all events in this order, including an event that a listener causes.
  */
 export interface SidecarEvents extends Notifications {
   'process-state': ProcessStateChanged;
-  /** `sidecar.status` is another. */
+  /** `sidecar.status` has changed. */
   'status-changed': VoiceStatus;
   log: LogEntry;
   exit: SidecarExit;
 }
 
 /**
- * Of the sidecar's process. `backoff`: it ended by itself, and is about to be started again.
- * `failed`: it could not be started, or ended by itself and is not started again; start() leads
- * out of it, and out of CRASH_LOOP each wake-up of the system for one more process.
+ * The state of the sidecar's process. `backoff`: the process ended by itself, and the bridge will
+ * restart it. `failed`: the process could not start, or ended by itself and is not restarted. Call
+ * start() to try again. After CRASH_LOOP, each wake-up of the system also starts one more process.
  */
 export type ProcessState = 'idle' | 'starting' | 'ready' | 'backoff' | 'stopping' | 'failed';
 
 export interface ProcessStateChanged {
   state: ProcessState;
   previousState: ProcessState;
-  /** With `failed` and `backoff`: why. */
+  /** Why the state is `failed` or `backoff`. */
   error?: SidecarError;
   /** Milliseconds to the restart; with `backoff`. */
   retryInMs?: number;
@@ -301,27 +325,27 @@ export interface LogEntry {
   level: 'debug' | 'info' | 'warning' | 'error' | 'critical';
   /** Control characters are escaped. */
   message: string;
-  /** Why, on the line "Critical: ..."; the logger gets it as the next line. */
+  /** The cause of a "Critical: ..." message. The logger gets it as the next line. */
   cause?: string;
   logger: string;
   /** ISO-8601, UTC. */
   time: string;
 }
 
-/** A process of the sidecar is gone, asked or not. */
+/** A process of the sidecar is gone: it was stopped, or it ended by itself. */
 export interface SidecarExit {
   code: number | null;
   signal: string | null;
-  /** Its last lines on stderr, at most 50, oldest first. */
+  /** The last lines of the process on stderr, at most 50, oldest first. */
   stderrTail: string[];
-  /** Whether another process takes its place. */
+  /** true: the bridge will start another process. */
   willRestart: boolean;
 }
 
 export interface RequestOptions {
   /** Milliseconds, counted from the call; `requestTimeoutMs` unless given. */
   timeoutMs?: number;
-  /** Takes the request back if it was not sent yet; else only its answer is dropped. */
+  /** Aborts the request. If the bridge has sent it already, only the answer is dropped. */
   signal?: AbortSignalLike;
 }
 
@@ -329,7 +353,7 @@ export interface RequestOptions {
 export type SidecarErrorCode =
   /** There is no program to start. */
   | 'SIDECAR_MISSING'
-  /** The packaged program is gone from its folder; an antivirus program does that. */
+  /** The packaged program is gone from its folder; antivirus programs do that. */
   | 'REMOVED'
   /** The system refuses to start it. */
   | 'BLOCKED'
@@ -343,11 +367,13 @@ export type SidecarErrorCode =
   | 'VERSION_MISMATCH'
   /** It ended without being asked to. */
   | 'EXITED'
-  /** It ended by itself more often than `restart` allows; `cause` is the last end. */
+  /** It ended by itself more often than `restart` allows; `cause` is the error of its last end. */
   | 'CRASH_LOOP'
   /** stop() or dispose() was called. */
   | 'STOPPED'
-  /** Over 8 MiB of requests wait to be read by it; or another instance of the app has the lock. */
+  /**
+   * The sidecar has not read over 8 MiB of requests; or another instance of the app has the lock.
+   */
   | 'BUSY'
   /** It did not answer a request in time. */
   | 'TIMEOUT'
@@ -359,18 +385,18 @@ export type SidecarErrorCode =
 export class SidecarError extends Error {
   readonly name: 'SidecarError';
   readonly code: SidecarErrorCode;
-  /** What is wrong; the message is this and `fix`. */
+  /** Says what went wrong. The message is this text, then `fix`. */
   readonly problem: string;
-  /** What to do, where there is something. */
+  /** Says what to do; absent when there is nothing to do. */
   readonly fix?: string;
   readonly cause?: unknown;
-  /** These three where a process stands behind the error. */
+  /** These three are set when a process caused the error. */
   readonly exitCode?: number | null;
   readonly signal?: string | null;
   readonly stderrTail?: readonly string[];
 }
 
-/** The sidecar answered a request with an error; the codes are in the protocol's tables. */
+/** The sidecar answered a request with an error. docs/protocol.md lists the codes. */
 export class RpcError extends Error {
   readonly name: 'RpcError';
   readonly code: number;
@@ -378,23 +404,26 @@ export class RpcError extends Error {
   readonly data?: { readonly fix?: string; readonly [key: string]: unknown };
 }
 
-/** Electron's own objects, as `require('electron')` has them. */
+/** Electron's own objects, as `require('electron')` gives them. */
 export interface ElectronLike {
   app: AppLike;
-  /** With it pages are served `window.clara`. */
+  /** Serves `window.clara` to pages. */
   ipcMain?: IpcMainLike;
-  /** With it deadlines stand still while the system sleeps, and a wake-up is told. */
+  /** Stops the deadlines while the system sleeps, and tells the sidecar of a wake-up. */
   powerMonitor?: EmitterLike;
-  /** For the `proxy` 'system'. */
+  /** Finds the system's proxy, for `proxy: 'system'`. */
   session?: SessionModuleLike;
-  /** With it the quit of an update waits a second at most. Electron's own, also with electron-updater. */
+  /**
+   * Limits the quit for an update to a second. Give Electron's own autoUpdater, also when the app
+   * uses electron-updater.
+   */
   autoUpdater?: EmitterLike;
 }
 
 /** What the bridge needs of Electron's `app`. */
 export interface AppLike {
   readonly isPackaged: boolean;
-  /** Used with `ipcMain` alone. */
+  /** The bridge calls this only when it has `ipcMain`. */
   getAppPath(): string;
   getPath(name: 'userData'): string;
   on(name: any, listener: (...event: any[]) => void): unknown;
@@ -410,7 +439,7 @@ export interface EmitterLike {
   removeListener(name: any, listener: () => void): unknown;
 }
 
-/** What the bridge needs of Electron's `session`, which it asks once the app is ready. */
+/** What the bridge needs of Electron's `session`. It uses it once the app is ready. */
 export interface SessionModuleLike {
   readonly defaultSession: { resolveProxy(url: string): Promise<string> };
 }
@@ -421,7 +450,10 @@ export interface TokenEndpointAnswer {
   server_url?: string;
 }
 
-/** Grant no more than the request says; the agent's token is to be of the `kind` `agent`. */
+/**
+ * Gives a token for the request. Grant no more than the request asks for. The agent's token must
+ * have the `kind` `agent`.
+ */
 export type GetToken = (
   request: TokenRequest,
 ) => AccessToken | TokenEndpointAnswer | Promise<AccessToken | TokenEndpointAnswer>;
@@ -441,7 +473,7 @@ export interface IpcMainLike {
 export interface IpcCallLike {
   readonly sender: WebContentsLike;
   readonly frameId: number;
-  /** Electron before 13 has none; null once the frame has gone. */
+  /** Absent before Electron 13; null once the frame is gone. */
   readonly senderFrame?: { readonly parent: unknown; readonly url: string } | null;
 }
 
@@ -455,7 +487,9 @@ export interface WebContentsLike {
   removeListener(name: any, listener: () => void): unknown;
 }
 
-/** What the bridge needs of Electron's Session; which of the two there is depends on its age. */
+/**
+ * What the bridge needs of Electron's Session: the first two in newer Electrons, else the others.
+ */
 export interface SessionLike {
   getPreloadScripts?(): readonly { readonly filePath: string }[];
   registerPreloadScript?(script: { type: 'frame'; filePath: string }): string;
@@ -463,7 +497,7 @@ export interface SessionLike {
   setPreloads?(paths: string[]): void;
 }
 
-/** `console` is one, and so is electron-log's `log` or `log.scope('sidecar')`. */
+/** `console` is a Logger; so are `log` and `log.scope('sidecar')` of electron-log. */
 export interface Logger {
   debug(message: string): void;
   info(message: string): void;

@@ -1,10 +1,10 @@
 /**
- * What a page sees of the voice sessions: `window.clara`. In a page's TypeScript:
+ * Types of `window.clara`, through which a page follows the voice sessions. In a page's TypeScript:
  *
  *   /// <reference types="clara-voice-bridge/preload" />
  *
- * Every failure rejects with a `ClaraError`, a plain object: an Error would arrive without its
- * members.
+ * Every failure rejects with a `ClaraError`. It is a plain object, because contextBridge strips the
+ * custom properties of an Error.
  */
 
 import type { ProcessState, SidecarErrorCode } from './index';
@@ -28,35 +28,37 @@ declare global {
 }
 
 export interface Clara {
-  /** The open sessions as the main process has them; never waits for the sidecar. */
+  /** Gives the open sessions that the main process knows. Never waits for the sidecar. */
   listSessions(): Promise<SessionsSnapshot>;
   /**
-   * Calls back with a `snapshot`, then with every change behind it, once each and in order.
-   * Before the app has made its sidecar, the snapshot waits for it.
+   * Calls back with a `snapshot`, then with every later change, once each and in order. The
+   * snapshot comes as soon as the app has made its sidecar.
    *
-   * @returns a function that ends it
+   * @returns a function that ends the calls
    */
   onSessions(callback: (event: SessionsEvent) => void): () => void;
-  /** How voice is doing, also while no sidecar runs. */
+  /** Gives the state of voice, also while no sidecar runs. */
   getStatus(): Promise<ClaraStatus>;
-  /** Calls back with the status now, then whenever the agent's or the process's state changes. */
+  /**
+   * Calls back with the status now, then with each change of the agent's or the process's state.
+   */
   onAgentState(callback: (status: AgentStatus) => void): () => void;
-  /** What livekit-client needs to bring this page into the agent's room. */
+  /** Gives livekit-client's url and token, with which this page joins the agent's room. */
   createConnection(options?: ConnectionParams): Promise<ConnectionDetails>;
-  /** Removes that person from the room; gives the session as it was at its end. */
+  /** Removes a person from the room. Gives the closed session. */
   closeSession(sessionId: string): Promise<AgentSession>;
 }
 
 export interface SessionsSnapshot {
   /** Oldest announcement first. */
   sessions: AgentSession[];
-  /** Of the last event this list includes; goes up as long as the app runs. */
+  /** The `seq` of the last event that this list includes. It only increases while the app runs. */
   seq: number;
 }
 
 /**
- * `sessions` is the whole list after the event; `session` the one that it is about. `seq` goes up
- * with each event; other events of the bridge count too, so that it may skip numbers.
+ * `session` is the session that changed; `sessions` is the whole list after the change. `seq`
+ * increases with each event. It may skip numbers, because it also counts events of the agent.
  */
 export type SessionsEvent =
   | { type: 'snapshot'; sessions: AgentSession[]; session?: undefined; seq: number }
@@ -72,19 +74,20 @@ export interface AgentStatus
     Partial<Pick<AgentStateChanged, 'previousState' | 'capabilities'>> {
   /** `idle` while no sidecar runs. */
   state: AgentState;
-  /** `ready` is the one in which there is a sidecar to ask. */
+  /** A page can ask the sidecar in state `ready` only. */
   processState: ProcessState;
-  /** The room that the agent is in or wants to be in. */
+  /** The room that the agent is in, or tries to join. */
   room?: string;
-  /** Why the last attempt to join failed; there until the agent is in the room. */
+  /** Why the last attempt to join failed. Absent once the agent is in the room. */
   error?: Failure;
-  /** Why there is no sidecar. */
+  /** Why no sidecar runs. */
   processError?: { code: SidecarErrorCode; message: string };
 }
 
 /**
- * The sidecar's own status where there is one to ask (`processState` is `ready`), and in any case
- * what is required here. `sessions` and `seq` are those of listSessions().
+ * The required members are always present. The optional members come from the sidecar, and are
+ * present only when `processState` is `ready`. `sessions` is the number of open sessions; `seq` is
+ * the same as in listSessions().
  */
 export interface ClaraStatus
   extends
@@ -94,13 +97,14 @@ export interface ClaraStatus
   seq: number;
 }
 
-/** Frozen where it is made; the page has a copy of it. */
+/** An error as a page gets it. contextBridge copies it, so it is not frozen. */
 export interface ClaraError {
   readonly name: 'RpcError' | 'SidecarError' | 'ClaraError';
   /**
-   * Of an RpcError the protocol's number; of a SidecarError its code; of a ClaraError: `DENIED`, the
-   * page or frame may not call; `INVALID_ARGUMENT`; `NO_SIDECAR`, the app has made none;
-   * `UNEXPECTED`, the app's own code failed, its getToken for one.
+   * An RpcError has the protocol's number; a SidecarError has its own code. A ClaraError has one of
+   * four. `DENIED`: this page or frame may not call. `INVALID_ARGUMENT`: an argument is wrong.
+   * `NO_SIDECAR`: the app has made no sidecar. `UNEXPECTED`: a function of the app failed, for
+   * example its getToken.
    */
   readonly code:
     number | SidecarErrorCode | 'DENIED' | 'INVALID_ARGUMENT' | 'NO_SIDECAR' | 'UNEXPECTED';

@@ -1,7 +1,8 @@
 'use strict';
 
 /**
- * An app whose window shows who is in a LiveKit room, and joins it. settings.cjs says how to start.
+ * An Electron app with one window. It shows the people in a LiveKit room, and its user can join
+ * them. settings.cjs says how to start it.
  */
 
 const path = require('path');
@@ -33,9 +34,9 @@ function openWindow() {
       backgroundThrottling: false,
     },
   });
-  // The page is all there is: no other one in its window, and no window of its own.
+  // The window shows this page only: a link neither replaces it nor opens another window.
   window.webContents.on('will-navigate', (event) => event.preventDefault());
-  // Not in Electron 9, which the tests run.
+  // Electron 9, which the tests run, has no such method.
   if (window.webContents.setWindowOpenHandler) {
     window.webContents.setWindowOpenHandler(() => ({ action: 'deny' }));
   }
@@ -53,7 +54,7 @@ async function main() {
   ipcMain.handle('app:try-again', async ({ sender }) => {
     if (!isOurPage(sender)) throw new Error('Only the app may ask.');
     if (sidecar.processState !== 'ready') return sidecar.start();
-    // It gave up, or was told to leave; else it tries again by itself, and need not wait.
+    // An agent that gave up, or was told to leave, needs connect(). Otherwise end its wait.
     const isOut = ['failed', 'idle'].includes(sidecar.agentState);
     return isOut ? sidecar.connect() : sidecar.wake();
   });
@@ -65,7 +66,7 @@ async function main() {
   app.on('activate', () => {
     if (BrowserWindow.getAllWindows().length === 0) openWindow();
   });
-  // What fails here is shown in the window, which goes on without voice.
+  // The window shows the error and goes on without voice.
   await sidecar.start().catch((error) => console.error(error.message));
 }
 

@@ -1,6 +1,6 @@
 'use strict';
 
-/** Owns who may use the microphone: the app's own page, and nothing but the microphone. */
+/** Owns the permissions of pages: the app's own page may use the microphone, and nothing else. */
 
 /**
  * @param {import('electron').Session} session
@@ -9,7 +9,7 @@
  */
 function allowMicrophone(session, systemPreferences, isOurPage) {
   session.setPermissionRequestHandler((contents, permission, answer, details) => {
-    // Electron 9 says no mediaTypes in TypeScript's sense; without video among them it is audio.
+    // Electron 9 has no type for mediaTypes. A request without video is for audio.
     const { mediaTypes = [] } = /** @type {{mediaTypes?: string[]}} */ (details);
     const isMicrophone = permission === 'media' && !mediaTypes.includes('video');
     if (!isMicrophone || !isOurPage(contents)) answer(false);
@@ -21,8 +21,8 @@ function allowMicrophone(session, systemPreferences, isOurPage) {
 }
 
 /**
- * macOS asks its user once, with the words of NSMicrophoneUsageDescription in Info.plist; Windows and
- * Linux leave it to the app.
+ * Asks macOS for the microphone. macOS asks its user once, with NSMicrophoneUsageDescription of
+ * Info.plist. Windows and Linux let the app decide.
  *
  * @param {import('electron').SystemPreferences} systemPreferences
  * @returns {Promise<boolean>}

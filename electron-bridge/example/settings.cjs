@@ -1,6 +1,6 @@
 'use strict';
 
-/** Owns where the example gets its room and its tokens from: the environment. */
+/** Owns the settings of the example: reads its room and its tokens' origin from the environment. */
 
 const { fetchToken } = require('./token-endpoint.cjs');
 
@@ -14,15 +14,15 @@ LIVEKIT_API_KEY and LIVEKIT_API_SECRET may stand in the place of TOKEN_URL.`;
 /**
  * @param {{readonly [name: string]: string | undefined}} environment
  * @returns {import('../index').SidecarOptions}
- * @throws {Error} with what to set
+ * @throws {Error} that says which variables to set
  */
 function settingsFrom(environment) {
   const { LIVEKIT_URL: url, LIVEKIT_ROOM: room, TOKEN_URL: tokenUrl } = environment;
   const { LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = environment;
   if (!url || !room || !(tokenUrl || (apiKey && apiSecret))) throw new Error(USAGE);
-  // The quality of a connection is known only where the agent subscribes to tracks.
+  // The agent must subscribe to tracks, or no connection's quality is known.
   const connect = { url, room, autoSubscribe: true };
-  // An app that you ship has no secret: it asks your server for each token.
+  // An app that you ship must have no secret. It asks your server for each token.
   if (tokenUrl) return { connect, getToken: (wanted) => fetchToken(tokenUrl, wanted) };
   return { connect: { ...connect, apiKey, apiSecret } };
 }

@@ -1,16 +1,16 @@
 'use strict';
 
-/** Owns the app's way to its token endpoint. An app of today has `fetch` for this. */
+/** Owns the request to the token endpoint. An app for a newer Electron can use `fetch` instead. */
 
 const http = require('http');
 const https = require('https');
 
-/** Milliseconds; the bridge asks again after a failure. */
+/** Milliseconds for one request. The bridge asks again after a failure. */
 const TIMEOUT_MS = 10 * 1000;
 
 /**
  * @param {string} url of the endpoint
- * @param {object} wanted what the bridge gives getToken: purpose, room, identity, name, grants
+ * @param {object} wanted the request that getToken gets: purpose, room, identity, name, grants
  * @returns {Promise<{url?: string, token: string}>}
  */
 function fetchToken(url, wanted) {

@@ -1,25 +1,25 @@
 'use strict';
 
 /**
- * A token endpoint: the one place that has the API secret. Needs nothing but Node.
+ * A token endpoint. Only this program has the API secret. It needs Node and no package.
  *
- *   LIVEKIT_URL=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=... LIVEKIT_ROOM=... node token-server.cjs
+ * LIVEKIT_URL=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=... LIVEKIT_ROOM=... node token-server.cjs
  *
- *   POST /token {purpose: 'agent' | 'connection', room, identity?, name?, grants?} -> {url, token}
+ * POST /token {purpose: 'agent' | 'connection', room, identity?, name?, grants?} -> {url, token}
  *
- * It listens on 127.0.0.1, on $PORT or 8090. A real endpoint runs on your server, behind your own
- * sign-in, and takes the identity from there: every caller that gets a token can enter the room.
+ * It listens on 127.0.0.1, port $PORT or 8090. A real endpoint runs on your server, behind your own
+ * sign-in, and takes the identity from there. Every caller that gets a token can enter the room.
  */
 
 const assert = require('assert');
 const crypto = require('crypto');
 const http = require('http');
 
-/** Seconds; it counts only at the join, the LiveKit server refreshes it afterwards. */
+/** Seconds. Only the join needs a valid token: the LiveKit server renews it afterwards. */
 const LONGEST_TTL_S = 600;
 const MAX_BODY_CHARACTERS = 64 * 1024;
 
-/** The claims as docs.livekit.io has them ("Tokens & grants"), for one room. */
+/** Gives the claims of a token for one room, as docs.livekit.io describes ("Tokens & grants"). */
 function claims({ purpose, room, identity = newIdentity(), name, grants = {} }, ownRoom) {
   const isAgent = purpose === 'agent';
   assert(isAgent || purpose === 'connection', 'purpose: agent or connection');
@@ -41,18 +41,18 @@ function claims({ purpose, room, identity = newIdentity(), name, grants = {} }, 
     exp: Math.floor(Date.now() / 1000) + ttlS,
     video: { room, roomJoin: true, canPublish, canSubscribe, canPublishData },
     ...(isAgent
-      ? // Keeps the room open for an hour without people: an agent does not count as one.
+      ? // Keep the room open for an hour without people. An agent does not count as a person.
         { kind: 'agent', roomConfig: { emptyTimeout: 3600, departureTimeout: 3600 } }
       : { metadata: grants.metadata, attributes: grants.attributes }),
   };
 }
 
-/** For a person; a real endpoint takes the one of the user who signed in. */
+/** Makes an identity for a person. A real endpoint takes the identity of the signed-in user. */
 function newIdentity() {
   return `person-${crypto.randomBytes(4).toString('hex')}`;
 }
 
-/** A JSON web token, signed by HMAC-SHA256 (RFC 7519, `HS256`). */
+/** Makes a JSON web token, signed by HMAC-SHA256 (RFC 7519, `HS256`). */
 function signed(payload, secret) {
   const url = { '+': '-', '/': '_', '=': '' };
   const encoded = (bytes) =>
@@ -72,7 +72,7 @@ function createTokenServer({ url, apiKey, apiSecret, room }) {
     };
     try {
       assert(request.method === 'POST' && request.url === '/token', 'POST /token');
-      // A page of another site can send plain text here unasked, but no JSON.
+      // A page of another site can send plain text here without leave, but no JSON.
       assert(/^application\/json/.test(request.headers['content-type']), 'send application/json');
       let body = '';
       for await (const chunk of request.setEncoding('utf8')) {

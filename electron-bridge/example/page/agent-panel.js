@@ -1,4 +1,4 @@
-/** Owns what the window shows of voice as a whole: its state, and what is wrong with a way on. */
+/** Owns the panel that shows the state of voice: a problem has its words and a button. */
 
 import { element, isBusy, setBusy, write } from './dom.js';
 import { agentWords, emptyWords, noticeOf } from './words.js';
@@ -9,9 +9,9 @@ export class AgentPanel {
   #agent = element('agent');
   #trouble = element('trouble');
   #tryAgain = element('try-again');
-  /** The words of the button while nothing is under way. */
+  /** The button's words while no attempt runs. */
   #action = 'Try again';
-  /** When the next attempt is due, in the time of Date.now(); null when none is. */
+  /** Time of the next attempt, as Date.now() counts; null when no attempt is planned. */
   #nextAt = /** @type {number | null} */ (null);
 
   /** @param {() => Promise<unknown>} tryAgain */
@@ -52,7 +52,7 @@ export class AgentPanel {
     try {
       await tryAgain();
     } catch (error) {
-      console.warn(error); // the user is told by the state that this leads to
+      console.warn(error); // the user sees the state that follows
     } finally {
       setBusy(this.#tryAgain, false);
       write(this.#tryAgain, this.#action);

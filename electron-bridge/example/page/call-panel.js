@@ -1,10 +1,10 @@
-/** Owns the part of the window by which its user joins, mutes, chats and leaves. */
+/** Owns the controls with which the user joins, mutes, chats and leaves. */
 
 import { Call } from './call.js';
 import { element, isBusy, made, setBusy, write } from './dom.js';
 import { callWords, failureWords, leftWords, microphoneWords } from './words.js';
 
-/** Lines of the chat that are kept. */
+/** Chat lines that the page keeps. */
 const MAX_LINES = 200;
 
 export class CallPanel {
@@ -16,7 +16,7 @@ export class CallPanel {
   #chatLabel = element('chat-label');
   #text = /** @type {HTMLInputElement} */ (element('text'));
   #messages = element('messages');
-  /** What callWords() makes a sentence of. */
+  /** The facts that callWords() turns into a sentence. */
   #now = { isIn: false, isMuted: false, canJoin: false, news: '' };
   #call = new Call({
     onMessage: (author, text) => this.#addMessage(author, text),

@@ -1,9 +1,9 @@
 /**
- * Owns the page's own stay in the room, by livekit-client: join, mute, chat, leave. No element of
- * the page but the ones that play what others say.
+ * Owns the page's own stay in the room, by livekit-client: join, mute, chat, leave. Touches no
+ * element of the page, except the audio elements that it adds for the other people.
  */
 
-/** The topic on which livekit-client's own chat speaks; the sidecar counts its messages. */
+/** The topic of livekit-client's own chat. The sidecar counts the messages of this topic. */
 const CHAT_TOPIC = 'lk.chat';
 
 /**

@@ -1,4 +1,4 @@
-/** Finds and makes the page's elements. Writes text, never HTML: names come from strangers. */
+/** Finds and makes the page's elements. Writes text, never HTML, because strangers choose names. */
 
 /**
  * @template {HTMLElement} [T=HTMLElement]
@@ -25,7 +25,8 @@ export function made(tag, className, ...children) {
 }
 
 /**
- * Changes nothing when the element has this text already: a screen reader would read it again.
+ * Writes the text of an element. Changes nothing when the element already has this text: a screen
+ * reader would read it again.
  *
  * @param {HTMLElement} node
  * @param {string} text
@@ -35,7 +36,7 @@ export function write(node, text) {
 }
 
 /**
- * Sets `aria-disabled` and not `disabled`, which would take the keyboard's focus away.
+ * Marks a button as busy, by `aria-disabled`: `disabled` would take the keyboard's focus away.
  *
  * @param {HTMLElement} button
  * @param {boolean} is

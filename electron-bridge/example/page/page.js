@@ -1,4 +1,4 @@
-/** Puts the window together: hands what window.clara tells to the parts that show it. */
+/** Puts the window together: passes the events of window.clara to the parts that show them. */
 
 import { AgentPanel } from './agent-panel.js';
 import { CallPanel } from './call-panel.js';

@@ -3,11 +3,11 @@
 import { element, isBusy, made, setBusy, write } from './dom.js';
 import { connectionWords, failureWords, sinceWords } from './words.js';
 
-/** Colours of the round initials; style.css has them. */
+/** Number of colours for the round initials. style.css defines them. */
 const TINTS = 6;
-/** Characters of a name that are shown; the width of its column cuts most names earlier. */
+/** Shown characters of a name. The width of the column cuts most names earlier. */
 const MAX_NAME = 200;
-/** Sentences kept for the screen reader. */
+/** Sentences that the page keeps for the screen reader. */
 const MAX_NEWS = 10;
 const { compare } = new Intl.Collator(undefined, { numeric: true });
 
@@ -30,7 +30,7 @@ export class SessionTable {
   /** @type {Map<string, Row>} by session id */
   #shown = new Map();
   #remove;
-  /** The identity of this page in the room; empty while it is not there. */
+  /** The identity of this page in the room; empty while the page is not in the room. */
   #self = '';
   #canRemove = false;
 
@@ -89,7 +89,7 @@ export class SessionTable {
   #drop = (id) => {
     const row = this.#shown.get(id);
     if (row === undefined) return;
-    // A keyboard user stays in the list.
+    // Keep the keyboard's focus in the list.
     if (row.root.contains(document.activeElement)) {
       const near = row.root.nextElementSibling || row.root.previousElementSibling;
       const button = near && near.querySelector('button:not([hidden])');
@@ -99,7 +99,7 @@ export class SessionTable {
     this.#shown.delete(id);
   };
 
-  /** Puts the rows in order. Moves no row that stands right; a row that moves keeps the focus. */
+  /** Sorts the rows. Moves only a row in the wrong place; a row that moves keeps the focus. */
   #arrange = () => {
     const focused = document.activeElement;
     /** @type {Map<string, number>} */
@@ -126,7 +126,7 @@ export class SessionTable {
     if (focused instanceof HTMLElement && focused !== document.activeElement) focused.focus();
   };
 
-  /** @param {string} words for a screen reader */
+  /** @param {string} words that a screen reader says */
   #tell = (words) => {
     const last = this.#news.childNodes;
     while (last.length >= MAX_NEWS) last[0].remove();

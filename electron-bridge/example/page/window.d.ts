@@ -1,4 +1,4 @@
-// What the preload scripts give the example's page.
+// Types of what the preload scripts give the example's page.
 
 /// <reference types="../../preload" />
 

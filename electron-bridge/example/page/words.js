@@ -1,4 +1,4 @@
-/** Owns the words and tones in which states are told to the app's user. */
+/** Owns the words and tones that tell the app's user each state. */
 
 /** @typedef {import('../../preload').AgentStatus} AgentStatus */
 /** @typedef {import('../../preload').AgentSession} AgentSession */
@@ -6,7 +6,7 @@
 /** @typedef {[title: string, words: string]} Sentences what happened, and what to do */
 
 /**
- * What the window says when voice does not work.
+ * A notice of the window: says why voice does not work.
  *
  * @typedef {object} Notice
  * @property {Tone} tone
@@ -78,7 +78,9 @@ const NOT_JOINED = {
   internal: ['Something went wrong in Clara', 'Try again, or restart Clara.'],
 };
 
-/** @type {Record<string, Sentences>} by the code of the error that keeps the sidecar from running */
+/**
+ * @type {Record<string, Sentences>} by the code of the error that keeps the sidecar from running
+ */
 const NOT_RUNNING = {
   SIDECAR_MISSING: ['A part of Clara is missing', 'Install Clara again.'],
   REMOVED: [
@@ -121,7 +123,7 @@ const SESSION = {
   closed: ['idle', 'Gone'],
 };
 
-/** @type {Record<string, [Tone, string, number]>} with how many bars of three */
+/** @type {Record<string, [Tone, string, number]>} the number is the bars, of three */
 const QUALITY = {
   lost: ['bad', 'Lost', 0],
   poor: ['bad', 'Poor', 1],
@@ -158,7 +160,7 @@ export function agentWords({ state, processState, error }) {
 
 /**
  * @param {AgentStatus} status
- * @returns {Notice | null} null while there is nothing that the user could do
+ * @returns {Notice | null} null while the user can do nothing
  */
 export function noticeOf(status) {
   const { state, processState, error, processError, reason } = status;
@@ -216,7 +218,7 @@ export function canRemove({ capabilities }) {
 
 /**
  * @param {AgentStatus} status
- * @returns {Sentences} what stands in the place of the table while it is empty
+ * @returns {Sentences} the text that the window shows while the table is empty
  */
 export function emptyWords(status) {
   if (canJoin(status)) return ['Nobody is here yet', 'People appear here when they join.'];
@@ -278,7 +280,7 @@ export function microphoneWords(error) {
 }
 
 /**
- * Shows the developer of the app the whole error in the console.
+ * Gives the words for an error. Writes the whole error to the console, for the app's developer.
  *
  * @param {string} what did not work, as a sentence
  * @param {unknown} error that a promise rejected with
