@@ -148,7 +148,7 @@ class _App:
     def watch_parent(self, pid: int) -> None:
         """Begin the drain when the process *pid* has ended."""
         if not watch_parent(pid, self._on_parent_gone):
-            _log.warning("There is no process %d to watch; the end of stdin will do.", pid)
+            _log.warning("No process has the parentPid %d; the sidecar ends when stdin ends.", pid)
 
     # For `getStatus`
 
@@ -212,7 +212,7 @@ class _App:
                 if self._start.wire.is_typed and (wanted := hint(line)) is not None:
                     _log.warning("try: %s", wanted)
         except Exception:
-            _log.exception("A line could not be taken; the next ones can.")
+            _log.exception("A line of stdin was skipped, by a bug; the sidecar goes on.")
 
     def _on_end(self) -> None:
         for line in self._splitter.end():

@@ -30,8 +30,8 @@ INSTALLED_PROGRAM = "clara-voice-sidecar"
 EPILOG = """\
 Configuration, strongest first: the params of `connect`, the options above, the environment
 (LIVEKIT_URL, LIVEKIT_API_KEY with LIVEKIT_API_SECRET or LIVEKIT_TOKEN, LIVEKIT_ROOM), and
-.env.local and .env in the working directory (not in a frozen build). Secrets are never options:
-other users of a machine can read those.
+.env.local and .env in the working directory (not in a frozen build). There are no options for
+secrets: other users of the machine could read them.
 
 Speaks JSON-RPC 2.0, one message a line, on stdin and stdout; logs go to stderr. Try it by hand:
   {"jsonrpc":"2.0","id":1,"method":"getStatus"}
@@ -90,7 +90,7 @@ def _serve(options: argparse.Namespace, is_frozen: bool) -> int:
         except InvalidParams as error:
             return _refuse(handler, f"{error.message} {error.data['fix']}")
         if resolved.token is not None and resolved.claims is None:
-            return _refuse(handler, "LIVEKIT_TOKEN is no access token; set it as it was issued.")
+            return _refuse(handler, "LIVEKIT_TOKEN is not an access token; set the whole token.")
     _say_what_happens(options, lacking)
     from sidecar.app import Start, run
 
@@ -177,8 +177,10 @@ def _parser(program: str, is_frozen: bool) -> argparse.ArgumentParser:
     add("--auto-subscribe", action="store_true", help="subscribe to all tracks")
     add("--wait", action="store_true", help="ignore all configuration; wait for `connect`")
     levels = ("debug", "info", "warning", "error", "critical")
-    add("--log-level", choices=levels, default="info", help="the least that is logged (info)")
-    add("--log-format", choices=("text", "json"), default="text", help="of stderr (text)")
+    add("--log-level", choices=levels, default="info", help="the least severe level to log (info)")
+    add(
+        "--log-format", choices=("text", "json"), default="text", help="the format of stderr (text)"
+    )
     add("--self-test", action="store_true", help="check that this build works, then end")
     add("--version", action="version", version=f"clara-voice-sidecar {__version__}")
     return parser

@@ -192,7 +192,7 @@ def _add_embedded(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--embedded",
         action="store_true",
-        help="a test double in the place of the server: no download, no build, up in a second",
+        help="a test double instead of the server: no download, no build, ready in a second",
     )
 
 
@@ -231,8 +231,10 @@ def _add_join_options(parser: Parser) -> None:
     parser.add_argument(
         "--token", help="join with this token; others on this machine can see it while that runs"
     )
-    parser.add_argument("--name", help="who joins (default: a new guest)")
-    parser.add_argument("--say", metavar="TEXT", help="say this in the room's chat, once each")
+    parser.add_argument("--name", help="the person's identity (default: a new guest)")
+    parser.add_argument(
+        "--say", metavar="TEXT", help="send TEXT to the room's chat, once per person"
+    )
     parser.add_argument(
         "--tone", action="store_true", help="publish a microphone: a tone of 440 Hz"
     )
@@ -272,12 +274,12 @@ def _join(options: argparse.Namespace) -> int:
 
 def _add_token_options(parser: Parser) -> None:
     _add_connection_options(parser)
-    parser.add_argument("--name", help="who it is for (default: a new guest)")
+    parser.add_argument("--name", help="the person's identity (default: a new guest)")
     parser.add_argument("--ttl", type=duration_s, default=6 * 3600.0, help="how long it lasts (6h)")
     parser.add_argument(
         "--decode",
         metavar="TOKEN",
-        help="explain this token, or the one on stdin where this is `-`, and make none",
+        help="explain this token instead of making one; `-` reads it from stdin",
     )
 
 
@@ -290,7 +292,7 @@ def _token(options: argparse.Namespace) -> int:
         try:
             print(tokens.explained(token.strip(), secret))
         except ValueError as error:
-            raise WrongUsage(f"{error} Fix: give the whole token, as it was issued.") from None
+            raise WrongUsage(f"{error} Fix: give the whole token.") from None
         return 0
     settings = _settings(options)
     _need(
@@ -325,7 +327,7 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 COMMANDS = {
     "demo": Command(
-        "run the whole thing on this machine: a LiveKit server, this sidecar, two people",
+        "run everything on this machine: a LiveKit server, this sidecar, two people",
         "--embedded",
         _add_demo_options,
         _demo,
@@ -337,7 +339,7 @@ COMMANDS = {
         _dev_server,
     ),
     "join": Command(
-        "join a room as a person, to test with; says what happens in it",
+        "join a room as a test person, and print the events of the room",
         "--name anna --say hello --for 30s",
         _add_join_options,
         _join,

@@ -100,7 +100,7 @@ class ClientRequests:
         request_id = response.get("id")
         name, waiter = self._waiting.get(str(request_id), ("", None))
         if not isinstance(request_id, str) or waiter is None or waiter.done():
-            _log.debug("A response that nothing waits for was ignored.")
+            _log.debug("A response was ignored: no request waits for it.")
             return
         problem = self._problem(name, response)
         if problem is None:

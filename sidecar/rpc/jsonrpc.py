@@ -215,7 +215,7 @@ def _failed(error: BaseException) -> tuple[ErrorCode, str, Mapping[str, object] 
     """
     if isinstance(error, SidecarError):
         return error.code, error.message, error.data
-    _log.error("A request failed by a bug.", exc_info=error)
+    _log.error("A request failed, by a bug.", exc_info=error)
     return ErrorCode.INTERNAL_ERROR, "Internal error", None
 
 

@@ -95,7 +95,7 @@ class Reader:
 
     def start(self) -> None:
         """Start the thread that reads."""
-        tasks.start_thread("stdin", self._run, lambda: self._on_broken("stdin is not read"))
+        tasks.start_thread("stdin", self._run, lambda: self._on_broken("stdin cannot be read"))
 
     def _run(self) -> None:
         while chunk := _read(self._read_fd):
@@ -116,7 +116,7 @@ class Reader:
                     self._loop.call_soon(self._go_on, steps)
                     return
         except Exception:
-            _log.exception("What came in could not be taken, by a bug; what follows can.")
+            _log.exception("A chunk of stdin was skipped, by a bug; the sidecar goes on.")
         self._is_taken.release()
 
 
@@ -149,7 +149,7 @@ class Writer:
     def put(self, item: Item) -> None:
         """Queue *item*; never blocks. Calls *on_broken* when too much waits."""
         if not self._outbox.put(item):
-            self._on_broken("Nobody reads what the sidecar writes")
+            self._on_broken("The parent does not read stdout")
 
     def flush(self, timeout_s: float) -> None:
         """Write all queued items, then stop; wait *timeout_s* at most. Do not `put` after it."""
@@ -165,7 +165,7 @@ class Writer:
                 return
 
     def _break(self) -> None:
-        self._on_broken("stdout is not written, or a notification has no JSON form")
+        self._on_broken("stdout cannot be written, or a notification has no JSON form")
 
 
 def watch_parent(pid: int, on_gone: Callable[[], None]) -> bool:

@@ -114,9 +114,9 @@ class LiveKitRoom:
             await self._room.disconnect()
         except (AssertionError, asyncio.CancelledError):
             # AssertionError: the native room is gone. CancelledError: its listener has ended.
-            _log.debug("The Room was gone before it was left.", exc_info=True)
+            _log.debug("The Room had ended before the agent left it.", exc_info=True)
         except Exception:
-            _log.exception("The Room could not be left in order; it is given up.")
+            _log.exception("Leaving the Room failed; the agent goes on without it.")
 
     def _listen(self, room: rtc.Room) -> None:
         from livekit import rtc
@@ -194,7 +194,7 @@ def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
         try:
             handler(*args)
         except Exception:
-            _log.exception("A room event could not be taken.")
+            _log.exception("An event of the Room was skipped, by a bug.")
 
     return call
 

@@ -166,7 +166,7 @@ def test_over_64_mib_unread_it_says_so_and_ends_with_70(sidecar_command):
             sidecar.write(said + encoded(*(long_ping(number) for number in range(9))))
         assert sidecar.wait() == 70
         (line,) = sidecar.stderr_text().splitlines()
-    assert "Nobody reads" in line
+    assert "The parent does not read stdout" in line
 
 
 CLAIMED = """
