@@ -185,7 +185,7 @@ def bridge_codes() -> dict[str, str]:
     """Read the codes of the bridge's SidecarError, each with its meaning."""
     text = BRIDGE_TYPES.read_text(encoding="utf-8")
     (union,) = re.findall(r"type SidecarErrorCode =(.*?');", text, re.S)
-    found = re.findall(r"/\*\*\s*(.*?)\s*\*/\s*\|?\s*'(\w+)'", union, re.S)
+    found = re.findall(r"/\*\*[\s*]*(.*?)\s*\*/\s*\|?\s*'(\w+)'", union, re.S)
     return {code: re.sub(r"\s*\n\s*\*\s*", " ", meaning) for meaning, code in found}
 
 
