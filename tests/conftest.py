@@ -101,8 +101,12 @@ def _from_controller(config: pytest.Config, name: str, otherwise: T) -> T:
     return told.get(name, otherwise)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Begin what takes long to make, beside the first tests, in one of the processes."""
+    """Begin what takes long to make, beside the first tests, in one of the processes.
+
+    First of all: pytest-xdist's own loop is registered later, and ends the call of this hook.
+    """
     is_first = _from_controller(session.config, "workerid", "gw0") == "gw0"
     if session.config.getoption("collectonly") or not is_first:
         return
