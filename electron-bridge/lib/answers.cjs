@@ -20,13 +20,11 @@ const SHOWN_CHARACTERS = 300;
  * @returns {import('./rpc/client.cjs').Answer} to the sidecar's `getToken`
  */
 function tokenAnswer(getToken, deadlines) {
-  const late = () =>
-    new Error(
-      `getToken gave no token within ${TOKEN_WITHIN_MS} ms. Have it fail instead when your token ` +
-        'endpoint does not answer',
-    );
-  return (request) =>
-    question(() => asked(getToken, request), { deadlines, withinMs: TOKEN_WITHIN_MS, late });
+  const late =
+    `getToken gave no token within ${TOKEN_WITHIN_MS} ms. Have it fail instead when your token ` +
+    'endpoint does not answer';
+  const limit = { deadlines, withinMs: TOKEN_WITHIN_MS, late };
+  return (request) => question(() => asked(getToken, request), limit);
 }
 
 /**
@@ -46,13 +44,12 @@ async function asked(getToken, request) {
 
 /** @param {unknown} error */
 function reasonOf(error) {
-  let words;
   try {
-    words = error instanceof Error ? error.message || error.name : String(error);
+    const words = error instanceof Error ? error.message || error.name : String(error);
+    return withoutSecrets(words).slice(0, SHOWN_CHARACTERS);
   } catch (unprintable) {
-    words = 'an error that cannot be printed';
+    return 'an error that cannot be printed';
   }
-  return withoutSecrets(words).slice(0, SHOWN_CHARACTERS);
 }
 
 /** Milliseconds; a proxy script that has to be fetched from a network that is down takes minutes.
@@ -73,7 +70,7 @@ const PROXY_OPTION = /^(system|none|http:\/\/[^/\s]+\/?)$/;
  *   for none; it rejects when the system does not say, and then the environment counts
  */
 function proxyAnswer(option, { session, app, deadlines, warn }) {
-  const late = () => new Error(`the system did not answer within ${PROXY_WITHIN_MS} ms`);
+  const late = `the system did not answer within ${PROXY_WITHIN_MS} ms`;
   const ask = async (/** @type {string} */ url) => {
     if (option === 'none') return null;
     if (option !== 'system') return option;

@@ -22,17 +22,13 @@ const BRIDGE = 'clara-voice-bridge';
 /** The name of lines that are not the sidecar's logging: a crash report, a library's print. */
 const STDERR = 'stderr';
 
+/** The sidecar's levels, which are Python's. */
+const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
 /**
- * The sidecar's levels (Python's) to methods of the logger, which knows no critical.
- * @type {Readonly<Record<LogEntry['level'], keyof Logger>>}
+ * The methods of the logger for the levels whose name is no method: it knows no critical.
+ * @type {Readonly<Record<string, keyof Logger>>}
  */
-const LOGGER_METHODS = Object.freeze({
-  debug: 'debug',
-  info: 'info',
-  warning: 'warn',
-  error: 'error',
-  critical: 'error',
-});
+const METHODS = { warning: 'warn', critical: 'error' };
 
 // Line ends of any kind, terminal escapes, and what turns the reading direction: a name that holds
 // one could otherwise forge a log line or drive the terminal. The same as in sidecar/logs.py, which
@@ -96,7 +92,7 @@ class LogLines {
   tellLogger(level, message) {
     // A logger that throws must not stop the lines behind this one.
     guarded(
-      () => this.#logger[LOGGER_METHODS[level]](message),
+      () => this.#logger[METHODS[level] || /** @type {keyof Logger} */ (level)](message),
       () => {},
     );
   }
@@ -128,25 +124,17 @@ function parsed(line) {
   } catch (error) {
     record = {};
   }
-  const { level } = record;
-  if (typeof record.message !== 'string' || !isLevel(level)) {
+  const { time, level, logger, message, cause } = record;
+  if (typeof message !== 'string' || !LEVELS.includes(level)) {
     return { time: now(), level: 'info', logger: STDERR, message: escaped(line) };
   }
   return {
-    time: typeof record.time === 'string' ? record.time : now(),
+    time: typeof time === 'string' ? time : now(),
     level,
-    logger: typeof record.logger === 'string' ? record.logger : STDERR,
-    message: escaped(record.message),
-    ...(typeof record.cause === 'string' ? { cause: escaped(record.cause) } : {}),
+    logger: typeof logger === 'string' ? logger : STDERR,
+    message: escaped(message),
+    ...(typeof cause === 'string' && { cause: escaped(cause) }),
   };
-}
-
-/**
- * @param {unknown} level
- * @returns {level is LogEntry['level']}
- */
-function isLevel(level) {
-  return Object.keys(LOGGER_METHODS).includes(/** @type {string} */ (level));
 }
 
 /** @param {string} text */
@@ -163,8 +151,8 @@ function now() {
 
 /** What a write to a closed pipe, a closed terminal and a terminal that is gone fails with. */
 const NO_READER = Object.freeze(['EPIPE', 'EIO', 'ENXIO']);
-/** How many hold them: one listener serves all sidecars of the app. */
-let holders = 0;
+/** One for each sidecar that runs: one listener serves all sidecars of the app. */
+const holders = new Set();
 
 /**
  * Keeps an app alive whose own stdout or stderr has lost its reader (a closed terminal, a launcher
@@ -178,16 +166,13 @@ let holders = 0;
  * @returns {() => void} takes the listeners away; a second call does nothing
  */
 function holdBrokenPipes(streams) {
-  holders += 1;
+  const holder = {};
+  holders.add(holder);
   for (const stream of streams) {
     if (!stream.listeners('error').includes(onPipeError)) stream.on('error', onPipeError);
   }
-  let isHeld = true;
   return () => {
-    if (!isHeld) return;
-    isHeld = false;
-    holders -= 1;
-    if (holders > 0) return;
+    if (!holders.delete(holder) || holders.size > 0) return;
     for (const stream of streams) stream.removeListener('error', onPipeError);
   };
 }

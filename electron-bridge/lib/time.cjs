@@ -13,8 +13,7 @@ const STEP_MS = 1000;
  * @typedef {object} Deadline
  * @property {number} leftMs
  * @property {() => void} act
- * @property {number} stepMs of the step under way
- * @property {NodeJS.Timeout | undefined} timer undefined while time stands still, or it is due
+ * @property {any} timer of the step under way
  */
 
 class Deadlines {
@@ -34,7 +33,7 @@ class Deadlines {
    */
   set(ms, act) {
     /** @type {Deadline} */
-    const deadline = { leftMs: ms, act, stepMs: 0, timer: undefined };
+    const deadline = { leftMs: ms, act, timer: undefined };
     this.#pending.add(deadline);
     if (!this.#isSuspended) this.#step(deadline);
     return deadline;
@@ -42,17 +41,13 @@ class Deadlines {
 
   /** @param {Deadline | undefined} deadline without effect on one that was met or cleared */
   clear(deadline) {
-    if (deadline === undefined || !this.#pending.delete(deadline)) return;
-    clearTimeout(/** @type {NodeJS.Timeout} */ (deadline.timer));
+    if (deadline !== undefined && this.#pending.delete(deadline)) clearTimeout(deadline.timer);
   }
 
   /** The system is about to sleep: time stands still. */
   suspend() {
     this.#isSuspended = true;
-    for (const deadline of this.#pending) {
-      clearTimeout(/** @type {NodeJS.Timeout} */ (deadline.timer));
-      deadline.timer = undefined;
-    }
+    for (const { timer } of this.#pending) clearTimeout(timer);
   }
 
   /** The system is awake: time goes on. */
@@ -64,18 +59,13 @@ class Deadlines {
 
   /** @param {Deadline} deadline */
   #step = (deadline) => {
-    deadline.stepMs = Math.min(deadline.leftMs, STEP_MS);
+    const stepMs = Math.min(deadline.leftMs, STEP_MS);
     deadline.timer = setTimeout(() => {
-      deadline.leftMs -= deadline.stepMs;
+      deadline.leftMs -= stepMs;
       if (deadline.leftMs > 0) this.#step(deadline);
       // After a stop of the app timers run first: what came in meanwhile is read before.
-      else setImmediate(() => this.#meet(deadline));
-    }, deadline.stepMs);
-  };
-
-  /** @param {Deadline} deadline */
-  #meet = (deadline) => {
-    if (this.#pending.delete(deadline)) deadline.act();
+      else setImmediate(() => this.#pending.delete(deadline) && deadline.act());
+    }, stepMs);
   };
 }
 
@@ -95,29 +85,19 @@ class Deadlines {
  * @param {object} limit
  * @param {Deadlines} limit.deadlines
  * @param {number} limit.withinMs
- * @param {() => Error} limit.late
+ * @param {string} limit.late message of the error at the deadline
  * @returns {Question<T>}
  */
 function question(ask, { deadlines, withinMs, late }) {
-  /** @type {(error: Error) => void} */
-  let abandon = () => {};
-  const answer = new Promise((resolve, reject) => {
-    const deadline = deadlines.set(withinMs, () => reject(late()));
-    abandon = (error) => {
-      deadlines.clear(deadline);
-      reject(error);
-    };
-    // Within a promise, so that whatever is thrown, here or by a thenable, is a rejection.
-    new Promise((given) => given(ask())).then(
-      (given) => {
-        deadlines.clear(deadline);
-        resolve(/** @type {T} */ (given));
-      },
-      (error) => abandon(error),
-    );
-  });
-  answer.catch(() => {}); // an abandoned one may have nobody who waits
-  return { answer, abandon };
+  const { promise: answer, resolve, reject } = deferred();
+  const deadline = deadlines.set(withinMs, () => reject(new Error(late)));
+  const settle = (/** @type {(given: any) => void} */ how) => (/** @type {any} */ given) => {
+    deadlines.clear(deadline);
+    how(given);
+  };
+  // Within a promise, so that whatever is thrown, here or by a thenable, is a rejection.
+  new Promise((given) => given(ask())).then(settle(resolve), settle(reject));
+  return { answer, abandon: settle(reject) };
 }
 
 /**
@@ -125,8 +105,8 @@ function question(ask, { deadlines, withinMs, late }) {
  * holds the promise itself.
  *
  * @typedef {object} Deferred
- * @property {Promise<void>} promise
- * @property {() => void} resolve
+ * @property {Promise<any>} promise
+ * @property {(value?: any) => void} resolve
  * @property {(error: Error) => void} reject
  *
  * @returns {Deferred}
@@ -134,10 +114,7 @@ function question(ask, { deadlines, withinMs, late }) {
 function deferred() {
   /** @type {any} */
   const made = {};
-  made.promise = new Promise((resolve, reject) => {
-    made.resolve = resolve;
-    made.reject = reject;
-  });
+  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
   made.promise.catch(() => {});
   return made;
 }

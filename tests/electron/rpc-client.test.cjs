@@ -6,6 +6,7 @@ const { test } = require('node:test');
 const { RpcError, SidecarError } = require('../../electron-bridge/lib/errors.cjs');
 const { MAX_LINE_BYTES } = require('../../electron-bridge/lib/protocol.cjs');
 const { MAX_WAITING_BYTES, RpcClient } = require('../../electron-bridge/lib/rpc/client.cjs');
+const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
 
 /** The other end: keeps what is written until told that the system took it. */
 class Wire {
@@ -21,6 +22,7 @@ class Wire {
       },
       onNotification: (method, params) => this.notifications.push([method, params]),
       onOddLine: (problem) => this.odd.push(problem),
+      deadlines: new Deadlines(),
       answers,
     });
     if (released) this.client.release();

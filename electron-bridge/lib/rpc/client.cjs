@@ -8,7 +8,6 @@
 
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { ERRORS, MAX_LINE_BYTES } = require('../protocol.cjs');
-const { Deadlines } = require('../time.cjs');
 
 /** Requests that the sidecar has not read yet; beyond it the app outruns a stuck process. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
@@ -22,11 +21,7 @@ const SHOWN_CHARACTERS = 200;
 /**
  * @typedef {object} Pending
  * @property {Buffer | null} held the frame, while it waits for release()
- * @property {(result: any) => void} resolve
- * @property {(error: Error) => void} reject
- * @property {import('../time.cjs').Deadline} deadline
- * @property {((result: any) => void) | undefined} onResult
- * @property {() => void} forgetSignal
+ * @property {(error: Error | undefined, result?: any) => void} end
  *
  * @typedef {object} RequestOptions
  * @property {number} timeoutMs
@@ -40,16 +35,13 @@ const SHOWN_CHARACTERS = 200;
  */
 
 class RpcClient {
-  #write;
-  #onNotification;
-  #onOddLine;
-  #deadlines;
+  #ports;
+  #answers;
   /** @type {Map<number, Pending>} */
   #pending = new Map();
   #lastId = 0;
   #waitingBytes = 0;
   #isHolding = true;
-  #answers;
   /** @type {Set<import('../time.cjs').Question<any>>} what the sidecar waits for */
   #asked = new Set();
 
@@ -62,15 +54,12 @@ class RpcClient {
    *   owns the process ends one that does not read, and calls rejectAll().
    * @param {(method: string, params: any) => void} ports.onNotification must not throw
    * @param {(problem: string) => void} ports.onOddLine gets a sentence for the log
-   * @param {Deadlines} [ports.deadlines]
-   * @param {Readonly<Record<string, Answer>>} [ports.answers] by method
+   * @param {import('../time.cjs').Deadlines} ports.deadlines
+   * @param {Readonly<Record<string, Answer>>} ports.answers by method
    */
-  constructor({ write, onNotification, onOddLine, deadlines = new Deadlines(), answers = {} }) {
-    this.#answers = new Map(Object.entries(answers));
-    this.#write = write;
-    this.#onNotification = onNotification;
-    this.#onOddLine = onOddLine;
-    this.#deadlines = deadlines;
+  constructor(ports) {
+    this.#ports = ports;
+    this.#answers = new Map(Object.entries(ports.answers));
   }
 
   /**
@@ -83,29 +72,33 @@ class RpcClient {
    *   BUSY and whatever rejectAll() gives; with TypeError when params are no JSON
    */
   request(method, params, { timeoutMs, signal, ahead = false, onResult }) {
-    const callSite = stackOf(this.request);
+    const { deadlines } = this.#ports;
+    // An error is made in a timer or a reader, whose stack tells nothing.
+    const caller = { stack: '' };
+    Error.captureStackTrace(caller, this.request);
     return new Promise((resolve, reject) => {
       if (signal && signal.aborted) throw aborted(method, signal);
       const id = this.#lastId + 1;
-      const frame = Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`);
+      const frame = frameOf({ id, method, params });
       this.#refuseWhatDoesNotFit(method, frame.length, ahead);
       this.#lastId = id;
 
-      const fail = (/** @type {Error} */ error) => this.#settle(id, (each) => each.reject(error));
-      const onAbort = () => fail(aborted(method, signal));
+      const onAbort = () => this.#settle(id, aborted(method, signal));
+      const onLate = () => this.#settle(id, late(method, timeoutMs));
       if (signal) signal.addEventListener('abort', onAbort);
-      this.#pending.set(id, {
-        held: frame,
-        resolve,
-        reject,
-        deadline: this.#deadlines.set(timeoutMs, () => fail(late(method, timeoutMs))),
-        onResult,
-        forgetSignal: () => signal && signal.removeEventListener('abort', onAbort),
-      });
+      const deadline = deadlines.set(timeoutMs, onLate);
+      const end = (/** @type {Error | undefined} */ error, /** @type {any} */ result) => {
+        deadlines.clear(deadline);
+        if (signal) signal.removeEventListener('abort', onAbort);
+        if (error !== undefined) return reject(error);
+        if (onResult) onResult(result);
+        resolve(result);
+      };
+      this.#pending.set(id, { held: frame, end });
       this.#waitingBytes += frame.length;
       if (ahead || !this.#isHolding) this.#send(id);
     }).catch((error) => {
-      error.stack = `${error.name}: ${error.message}\n${callSite}`;
+      error.stack = caller.stack.replace(/^.*/, () => String(error));
       throw error;
     });
   }
@@ -123,22 +116,26 @@ class RpcClient {
    * @param {string} line
    */
   handleLine(line) {
+    const { onNotification, onOddLine } = this.#ports;
     let message;
     try {
       message = JSON.parse(line);
     } catch (error) {
-      this.#onOddLine(`The sidecar wrote a line that is not JSON: ${shown(line)}`);
+      onOddLine(`The sidecar wrote a line that is not JSON: ${shown(line)}`);
       return;
     }
-    if (message === null || typeof message !== 'object' || message.jsonrpc !== '2.0') {
-      this.#onOddLine(`The sidecar wrote a line that is not JSON-RPC 2.0: ${shown(line)}`);
-    } else if (typeof message.method === 'string') {
-      if (message.id === undefined) this.#onNotification(message.method, message.params);
-      else this.#answer(message);
-    } else if (message.error !== undefined || message.result !== undefined) {
-      this.#handleResponse(message, line);
+    const { jsonrpc, id, method, params, result, error } = Object(message);
+    if (jsonrpc !== '2.0') {
+      onOddLine(`The sidecar wrote a line that is not JSON-RPC 2.0: ${shown(line)}`);
+    } else if (typeof method === 'string') {
+      if (id === undefined) onNotification(method, params);
+      else this.#answer(id, method, params);
+    } else if (error === undefined && result === undefined) {
+      onOddLine(`The sidecar wrote neither response nor notification: ${shown(line)}`);
+    } else if (!Number.isInteger(id) || id <= 0 || id > this.#lastId) {
+      onOddLine(`The sidecar answered what was not asked: ${shown(line)}`);
     } else {
-      this.#onOddLine(`The sidecar wrote neither response nor notification: ${shown(line)}`);
+      this.#settle(id, error === undefined ? undefined : rpcError(error), result);
     }
   }
 
@@ -147,33 +144,32 @@ class RpcClient {
    * @param {() => Error} makeError
    */
   rejectAll(makeError) {
-    for (const id of [...this.#pending.keys()]) {
-      this.#settle(id, (each) => each.reject(makeError()));
-    }
+    for (const id of this.#pending.keys()) this.#settle(id, makeError());
     for (const question of this.#asked) question.abandon(makeError());
     this.#asked.clear();
   }
 
-  /** @param {{id: unknown, method: string, params?: unknown}} request of the sidecar */
-  #answer = ({ id, method, params }) => {
-    const ask = this.#answers.get(method);
-    if (ask === undefined || this.#asked.size >= MAX_ASKED) {
-      const [code, message] =
-        ask === undefined
-          ? [ERRORS.METHOD_NOT_FOUND, `The client has no method "${method}".`]
-          : [ANSWER_FAILED, `${MAX_ASKED} requests wait for the app already.`];
+  /**
+   * @param {unknown} id of the sidecar's request
+   * @param {string} method
+   * @param {unknown} params
+   */
+  #answer = (id, method, params) => {
+    const fail = (/** @type {number} */ code, /** @type {string} */ message) =>
       this.#respond(id, { error: { code, message } });
-      return;
+    const ask = this.#answers.get(method);
+    if (ask === undefined) {
+      fail(ERRORS.METHOD_NOT_FOUND, `The client has no method "${method}".`);
+    } else if (this.#asked.size >= MAX_ASKED) {
+      fail(ANSWER_FAILED, `${MAX_ASKED} requests wait for the app already.`);
+    } else {
+      const question = ask(params);
+      this.#asked.add(question);
+      question.answer.then(
+        (result = null) => this.#asked.delete(question) && this.#respond(id, { result }),
+        ({ message }) => this.#asked.delete(question) && fail(ANSWER_FAILED, message),
+      );
     }
-    const question = ask(params);
-    this.#asked.add(question);
-    const respond = (/** @type {object} */ answer) => {
-      if (this.#asked.delete(question)) this.#respond(id, answer);
-    };
-    question.answer.then(
-      (result) => respond({ result: result === undefined ? null : result }),
-      ({ message }) => respond({ error: { code: ANSWER_FAILED, message } }),
-    );
   };
 
   /**
@@ -181,16 +177,15 @@ class RpcClient {
    * @param {object} answer
    */
   #respond = (id, answer) => {
-    let text;
+    let frame;
     try {
-      text = JSON.stringify({ jsonrpc: '2.0', id, ...answer });
-      if (Buffer.byteLength(text) > MAX_LINE_BYTES) throw new Error(`over ${MAX_LINE_BYTES} bytes`);
+      frame = frameOf({ id, ...answer });
+      if (frame.length > MAX_LINE_BYTES) throw new Error(`over ${MAX_LINE_BYTES} bytes`);
     } catch (problem) {
-      const { message: why } = /** @type {Error} */ (problem);
-      const error = { code: ANSWER_FAILED, message: `The answer cannot be sent: ${why}` };
-      text = JSON.stringify({ jsonrpc: '2.0', id, error });
+      const message = `The answer cannot be sent: ${/** @type {Error} */ (problem).message}`;
+      frame = frameOf({ id, error: { code: ANSWER_FAILED, message } });
     }
-    this.#write(Buffer.from(`${text}\n`), () => {});
+    this.#ports.write(frame, () => {});
   };
 
   /** @param {number} id */
@@ -198,28 +193,9 @@ class RpcClient {
     const entry = /** @type {Pending} */ (this.#pending.get(id));
     const frame = /** @type {Buffer} */ (entry.held);
     entry.held = null;
-    this.#write(frame, () => {
+    this.#ports.write(frame, () => {
       this.#waitingBytes -= frame.length;
     });
-  };
-
-  /**
-   * @param {{id?: unknown, result?: unknown, error?: any}} message
-   * @param {string} line
-   */
-  #handleResponse = ({ id, result, error }, line) => {
-    const isOurs = typeof id === 'number' && Number.isInteger(id) && id > 0 && id <= this.#lastId;
-    if (!isOurs) {
-      this.#onOddLine(`The sidecar answered what was not asked: ${shown(line)}`);
-    } else if (error === undefined) {
-      this.#settle(id, ({ onResult, resolve }) => {
-        if (onResult) onResult(result);
-        resolve(result);
-      });
-    } else {
-      const { code, message, data } = Object(error);
-      this.#settle(id, (each) => each.reject(new RpcError(code, String(message), data)));
-    }
   };
 
   /**
@@ -227,16 +203,15 @@ class RpcClient {
    * nothing here, and that is all.
    *
    * @param {number} id
-   * @param {(entry: Pending) => void} act
+   * @param {Error | undefined} error
+   * @param {any} [result] when there is no error
    */
-  #settle = (id, act) => {
+  #settle = (id, error, result) => {
     const entry = this.#pending.get(id);
     if (entry === undefined) return;
     this.#pending.delete(id);
-    this.#deadlines.clear(entry.deadline);
-    entry.forgetSignal();
     if (entry.held !== null) this.#waitingBytes -= entry.held.length;
-    act(entry);
+    entry.end(error, result);
   };
 
   /**
@@ -282,21 +257,20 @@ function late(method, timeoutMs) {
   );
 }
 
+/** @param {object} message */
+function frameOf(message) {
+  return Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+}
+
+/** @param {unknown} error of a response */
+function rpcError(error) {
+  const { code, message, data } = Object(error);
+  return new RpcError(code, String(message), data);
+}
+
 /** @param {string} line */
 function shown(line) {
   return line.length <= SHOWN_CHARACTERS ? line : `${line.slice(0, SHOWN_CHARACTERS)}…`;
-}
-
-/**
- * Gives the stack of the caller of `callee`: the error itself is made in a timer or a reader, whose
- * stack tells nothing.
- *
- * @param {Function} callee
- */
-function stackOf(callee) {
-  const holder = { stack: '' };
-  Error.captureStackTrace(holder, callee);
-  return holder.stack.slice(holder.stack.indexOf('\n') + 1);
 }
 
 module.exports = { MAX_WAITING_BYTES, RpcClient };

@@ -11,9 +11,7 @@ const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 class LineSplitter {
-  #maxBytes;
-  #onLine;
-  #onOversize;
+  #options;
   // Pieces of the unfinished line. Joining them once per line, not once per chunk, keeps a
   // 50 MB line at tens of milliseconds instead of seconds.
   /** @type {Buffer[]} */
@@ -26,22 +24,19 @@ class LineSplitter {
    *   blank, without `\n` or `\r\n`, and must not throw. `onOversize` is called once per line that
    *   was too long; the line is skipped up to its newline.
    */
-  constructor({ maxBytes, onLine, onOversize }) {
-    this.#maxBytes = maxBytes;
-    this.#onLine = onLine;
-    this.#onOversize = onOversize;
+  constructor(options) {
+    this.#options = options;
   }
 
   /** @param {Buffer} chunk */
   push(chunk) {
     let start = 0;
-    for (;;) {
-      const end = chunk.indexOf(NEWLINE, start);
-      this.#take(chunk.subarray(start, end === -1 ? chunk.length : end));
-      if (end === -1) return;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      this.#take(chunk.subarray(start, end));
       this.end();
       start = end + 1;
     }
+    this.#take(chunk.subarray(start));
   }
 
   /** Ends the unfinished line: at a newline, or at the end of a stream whose last line counts. */
@@ -50,19 +45,18 @@ class LineSplitter {
     this.#pieces = [];
     this.#bytes = 0;
     const length = line[line.length - 1] === CARRIAGE_RETURN ? line.length - 1 : line.length;
-    if (length > 0) this.#onLine(line.toString('utf8', 0, length));
+    if (length > 0) this.#options.onLine(line.toString('utf8', 0, length));
   }
 
   /** @param {Buffer} piece */
   #take = (piece) => {
-    if (this.#bytes > this.#maxBytes || piece.length === 0) return;
+    const { maxBytes, onOversize } = this.#options;
+    if (this.#bytes > maxBytes) return;
     this.#bytes += piece.length;
-    if (this.#bytes > this.#maxBytes) {
-      this.#pieces = []; // so that its end gives a blank line, which is none
-      this.#onOversize();
-    } else {
-      this.#pieces.push(piece);
-    }
+    this.#pieces.push(piece);
+    if (this.#bytes <= maxBytes) return;
+    this.#pieces = []; // so that its end gives a blank line, which is none
+    onOversize();
   };
 }
 

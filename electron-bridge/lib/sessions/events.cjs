@@ -14,13 +14,7 @@ const { METHODS, NOTIFICATIONS } = require('../protocol.cjs');
 const { VoiceStatus } = require('./status.cjs');
 
 /** @type {readonly string[]} */
-const EVENTS = Object.freeze([
-  ...Object.values(NOTIFICATIONS),
-  'process-state',
-  'status-changed',
-  'log',
-  'exit',
-]);
+const EVENTS = [...Object.values(NOTIFICATIONS), 'process-state', 'status-changed', 'log', 'exit'];
 
 /** @typedef {{name: string, event: any}} Announcement */
 
@@ -29,7 +23,6 @@ class Announcer {
   #onListenerError;
   /** @type {Announcement[]} */
   #queue = [];
-  #isTelling = false;
   /** @type {Map<string, import('../../index').AgentSession>} */
   #sessions = new Map();
   #seq = 0;
@@ -90,14 +83,6 @@ class Announcer {
    * @param {string} name
    * @param {(event: any) => void} listener
    */
-  on(name, listener) {
-    this.add('on', name, listener);
-  }
-
-  /**
-   * @param {string} name
-   * @param {(event: any) => void} listener
-   */
   off(name, listener) {
     this.#emitter.removeListener(name, listener);
   }
@@ -109,19 +94,22 @@ class Announcer {
    * @param {readonly Announcement[]} announcements
    */
   tell(announcements) {
+    const isTelling = this.#queue.length > 0;
     for (const each of announcements) this.#queue.push(each);
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    // By index: shifting an array of 10,000 costs its length each time.
-    for (let next = 0; next < this.#queue.length; next += 1) this.#emit(this.#queue[next]);
+    if (isTelling) return;
+    // Also what comes meanwhile. Shifting an array of 10,000 would cost its length each time.
+    for (const each of this.#queue) this.#emit(each);
     this.#queue = [];
-    this.#isTelling = false;
   }
 
   /** @param {Announcement} announcement */
   #emit = ({ name, event }) => {
     const before = this.#summary;
-    this.#remember(name, event);
+    if (event.seq !== undefined) this.#seq = event.seq;
+    if (name === NOTIFICATIONS.SessionClosed) this.#sessions.delete(event.session.sessionId);
+    else if (event.session) this.#sessions.set(event.session.sessionId, event.session);
+    if (this.#status.take(name, event)) this.#summary = this.#status.summary();
+    if (isDeepStrictEqual(this.#summary, before)) this.#summary = before;
     this.#call(name, event);
     if (this.#summary !== before) this.#call('status-changed', this.#summary);
   };
@@ -133,40 +121,21 @@ class Announcer {
    * @param {any} event
    */
   #call = (name, event) => {
+    const onError = (/** @type {unknown} */ error) => {
+      const told = error instanceof Error ? error.stack : String(error);
+      this.#onListenerError(`A listener of "${name}" threw: ${told}`);
+    };
     for (const listener of this.#emitter.rawListeners(name)) {
-      guarded(
-        () => listener.call(undefined, event),
-        (error) => this.#onListenerError(`A listener of "${name}" threw: ${stackOf(error)}`),
-      );
+      guarded(() => listener.call(undefined, event), onError);
     }
   };
-
-  /**
-   * @param {string} name
-   * @param {any} event
-   */
-  #remember = (name, event) => {
-    if (event.seq !== undefined) this.#seq = event.seq;
-    if (name === NOTIFICATIONS.SessionClosed) this.#sessions.delete(event.session.sessionId);
-    else if (event.session) this.#sessions.set(event.session.sessionId, event.session);
-    if (!this.#status.take(name, event)) return;
-    const summary = this.#status.summary();
-    if (!isDeepStrictEqual(summary, this.#summary)) this.#summary = summary;
-  };
-}
-
-/** @param {unknown} error */
-function stackOf(error) {
-  return error instanceof Error ? error.stack : String(error);
 }
 
 /** Milliseconds; after it, the next notification asks again: the answer itself may be lost. */
 const LISTING_TIMEOUT_MS = 30 * 1000;
 
 class Intake {
-  #mirror;
-  #announcer;
-  #warn;
+  #parts;
   #isHealing = false;
 
   /**
@@ -175,10 +144,8 @@ class Intake {
    * @param {Announcer} parts.announcer
    * @param {(warning: string) => void} parts.warn
    */
-  constructor({ mirror, announcer, warn }) {
-    this.#mirror = mirror;
-    this.#announcer = announcer;
-    this.#warn = warn;
+  constructor(parts) {
+    this.#parts = parts;
   }
 
   /**
@@ -189,22 +156,24 @@ class Intake {
    * @param {Pick<import('../process/run.cjs').Run, 'request'>} run that it came from
    */
   takeNotification(method, params, run) {
-    this.#take(`a "${method}"`, () => this.#mirror.take(method, params));
-    if (!this.#mirror.isBehind || this.#isHealing) return;
+    const { mirror } = this.#parts;
+    this.#take(`a "${method}"`, () => mirror.take(method, params));
+    if (!mirror.isBehind || this.#isHealing) return;
     this.#isHealing = true;
-    const onResult = (/** @type {unknown} */ listing) => {
+    const over = () => {
       this.#isHealing = false;
+    };
+    const onResult = (/** @type {unknown} */ listing) => {
+      over();
       this.takeListing(listing);
     };
     const options = { timeoutMs: LISTING_TIMEOUT_MS, ahead: true, onResult };
-    run.request(METHODS.listSessions, undefined, options).catch(() => {
-      this.#isHealing = false;
-    });
+    run.request(METHODS.listSessions, undefined, options).catch(over);
   }
 
   /** @param {unknown} listing result of `listSessions`, as soon as it is read */
   takeListing(listing) {
-    this.#take('a list of sessions', () => this.#mirror.takeListing(listing));
+    this.#take('a list of sessions', () => this.#parts.mirror.takeListing(listing));
   }
 
   /**
@@ -212,15 +181,16 @@ class Intake {
    * @param {() => readonly Announcement[]} take
    */
   #take = (what, take) => {
-    let announcements;
+    const { announcer, warn } = this.#parts;
+    /** @type {readonly Announcement[]} */
+    let announcements = [];
     try {
       announcements = take();
     } catch (error) {
       const { message } = /** @type {Error} */ (error);
-      this.#warn(`The sidecar sent ${what} that is none: ${message}.`);
-      return;
+      warn(`The sidecar sent ${what} that is none: ${message}.`);
     }
-    this.#announcer.tell(announcements);
+    announcer.tell(announcements);
   };
 }
 

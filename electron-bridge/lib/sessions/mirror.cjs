@@ -3,18 +3,18 @@
 /**
  * Owns what the app is told of sessions and of the agent: takes what one sidecar process after the
  * other says, and gives the events, so that every session is created once and closed once whatever
- * becomes of those processes. Pure, but for the wall clock that it is given.
+ * becomes of those processes. Pure, but for the wall clock and the outage that it is given.
  */
 
+const { isDeepStrictEqual } = require('util');
+
 const { NOTIFICATIONS } = require('../protocol.cjs');
-const { MirroredAgent } = require('./agent.cjs');
-const shape = require('./session.cjs');
 
 /**
  * @typedef {import('../../index').AgentSession} AgentSession
+ * @typedef {import('../../index').AgentState} AgentState
  * @typedef {import('../../index').CloseReason} CloseReason
- * @typedef {import('./session.cjs').OpenSession} OpenSession
- * @typedef {import('./session.cjs').Close} Close
+ * @typedef {{session: AgentSession, reason: CloseReason, detail?: string}} Close
  *
  * @typedef {Pick<import('../../index').InitializeParams, 'resume' | 'usedIds' | 'outageMs' | 'serverAheadMs'>} Inheritance
  *
@@ -23,49 +23,69 @@ const shape = require('./session.cjs');
  * @property {any} event its params, frozen, with the mirror's seq and epoch
  */
 
+/** @type {readonly string[]} */
+const KNOWN = Object.values(NOTIFICATIONS);
+
 /**
  * Close reason of a session that is missing from a listing, by the agent's state;
  * `connection-lost` in any other.
- * @type {Readonly<Partial<Record<import('../../index').AgentState, CloseReason>>>}
+ * @type {Readonly<Partial<Record<AgentState, CloseReason>>>}
  */
-const ABSENCE = Object.freeze({
-  connected: 'left',
-  idle: 'agent-disconnected',
-  stopping: 'sidecar-shutdown',
-});
+const ABSENCE = { connected: 'left', idle: 'agent-disconnected', stopping: 'sidecar-shutdown' };
 
-/** @type {readonly string[]} */
-const SESSION_NOTIFICATIONS = Object.freeze([
-  NOTIFICATIONS.SessionCreated,
-  NOTIFICATIONS.SessionUpdated,
-  NOTIFICATIONS.SessionClosed,
-]);
+const NO_CAPABILITIES = { createConnection: false, closeSession: false, reconcile: false };
+
+/** As many as the sidecar keeps of sids that are closed for good (sidecar/core/registry). */
+const MAX_IDS = 4096;
+
+/**
+ * One process hands its sessions to the next in one line, which may have 16 MiB. So many bytes of it
+ * are for whole sessions; the others and the ids of closed sessions need the rest.
+ */
+const MAX_WHOLE_BYTES = 8 * 1024 * 1024;
 
 class Mirror {
   #epoch;
   #now;
+  #outage;
   #seq = 0;
-  /** @type {Map<string, OpenSession>} by sessionId, oldest announcement first */
+  /** @type {MirrorEvent[]} what the call under way gives */
+  #events = [];
+  /** @type {Map<string, AgentSession>} by sessionId, oldest announcement first, as told last; a
+   *   session is never changed, only replaced */
   #open = new Map();
-  #agent;
-  #heard = new HeardSeq();
+  /** @type {Map<string, Close>} by sessionId, the closes by a process that was not asked to stop:
+   *   told only if that process is asked after all */
+  #held = new Map();
+  /** @type {Map<string, number>} sessionId to the number of its process, oldest first */
+  #closed = new Map();
+  /** The number of the process that runs now. */
+  #process = 0;
+  /** The last seq that this process said. */
+  #heard = 0;
+  #isBehind = false;
   #isStopAsked = false;
-  #closed = new RecentIds();
+  /** @type {AgentState} */
+  #agentState = 'idle';
+  /** Whether the app was told of a capability of the agent. */
+  #isAble = false;
+  /** @type {number | undefined} how far the server's clock is ahead, once a sidecar said it */
+  #serverAheadMs;
 
   /**
    * @param {string} epoch of the mirror; that of a sidecar process stays inside
    * @param {() => number} now wall time in milliseconds, for the ends that no sidecar has seen
-   * @param {import('./agent.cjs').Outage} outage
+   * @param {import('./agent.cjs').Outage} outage which the agent's states begin and end
    */
   constructor(epoch, now, outage) {
     this.#epoch = epoch;
     this.#now = now;
-    this.#agent = new MirroredAgent(outage);
+    this.#outage = outage;
   }
 
-  /** Whether only a listing tells what is open. */
+  /** Whether notifications are missing, so that only a listing tells what is open. */
   get isBehind() {
-    return this.#heard.isBehind;
+    return this.#isBehind;
   }
 
   /**
@@ -73,12 +93,14 @@ class Mirror {
    * @returns {Inheritance} what its `initialize` is told of the sessions of earlier ones
    */
   begin() {
-    this.#heard = new HeardSeq();
+    this.#process += 1;
+    this.#heard = 0;
+    this.#isBehind = false;
     this.#isStopAsked = false;
-    this.#closed.nextProcess();
-    const resume = shape.resumed([...this.#open.values()].map((entry) => entry.shown));
-    const { outageMs, serverAheadMs } = this.#agent;
-    return { resume, usedIds: this.#closed.list(), outageMs, serverAheadMs };
+    const resume = resumed([...this.#open.values()]);
+    const usedIds = [...this.#closed.keys()];
+    const serverAheadMs = this.#serverAheadMs;
+    return { resume, usedIds, outageMs: this.#outage.lastedMs, serverAheadMs };
   }
 
   /**
@@ -90,17 +112,12 @@ class Mirror {
    * @throws {TypeError} when it lacks what every version of it has
    */
   take(method, params) {
-    if (!this.#heard.take(Object(params).seq)) return [];
-    if (method === NOTIFICATIONS.AgentStateChanged) {
-      return [this.#event(method, this.#agent.take(params))];
+    if (!this.#isNews(Object(params).seq)) return [];
+    if (method === NOTIFICATIONS.AgentStateChanged) this.#takeAgent(Object(params));
+    else if (KNOWN.includes(method)) {
+      this.#takeSession(method, sessionOf(params), params);
     }
-    if (!SESSION_NOTIFICATIONS.includes(method)) return []; // of a newer sidecar
-    const session = shape.sessionOf(params);
-    if (this.#isLate(session)) return [];
-    if (method === NOTIFICATIONS.SessionClosed) return this.#takeClosed(session, params);
-    const isNew = !this.#open.has(session.sessionId);
-    if (method === NOTIFICATIONS.SessionCreated && isNew) return this.#create(session, params);
-    return this.#takeOpen(session, params);
+    return this.#taken();
   }
 
   /**
@@ -112,17 +129,22 @@ class Mirror {
    * @throws {TypeError} when it is none
    */
   takeListing(listing) {
-    const { listed, identities, seq } = shape.listingOf(listing);
-    this.#heard.takeListing(seq);
-    /** @type {MirrorEvent[]} */
-    const events = [];
-    for (const entry of [...this.#open.values()]) {
-      if (entry.held === null && !listed.has(entry.shown.sessionId)) {
-        events.push(...this.#closeAbsent(entry, identities.has(entry.shown.participantId)));
-      }
+    const { sessions, seq } = Object(listing);
+    if (!Array.isArray(sessions)) throw new TypeError('it has no sessions');
+    const listed = new Map(sessions.map((session) => [sessionOf({ session }).sessionId, session]));
+    const identities = new Set(sessions.map((session) => session.participantId));
+    this.#isBehind = false;
+    if (Number.isInteger(seq)) this.#heard = Math.max(this.#heard, seq);
+    const absence = ABSENCE[this.#agentState] || 'connection-lost';
+    for (const session of this.#open.values()) {
+      const { sessionId, participantId } = session;
+      if (listed.has(sessionId) || this.#held.has(sessionId)) continue;
+      this.#cut(session, identities.has(participantId) ? 'replaced' : absence, 'reconcile');
     }
-    const present = [...listed.values()].filter((session) => !this.#isLate(session));
-    return [...events, ...present.flatMap((session) => this.#takeOpen(session, {}))];
+    for (const session of listed.values()) {
+      this.#takeSession(NOTIFICATIONS.SessionUpdated, session, {});
+    }
+    return this.#taken();
   }
 
   /**
@@ -131,8 +153,8 @@ class Mirror {
    */
   stopAsked() {
     this.#isStopAsked = true;
-    const held = [...this.#open.values()].filter((entry) => entry.held !== null);
-    return held.flatMap((entry) => this.#close(entry, /** @type {Close} */ (entry.held)));
+    for (const close of this.#held.values()) this.#close(close);
+    return this.#taken();
   }
 
   /**
@@ -140,11 +162,12 @@ class Mirror {
    * @returns {MirrorEvent[]}
    */
   crashed() {
-    const waiting = [...this.#open.values()].flatMap((entry) => {
-      entry.held = null;
-      return this.#show(entry, { ...entry.shown, connectionState: 'reconnecting' }, {});
-    });
-    return [...waiting, ...this.#agentGone('sidecar-exited')];
+    this.#held.clear();
+    for (const session of this.#open.values()) {
+      this.#show({ ...session, connectionState: 'reconnecting' }, {});
+    }
+    this.#agentGone('sidecar-exited');
+    return this.#taken();
   }
 
   /**
@@ -154,47 +177,83 @@ class Mirror {
    * @returns {MirrorEvent[]}
    */
   ended(reason) {
-    const events = [...this.resumeRefused(), ...this.#agentGone(reason)];
-    this.#agent.forgetOutage();
-    return events;
+    const events = this.resumeRefused();
+    this.#agentGone(reason);
+    this.#outage.end();
+    return [...events, ...this.#taken()];
   }
 
   /**
-   * Nobody looks after the open sessions any more.
+   * No process looks after the open sessions any more.
    * @returns {MirrorEvent[]}
    */
   resumeRefused() {
-    return [...this.#open.values()].flatMap((entry) => this.#cut(entry, 'sidecar-exited'));
+    for (const session of this.#open.values()) this.#cut(session, 'sidecar-exited');
+    return this.#taken();
   }
 
   /**
+   * @param {any} seq of a notification; of one that has none nothing can be said
+   * @returns {boolean} false when it was heard before
+   */
+  #isNews = (seq) => {
+    if (!Number.isInteger(seq)) return true;
+    if (seq <= this.#heard) return false;
+    if (seq > this.#heard + 1) this.#isBehind = true;
+    this.#heard = seq;
+    return true;
+  };
+
+  /**
+   * The app is told of a state that begins where the last one ended: what a gap or a crash took away
+   * is skipped.
+   *
+   * @param {any} params of the sidecar's `agent-state-changed`
+   */
+  #takeAgent = (params) => {
+    const { state, capabilities, serverAheadMs } = params;
+    if (typeof state !== 'string') throw new TypeError('it has no state');
+    const previousState = this.#agentState;
+    this.#agentState = /** @type {AgentState} */ (state);
+    this.#isAble = Object.values(Object(capabilities)).includes(true);
+    if (Number.isInteger(serverAheadMs)) this.#serverAheadMs = serverAheadMs;
+    if (state === 'connected') this.#outage.end();
+    else this.#outage.begin();
+    this.#event(NOTIFICATIONS.AgentStateChanged, { ...params, previousState });
+  };
+
+  /**
+   * The process behind the agent is gone.
+   * @param {string} reason
+   */
+  #agentGone = (reason) => {
+    const previousState = this.#agentState;
+    const isUntrue = previousState !== 'idle' || this.#isAble;
+    this.#agentState = 'idle';
+    this.#isAble = false;
+    this.#outage.begin();
+    if (!isUntrue) return;
+    const change = { state: 'idle', previousState, reason, capabilities: NO_CAPABILITIES };
+    this.#event(NOTIFICATIONS.AgentStateChanged, change);
+  };
+
+  /**
+   * Takes a session as it is now, known or not, unless this process has closed it already. One whose
+   * creation was lost is created first.
+   *
+   * @param {string} method
    * @param {AgentSession} session
    * @param {any} params
    */
-  #takeClosed = (session, params) => {
-    const { entry, events } = this.#known(session);
-    return [...events, ...this.#end(entry, params)];
-  };
-
-  /**
-   * Takes a session as it is now, known or not.
-   *
-   * @param {AgentSession} session
-   * @param {object} params
-   */
-  #takeOpen = (session, params) => {
-    const { entry, events } = this.#known(session);
-    return [...events, ...this.#show(entry, session, params)];
-  };
-
-  /**
-   * @param {AgentSession} session
-   * @returns {{entry: OpenSession, events: MirrorEvent[]}} its entry, created now if its creation was lost
-   */
-  #known = (session) => {
-    const isKnown = this.#open.has(session.sessionId);
-    const events = isKnown ? [] : this.#create(shape.asCreated(session), {});
-    return { entry: /** @type {OpenSession} */ (this.#open.get(session.sessionId)), events };
+  #takeSession = (method, session, params) => {
+    const { sessionId } = session;
+    if (!this.#open.has(sessionId)) {
+      if (this.#closed.get(sessionId) === this.#process) return;
+      if (method === NOTIFICATIONS.SessionCreated) this.#create(session, params);
+      else this.#create(asCreated(session), {});
+    }
+    if (method === NOTIFICATIONS.SessionClosed) this.#end(params);
+    else this.#show(session, params);
   };
 
   /**
@@ -202,157 +261,134 @@ class Mirror {
    * @param {object} params
    */
   #create = (session, params) => {
-    /** @type {MirrorEvent[]} */
-    const events = [];
-    for (const each of this.isBehind ? [...this.#open.values()] : []) {
+    for (const each of this.#isBehind ? this.#open.values() : []) {
       // An identity is in a room once: the close of its earlier session is among what was lost.
-      if (each.shown.participantId !== session.participantId) continue;
-      events.push(...this.#cut(each, 'replaced', 'reconcile'));
+      if (each.participantId === session.participantId) this.#cut(each, 'replaced', 'reconcile');
     }
-    this.#open.set(session.sessionId, { shown: session, held: null });
-    events.push(this.#event(NOTIFICATIONS.SessionCreated, { ...params, session }));
-    return events;
+    this.#open.set(session.sessionId, session);
+    this.#event(NOTIFICATIONS.SessionCreated, { ...params, session });
   };
 
   /**
-   * @param {OpenSession} entry
-   * @param {AgentSession} session
+   * @param {AgentSession} session that is open, as it is now
    * @param {object} params
    */
-  #show = (entry, session, params) => {
-    const changed = shape.changedMembers(entry.shown, session);
-    entry.shown = session;
-    if (changed.length === 0) return [];
-    return [this.#event(NOTIFICATIONS.SessionUpdated, { ...params, session, changed })];
-  };
-
-  /**
-   * @param {OpenSession} entry that is not listed
-   * @param {boolean} isListed whether its identity is, under another session
-   */
-  #closeAbsent = (entry, isListed) => {
-    const reason = isListed ? 'replaced' : ABSENCE[this.#agent.state] || 'connection-lost';
-    return this.#cut(entry, reason, 'reconcile');
+  #show = (session, params) => {
+    const changed = changedMembers(this.#open.get(session.sessionId), session);
+    this.#open.set(session.sessionId, session);
+    if (changed.length === 0) return;
+    this.#event(NOTIFICATIONS.SessionUpdated, { ...params, session, changed });
   };
 
   /**
    * An end that no process told; it has a time of the server's clock, as its start has.
    *
-   * @param {OpenSession} entry
+   * @param {AgentSession} session
    * @param {CloseReason} reason
    * @param {string} [detail]
    */
-  #cut = (entry, reason, detail) => {
-    const serverNow = this.#now() + (this.#agent.serverAheadMs || 0);
-    const session = shape.endedAt(entry.shown, serverNow);
-    return this.#end(entry, { session, reason, ...(detail && { detail }) });
+  #cut = (session, reason, detail) => {
+    const ended = endedAt(session, this.#now() + (this.#serverAheadMs || 0));
+    this.#end({ session: ended, reason, ...(detail && { detail }) });
   };
 
-  /**
-   * @param {OpenSession} entry
-   * @param {Close} close as the process means it
-   */
-  #end = (entry, close) => {
-    if (close.reason !== 'sidecar-shutdown' || this.#isStopAsked) return this.#close(entry, close);
-    entry.held = close;
-    return [];
+  /** @param {Close} close as the process means it */
+  #end = (close) => {
+    if (close.reason !== 'sidecar-shutdown' || this.#isStopAsked) this.#close(close);
+    else this.#held.set(close.session.sessionId, close);
   };
 
-  /**
-   * @param {OpenSession} entry
-   * @param {Close} close
-   */
-  #close = ({ shown: { sessionId } }, close) => {
+  /** @param {Close} close */
+  #close = (close) => {
+    const { sessionId } = close.session;
     this.#open.delete(sessionId);
-    this.#closed.add(sessionId);
-    return [this.#event(NOTIFICATIONS.SessionClosed, close)];
-  };
-
-  /** @param {AgentSession} session whether this process has closed it already */
-  #isLate = ({ sessionId }) =>
-    !this.#open.has(sessionId) && this.#closed.isOfThisProcess(sessionId);
-
-  /** @param {string} reason */
-  #agentGone = (reason) => {
-    const change = this.#agent.gone(reason);
-    return change === null ? [] : [this.#event(NOTIFICATIONS.AgentStateChanged, change)];
+    this.#held.delete(sessionId);
+    this.#closed.delete(sessionId);
+    this.#closed.set(sessionId, this.#process);
+    const [oldest] = this.#closed.keys();
+    if (this.#closed.size > MAX_IDS) this.#closed.delete(oldest);
+    this.#event(NOTIFICATIONS.SessionClosed, close);
   };
 
   /**
    * @param {string} name
    * @param {object} params
-   * @returns {MirrorEvent}
    */
   #event = (name, params) => {
     this.#seq += 1;
-    return { name, event: shape.frozen({ ...params, seq: this.#seq, epoch: this.#epoch }) };
+    const event = frozen({ ...params, seq: this.#seq, epoch: this.#epoch });
+    this.#events.push({ name, event });
   };
+
+  #taken = () => this.#events.splice(0);
 }
 
-/** Counts one sidecar process's notifications: which are late, and whether some are missing. */
-class HeardSeq {
-  #last = 0;
-  #isBehind = false;
-
-  /** Whether notifications are missing, so that only a listing tells what is open. */
-  get isBehind() {
-    return this.#isBehind;
-  }
-
-  /**
-   * @param {unknown} seq of a notification; of one that has none nothing can be said
-   * @returns {boolean} false when it was heard before
-   */
-  take(seq) {
-    if (!Number.isInteger(seq)) return true;
-    const heard = Number(seq);
-    if (heard <= this.#last) return false;
-    if (heard > this.#last + 1) this.#isBehind = true;
-    this.#last = heard;
-    return true;
-  }
-
-  /** @param {unknown} seq of a listing, which makes up for whatever is missing up to it */
-  takeListing(seq) {
-    this.#isBehind = false;
-    if (Number.isInteger(seq)) this.#last = Math.max(this.#last, Number(seq));
-  }
+/**
+ * @param {any} params of a notification about a session
+ * @returns {AgentSession}
+ * @throws {TypeError} when there is none in it
+ */
+function sessionOf(params) {
+  const { session } = Object(params);
+  if (typeof Object(session).sessionId !== 'string') throw new TypeError('it has no session');
+  return session;
 }
 
-/** As many as the sidecar keeps of sids that are closed for good (sidecar/core/registry). */
-const MAX_IDS = 4096;
+/**
+ * @param {AgentSession} session at any later time
+ * @returns {AgentSession} as its `session-created` showed it
+ */
+function asCreated({ endTime, ...session }) {
+  return { ...session, messageCount: 0, connectionState: 'connecting' };
+}
 
-/** The ids of the sessions that closed last, and under which process each did. */
-class RecentIds {
-  /** @type {Map<string, number>} id to process, oldest first */
-  #processes = new Map();
-  #process = 0;
+/**
+ * @param {AgentSession} session
+ * @param {number} nowMs wall time
+ * @returns {AgentSession} closed; its end is never before its start
+ */
+function endedAt(session, nowMs) {
+  const now = new Date(nowMs).toISOString();
+  const endTime = session.startTime > now ? session.startTime : now; // both UTC, of one form
+  return { ...session, connectionState: 'closed', endTime };
+}
 
-  /** What comes from now on is another process's. */
-  nextProcess() {
-    this.#process += 1;
+/**
+ * @param {any} before a session
+ * @param {any} after the same, later
+ * @returns {string[]} the members in which they differ
+ */
+function changedMembers(before, after) {
+  const names = Object.keys({ ...after, ...before });
+  return names.filter((name) => !isDeepStrictEqual(before[name], after[name]));
+}
+
+/**
+ * @template T
+ * @param {T} value of JSON's kinds
+ * @returns {T} the same, frozen with all in it
+ */
+function frozen(value) {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.values(value).forEach(frozen);
+    Object.freeze(value);
   }
+  return value;
+}
 
-  /**
-   * @param {string} id of a session that closes now
-   */
-  add(id) {
-    this.#processes.delete(id);
-    this.#processes.set(id, this.#process);
-    if (this.#processes.size > MAX_IDS) {
-      this.#processes.delete(String(this.#processes.keys().next().value));
-    }
-  }
-
-  /** @param {string} id */
-  isOfThisProcess(id) {
-    return this.#processes.get(id) === this.#process;
-  }
-
-  /** All of them, oldest first. */
-  list() {
-    return [...this.#processes.keys()];
-  }
+/**
+ * @param {readonly AgentSession[]} sessions open ones
+ * @returns {import('../../index').ResumedSession[]} `initialize.resume`: whole sessions up to
+ *   MAX_WHOLE_BYTES, then only the members that a session cannot be resumed without
+ */
+function resumed(sessions) {
+  let bytes = 0;
+  return sessions.map((session) => {
+    bytes += Buffer.byteLength(JSON.stringify(session));
+    if (bytes <= MAX_WHOLE_BYTES) return session;
+    const { sessionId, participantId, participantSid, roomName, startTime, messageCount } = session;
+    return { sessionId, participantId, participantSid, roomName, startTime, messageCount };
+  });
 }
 
 module.exports = { Mirror };

@@ -8,25 +8,17 @@
 
 const { NOTIFICATIONS } = require('../protocol.cjs');
 
-/**
- * @typedef {import('../../index').AgentStateChanged} AgentStateChanged
- * @typedef {import('../../index').ProcessStateChanged} ProcessStateChanged
- * @typedef {import('../../index').VoiceStatus} Summary
- */
-
 const LOOK_INTO_THE_LOG = 'Look into the log for the cause; start() tries again.';
 
 class VoiceStatus {
   #roomOf;
-  /** @type {string | undefined} */
-  #room;
-  /** @type {Partial<AgentStateChanged>} the last one of the process that runs now */
+  /**
+   * The last change of the process that runs now. Its error stays until the agent is in the room or
+   * wants to be in none.
+   * @type {Partial<import('../../index').AgentStateChanged> & {room?: string}}
+   */
   #agent = {};
-  /** @type {import('../../index').AgentState} */
-  #agentState = 'idle';
-  /** @type {AgentStateChanged['error']} until the agent is in the room or wants to be in none */
-  #failure;
-  /** @type {Pick<ProcessStateChanged, 'state' | 'error' | 'retryInMs'>} */
+  /** @type {Pick<import('../../index').ProcessStateChanged, 'state' | 'error' | 'retryInMs'>} */
   #process = { state: 'idle' };
 
   /** @param {() => string | undefined} roomOf gives the room that the agent is sent to now */
@@ -35,7 +27,7 @@ class VoiceStatus {
   }
 
   get agentState() {
-    return this.#agentState;
+    return this.#agent.state || 'idle';
   }
 
   /**
@@ -46,76 +38,57 @@ class VoiceStatus {
    * @returns {boolean} whether it may have changed the summary
    */
   take(name, event) {
-    if (name === NOTIFICATIONS.AgentStateChanged) this.#takeAgent(event);
-    else if (name === 'process-state') this.#takeProcess(event);
-    else return false;
+    if (name === NOTIFICATIONS.AgentStateChanged) {
+      const { seq, epoch, serverAheadMs, ...change } = event;
+      const isOver = change.state === 'connected' || change.state === 'idle';
+      const error = change.error || (isOver ? undefined : this.#agent.error);
+      const room = change.state === 'idle' ? undefined : this.#roomOf();
+      this.#agent = { ...change, error, room };
+    } else if (name === 'process-state') {
+      this.#process = event;
+      if (event.state !== 'ready' && event.state !== 'stopping') this.#agent = {};
+    } else return false;
     return true;
   }
 
-  /** @returns {Summary} for the app, frozen */
+  /** @returns {import('../../index').VoiceStatus} for the app, frozen */
   summary() {
     const { state: processState, retryInMs = this.#agent.retryInMs } = this.#process;
+    const { agentState } = this;
+    const { room } = this.#agent;
+    const available = processState === 'ready' && agentState === 'connected';
     const error = this.#error();
-    return Object.freeze({
-      available: processState === 'ready' && this.#agentState === 'connected',
-      processState,
-      agentState: this.#agentState,
-      ...(this.#room !== undefined && { room: this.#room }),
-      ...(error !== undefined && { error: Object.freeze(error) }),
-      ...(retryInMs !== undefined && { retryInMs }),
-    });
+    return present({ available, processState, agentState, room, error, retryInMs });
   }
 
   /** @returns {import('../../preload').AgentStatus} for a page */
   forPage() {
-    const { reason, attempt, retryInMs, capabilities, previousState } = this.#agent;
-    const { state: processState, error: processError, retryInMs: restartInMs } = this.#process;
-    /** @type {any} */
-    const status = {
-      state: this.#agentState,
-      processState,
-      room: this.#room,
-      previousState,
-      reason,
-      attempt,
-      retryInMs: restartInMs === undefined ? retryInMs : restartInMs,
-      capabilities,
-      error: this.#failure,
-      processError: processError && { code: processError.code, message: processError.message },
-    };
-    for (const name of Object.keys(status)) if (status[name] === undefined) delete status[name];
-    return status;
+    const { state: processState, error, retryInMs = this.#agent.retryInMs } = this.#process;
+    const processError = error && { code: error.code, message: error.message };
+    const state = this.agentState;
+    return present({ ...this.#agent, state, processState, retryInMs, processError });
   }
 
-  /** @param {AgentStateChanged} change */
-  #takeAgent = (change) => {
-    this.#agent = change;
-    this.#agentState = change.state;
-    this.#room = change.state === 'idle' ? undefined : this.#roomOf();
-    if (change.error !== undefined) this.#failure = change.error;
-    else if (change.state === 'connected' || change.state === 'idle') this.#failure = undefined;
-  };
-
-  /** @param {ProcessStateChanged} change */
-  #takeProcess = ({ state, error, retryInMs }) => {
-    this.#process = { state, error, retryInMs };
-    if (state === 'ready' || state === 'stopping') return;
-    this.#agent = {};
-    this.#agentState = 'idle';
-    this.#room = undefined;
-    this.#failure = undefined;
-  };
-
   #error = () => {
-    const { error } = this.#process;
-    if (error !== undefined) {
-      const { code, message, fix = LOOK_INTO_THE_LOG } = error;
-      return { code, message, fix };
+    const { error: ofProcess } = this.#process;
+    const { error: ofAgent } = this.#agent;
+    if (ofProcess !== undefined) {
+      const { code, message, fix = LOOK_INTO_THE_LOG } = ofProcess;
+      return Object.freeze({ code, message, fix });
     }
-    if (this.#failure === undefined) return undefined;
-    const { category, detail, fix } = this.#failure;
-    return { code: category, message: detail, fix };
+    if (ofAgent === undefined) return undefined;
+    const { category: code, detail: message, fix } = ofAgent;
+    return Object.freeze({ code, message, fix });
   };
+}
+
+/**
+ * @param {object} values
+ * @returns {any} those that are not undefined, frozen
+ */
+function present(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.freeze(Object.fromEntries(given));
 }
 
 module.exports = { VoiceStatus };
