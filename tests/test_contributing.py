@@ -127,7 +127,7 @@ def test_a_change_needs_the_files_that_contributing_names(heading: str, copy: Pa
     written = re.findall(r"^written: (\S+)$", run(copy, "sidecar.dev.contract", "--write"), re.M)
     named = set(re.findall(r"`([\w./-]+\.\w+)`", section(heading)))
     assert {edit.path for edit in CHANGES[heading]} <= named
-    told = section(heading).partition("--write`, which writes ")[2].partition(".\n")[0]
+    told = section(heading).partition("--write`. It writes ")[2].partition(".\n")[0]
     told = told.partition(". The bridge")[0]
     assert set(written) == set(re.findall(r"`([\w./-]+)`", told))
     if heading == "Add a method":
