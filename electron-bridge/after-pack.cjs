@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Owns the check that a packaged app can start its sidecar: run while the app is being built, so
- * that a broken one never ships. It changes nothing, and runs in the build tool's Node, never in
- * the app. docs/packaging.md of the repository has the recipes.
+ * Owns the check that a packaged app can start its sidecar. The build tool calls it, so that a
+ * broken app never ships. It changes no file, and never runs in the app. docs/packaging.md of the
+ * repository has the recipes.
  *
  *   electron-builder: "afterPack": "node_modules/clara-voice-bridge/after-pack.cjs"
  *   Electron Forge:   hooks: { postPackage: require('clara-voice-bridge/after-pack.cjs').postPackage }
@@ -16,18 +16,20 @@ const path = require('path');
 const { refusalOfHeader } = require('./lib/process/launch.cjs');
 const { VERSION } = require('./lib/protocol.cjs');
 
-/** electron-builder's `Arch`, by its numbers (builder-util, src/arch.ts). */
+/** Names of electron-builder's `Arch`, by number (builder-util, src/arch.ts). */
 const ELECTRON_BUILDER_ARCHS = Object.freeze(['ia32', 'x64', 'armv7l', 'arm64', 'universal']);
 /** Milliseconds for `sidecar --version`: a first run may wait for a virus scanner. */
 const VERSION_TIMEOUT_MS = 60 * 1000;
 
 /**
+ * Throws when the packaged app could not start its sidecar.
+ *
  * @param {object} app
  * @param {string} app.resources the folder that the app sees as `process.resourcesPath`
- * @param {string} app.platform what it is built for, as in `process.platform`
- * @param {string} app.arch as in `process.arch`
- * @param {string} [app.version] the sidecar's; the bridge's own unless given
- * @throws {Error} whose message says what is wrong and what to do
+ * @param {string} app.platform the app's system, as in `process.platform`
+ * @param {string} app.arch the app's processor, as in `process.arch`
+ * @param {string} [app.version] the sidecar's version; the bridge's own unless given
+ * @throws {Error} with a message that says what is wrong and what to do
  */
 function checkSidecar({ resources, platform, arch, version = VERSION }) {
   const folder = path.join(resources, 'sidecar');
@@ -44,7 +46,7 @@ function checkSidecar({ resources, platform, arch, version = VERSION }) {
         'makes it, and not its program alone.',
     );
   }
-  // Windows has no run bits, neither as the target nor to look at.
+  // Windows has no run bits: an app for Windows needs none, and a build on Windows sees none.
   const hasRunBits = platform !== 'win32' && process.platform !== 'win32';
   if (hasRunBits && (fs.statSync(program).mode & 0o111) !== 0o111) {
     throw new Error(
@@ -91,9 +93,9 @@ function isKind(file, kind) {
 }
 
 /**
- * electron-builder's `afterPack`; on macOS that is before the app is signed.
+ * The hook `afterPack` of electron-builder. On macOS it runs before the app is signed.
  *
- * @param {object} context electron-builder's AfterPackContext, of which this is used:
+ * @param {object} context electron-builder's AfterPackContext; this function uses these members:
  * @param {string} context.appOutDir
  * @param {string} context.electronPlatformName
  * @param {number} context.arch
@@ -108,7 +110,7 @@ async function afterPack({ appOutDir, electronPlatformName, arch, packager }) {
 }
 
 /**
- * Electron Forge's hook `postPackage`; the app is signed by then.
+ * The hook `postPackage` of Electron Forge. It runs after the app is signed.
  *
  * @param {unknown} _config
  * @param {{outputPaths: string[], platform: string, arch: string}} result
@@ -120,7 +122,7 @@ async function postPackage(_config, { outputPaths, platform, arch }) {
 }
 
 /**
- * @param {string} folder as @electron/packager leaves it
+ * @param {string} folder the result of @electron/packager
  * @param {string} platform
  */
 function resourcesIn(folder, platform) {

@@ -3,9 +3,9 @@
 /**
  * A token endpoint. Only this program has the API secret. It needs Node and no package.
  *
- * LIVEKIT_URL=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=... LIVEKIT_ROOM=... node token-server.cjs
+ *   LIVEKIT_URL=... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=... LIVEKIT_ROOM=... node token-server.cjs
  *
- * POST /token {purpose: 'agent' | 'connection', room, identity?, name?, grants?} -> {url, token}
+ *   POST /token {purpose: 'agent' | 'connection', room, identity?, name?, grants?} -> {url, token}
  *
  * It listens on 127.0.0.1, port $PORT or 8090. A real endpoint runs on your server, behind your own
  * sign-in, and takes the identity from there. Every caller that gets a token can enter the room.
