@@ -17,11 +17,6 @@ try {
 
 const { RpcError, SidecarError } = require('./lib/errors.cjs');
 const { installPreload, preloadPath } = require('./lib/electron/preload-path.cjs');
-const { Sidecar } = require('./lib/sidecar.cjs');
-
-/** @param {import('./index').SidecarOptions} options */
-function createSidecar(options) {
-  return new Sidecar(options);
-}
+const { createSidecar } = require('./lib/sidecar.cjs');
 
 module.exports = { createSidecar, installPreload, preloadPath, SidecarError, RpcError };

@@ -9,23 +9,10 @@
 
 const { contextBridge, ipcRenderer } = require('electron');
 
-// As in lib/pages/subscriptions.cjs; a test compares them.
-const CHANNELS = Object.freeze({
-  listSessions: 'clara-voice:list-sessions',
-  getStatus: 'clara-voice:get-status',
-  createConnection: 'clara-voice:create-connection',
-  closeSession: 'clara-voice:close-session',
-  subscribe: 'clara-voice:subscribe',
-  unsubscribe: 'clara-voice:unsubscribe',
-  online: 'clara-voice:online',
-});
-const EVENTS = Object.freeze({
-  published: 'clara-voice:published',
-  ended: 'clara-voice:ended',
-  mainFrameAsked: 'clara-voice:main-frame?',
-  mainFrameAnswered: 'clara-voice:main-frame',
-});
-const TOPICS = Object.freeze({ sessions: 'sessions', agent: 'agent' });
+// As in lib/pages.
+const CALL = 'clara-voice:call';
+const EVENT = 'clara-voice:event';
+const MAIN_FRAME_ASKED = 'clara-voice:main-frame?';
 
 /** Milliseconds until a subscription is tried again while the app has made no sidecar. */
 const RETRY_MS = 500;
@@ -33,16 +20,36 @@ const RETRY_MS = 500;
 const MARK = Symbol.for('clara-voice-bridge');
 
 /**
- * @typedef {import('./preload').Clara} Clara
  * @typedef {import('./preload').ClaraError} ClaraError
- * @typedef {import('./preload').AgentSession} AgentSession
- * @typedef {import('./preload').SessionsEvent} SessionsEvent
  * @typedef {import('./preload').SessionsChange} SessionsChange
+ * @typedef {import('./preload').SessionsSnapshot} SessionsSnapshot
  *
- * @typedef {object} Model what is known of a topic
- * @property {() => any} snapshot the event that tells all of it
- * @property {(change: any) => any} apply takes a change in, and gives the event that tells it
+ * @typedef {object} Listener a callback of the page
+ * @property {string} topic
+ * @property {() => void} subscribe asks for the snapshot
+ * @property {(version: number, change: any) => void} take
  */
+
+/**
+ * The event of each topic that tells its snapshot, and the one that tells a change behind the event
+ * before.
+ * @type {Readonly<Record<string, {first(value: any): any, next(last: any, change: any): any}>>}
+ */
+const EVENTS = Object.freeze({
+  sessions: {
+    first: (/** @type {SessionsSnapshot} */ value) => ({ type: 'snapshot', ...value }),
+    next: (/** @type {SessionsSnapshot} */ last, /** @type {SessionsChange} */ change) => {
+      const open = new Map(last.sessions.map((session) => [session.sessionId, session]));
+      if (change.type === 'closed') open.delete(change.session.sessionId);
+      else open.set(change.session.sessionId, change.session);
+      return { ...change, sessions: [...open.values()] };
+    },
+  },
+  agent: { first: (status) => status, next: (_, status) => status },
+});
+
+/** @type {Set<Listener>} */
+const listeners = new Set();
 
 /**
  * A failure of the bridge's own, as a plain object: contextBridge takes the members of an Error.
@@ -56,14 +63,14 @@ function failure(code, message) {
 }
 
 /**
- * @param {string} channel
+ * @param {string} name
  * @param {unknown} [argument]
  * @returns {Promise<any>}
  */
-async function call(channel, argument) {
+async function call(name, argument) {
   let answer;
   try {
-    answer = await ipcRenderer.invoke(channel, argument);
+    answer = await ipcRenderer.invoke(CALL, [name, argument]);
   } catch (error) {
     const { message } = /** @type {Error} */ (error);
     if (!/No handler registered/.test(message)) throw failure('INVALID_ARGUMENT', message);
@@ -75,187 +82,93 @@ async function call(channel, argument) {
 }
 
 /**
- * One topic for all callbacks of the page: one subscription in main, a snapshot for each callback,
- * then every change once. What comes before the snapshot waits for it; what it includes is dropped.
+ * Calls back with the snapshot, then with every change once. What comes before the snapshot waits for
+ * it; what it includes is dropped.
+ *
+ * @param {string} topic
+ * @param {string} name of the call, for its error
+ * @param {(event: any) => void} callback
+ * @returns {() => void} ends that
  */
-class Feed {
-  #topic;
-  #modelOf;
-  /** @type {Set<{callback: (event: any) => void, isTold: boolean}>} */
-  #listeners = new Set();
+function listen(topic, name, callback) {
+  if (typeof callback !== 'function') {
+    throw new TypeError(`${name}: the callback must be a function.`);
+  }
+  const { first, next } = EVENTS[topic];
   /** Counts the subscriptions: an answer to an earlier one is void. */
-  #round = 0;
-  #version = 0;
-  /** @type {Model | null} null until the snapshot is there */
-  #model = null;
-  /** @type {{version: number, change: unknown}[]} */
-  #early = [];
+  let round = 0;
+  let version = 0;
+  /** @type {any} the last event; undefined until the snapshot is there */
+  let last;
+  /** @type {[number, unknown][]} */
+  let early = [];
 
-  /**
-   * @param {string} topic
-   * @param {(value: any) => Model} modelOf
-   */
-  constructor(topic, modelOf) {
-    this.#topic = topic;
-    this.#modelOf = modelOf;
-  }
-
-  /**
-   * @param {string} name of the call, for its error
-   * @param {(event: any) => void} callback
-   * @returns {() => void}
-   */
-  add(name, callback) {
-    if (typeof callback !== 'function') {
-      throw new TypeError(`${name}: the callback must be a function.`);
-    }
-    const listener = { callback, isTold: false };
-    this.#listeners.add(listener);
-    if (this.#listeners.size === 1) this.#subscribe();
-    // Later, so that the page has what add() returns before its callback is called.
-    else Promise.resolve().then(() => this.#greet());
-    return () => {
-      if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
-      this.#round += 1;
-      this.#model = null;
-      call(CHANNELS.unsubscribe, this.#topic).catch(() => {}); // there is no sidecar any more
-    };
-  }
-
-  /**
-   * @param {number} version
-   * @param {unknown} change
-   */
-  take(version, change) {
-    if (this.#model === null) {
-      this.#early.push({ version, change });
-      return;
-    }
-    if (version <= this.#version) return;
-    this.#version = version;
-    const event = this.#model.apply(change);
-    for (const listener of [...this.#listeners]) {
-      if (listener.isTold) this.#tell(listener, event);
-    }
-  }
-
-  /** The sidecar is gone; there may be another. */
-  restart() {
-    if (this.#listeners.size > 0) this.#subscribe();
-  }
-
-  #subscribe = async () => {
-    this.#round += 1;
-    const round = this.#round;
-    this.#model = null;
-    this.#early = [];
-    for (const listener of this.#listeners) listener.isTold = false;
+  const tell = (/** @type {any} */ event) => {
+    last = event;
     try {
-      const { version, value } = await call(CHANNELS.subscribe, this.#topic);
-      if (round !== this.#round) return;
-      this.#version = version;
-      this.#model = this.#modelOf(value);
-      this.#greet();
-      for (const each of this.#early.splice(0)) this.take(each.version, each.change);
-    } catch (error) {
-      if (round !== this.#round) return;
-      const { code, message } = /** @type {ClaraError} */ (error);
-      if (code !== 'NO_SIDECAR') console.error(`window.clara: ${message} (${code})`);
-      else setTimeout(() => round === this.#round && this.#subscribe(), RETRY_MS);
-    }
-  };
-
-  /** Gives the snapshot to whom nothing was told. */
-  #greet = () => {
-    for (const listener of [...this.#listeners]) {
-      if (listener.isTold || this.#model === null) continue;
-      listener.isTold = true;
-      this.#tell(listener, this.#model.snapshot());
-    }
-  };
-
-  /**
-   * A callback's bug is the page's, and must not reach the other callbacks.
-   *
-   * @param {{callback: (event: any) => void}} listener
-   * @param {unknown} event
-   */
-  #tell = (listener, event) => {
-    if (!this.#listeners.has(/** @type {any} */ (listener))) return; // taken back meanwhile
-    try {
-      listener.callback(event);
+      callback(event);
     } catch (error) {
       console.error('window.clara: a callback of the page threw.', error);
     }
   };
-}
-
-/**
- * @param {{sessions: AgentSession[], seq: number}} first
- * @returns {Model}
- */
-function sessionsModel(first) {
-  const sessions = new Map(first.sessions.map((session) => [session.sessionId, session]));
-  let { seq } = first;
-  return {
-    /** @returns {SessionsEvent} */
-    snapshot: () => ({ type: 'snapshot', sessions: [...sessions.values()], seq }),
-    /**
-     * @param {SessionsChange} change
-     * @returns {SessionsEvent}
-     */
-    apply(change) {
-      const { type, session } = change;
-      if (type === 'closed') sessions.delete(session.sessionId);
-      else sessions.set(session.sessionId, session);
-      seq = change.seq;
-      return { ...change, sessions: [...sessions.values()] };
-    },
+  const take = (/** @type {number} */ now, /** @type {unknown} */ change) => {
+    if (!listeners.has(listener)) return; // taken back meanwhile
+    if (last === undefined) early.push([now, change]);
+    else if (now > version) {
+      version = now;
+      tell(next(last, change));
+    }
   };
-}
-
-/**
- * @param {import('./preload').AgentStatus} first
- * @returns {Model}
- */
-function agentModel(first) {
-  let status = first;
-  return {
-    snapshot: () => status,
-    apply(change) {
-      status = change;
-      return status;
-    },
+  const subscribe = async () => {
+    round += 1;
+    const mine = round;
+    last = undefined;
+    early = [];
+    try {
+      const answer = await call('subscribe', topic);
+      if (mine !== round) return;
+      ({ version } = answer);
+      tell(first(answer.value));
+      for (const [now, change] of early.splice(0)) take(now, change);
+    } catch (error) {
+      if (mine !== round) return;
+      const { code, message } = /** @type {ClaraError} */ (error);
+      if (code !== 'NO_SIDECAR') console.error(`window.clara: ${message} (${code})`);
+      else setTimeout(() => mine === round && subscribe(), RETRY_MS);
+    }
+  };
+  const listener = { topic, subscribe, take };
+  listeners.add(listener);
+  subscribe();
+  return () => {
+    round += 1;
+    const isLast =
+      listeners.delete(listener) && ![...listeners].some((each) => each.topic === topic);
+    if (isLast) call('unsubscribe', topic).catch(() => {}); // there is no sidecar any more
   };
 }
 
 function install() {
-  /** @type {Record<string, Feed>} */
-  const feeds = {
-    [TOPICS.sessions]: new Feed(TOPICS.sessions, sessionsModel),
-    [TOPICS.agent]: new Feed(TOPICS.agent, agentModel),
-  };
-  ipcRenderer.on(EVENTS.published, (_, topic, version, change) => {
-    feeds[topic].take(version, change);
+  ipcRenderer.on(EVENT, (_, topic, version, change) => {
+    for (const each of [...listeners].filter((listener) => listener.topic === topic)) {
+      // Without a version the sidecar is gone; there may be another.
+      if (version === null) each.subscribe();
+      else each.take(version, change);
+    }
   });
-  ipcRenderer.on(EVENTS.ended, () => {
-    for (const feed of Object.values(feeds)) feed.restart();
-  });
-  ipcRenderer.on(EVENTS.mainFrameAsked, (_, nonce) => {
-    ipcRenderer.send(EVENTS.mainFrameAnswered, nonce);
-  });
+  ipcRenderer.on(MAIN_FRAME_ASKED, (_, channel) => ipcRenderer.send(channel));
   window.addEventListener('online', () => {
-    call(CHANNELS.online).catch(() => {}); // whoever is not allowed to, or has no sidecar
+    call('online').catch(() => {}); // the page is not allowed to, or there is no sidecar
   });
 
-  /** @type {Clara} */
+  /** @type {import('./preload').Clara} */
   const clara = {
-    listSessions: () => call(CHANNELS.listSessions),
-    onSessions: (callback) => feeds[TOPICS.sessions].add('onSessions', callback),
-    getStatus: () => call(CHANNELS.getStatus),
-    onAgentState: (callback) => feeds[TOPICS.agent].add('onAgentState', callback),
-    createConnection: (options) => call(CHANNELS.createConnection, options),
-    closeSession: (sessionId) => call(CHANNELS.closeSession, sessionId),
+    listSessions: () => call('listSessions'),
+    onSessions: (callback) => listen('sessions', 'onSessions', callback),
+    getStatus: () => call('getStatus'),
+    onAgentState: (callback) => listen('agent', 'onAgentState', callback),
+    createConnection: (options) => call('createConnection', options),
+    closeSession: (sessionId) => call('closeSession', sessionId),
   };
   contextBridge.exposeInMainWorld('clara', clara);
 }

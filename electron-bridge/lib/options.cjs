@@ -8,7 +8,6 @@
 const { PROXY_OPTION } = require('./answers.cjs');
 const { isOrigin } = require('./pages/sender.cjs');
 const { DEFAULT_POLICY } = require('./process/restarts.cjs');
-const { METHODS } = require('./protocol.cjs');
 
 /** Milliseconds from the spawn to the answer to `initialize`: a first run under an antivirus
  * program or Gatekeeper takes 10 to 60 times as long as later ones. */
@@ -19,79 +18,60 @@ const REQUEST_TIMEOUT_MS = 30 * 1000;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /** Of the sidecar (`--log-level`). */
 const LOG_LEVELS = Object.freeze(['debug', 'info', 'warning', 'error', 'critical']);
-/** Requests that are the bridge's own, with the method to use instead. */
-/** @type {Readonly<Record<string, string>>} */
-const OWN_REQUESTS = Object.freeze({
-  [METHODS.shutdown]: 'stop()',
-  [METHODS.initialize]: 'start()',
-});
+/** Requests that are the bridge's own, with the method to use instead.
+ * @type {Readonly<Record<string, string>>} */
+const OWN_REQUESTS = Object.freeze({ shutdown: 'stop()', initialize: 'start()' });
 
-/** @typedef {(value: any) => boolean} Check */
+/**
+ * @typedef {(value: any) => boolean} Check
+ * @typedef {Readonly<Record<string, readonly [Check, string, string?]>>} Rules what each value must be,
+ *   how that is said, and how the value is named unless by its name
+ */
 
 /** @type {Check} */
-const isText = (value) => typeof value === 'string' && value !== '';
+const isString = (value) => typeof value === 'string';
+/** @type {Check} */
+const isText = (value) => isString(value) && value !== '';
 /** @type {Check} */
 const isFlag = (value) => typeof value === 'boolean';
 /** @type {Check} */
 const isFunction = (value) => typeof value === 'function';
 /** @type {Check} */
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
-/** @type {(isOne: Check) => Check} */
-const arrayOf = (isOne) => (value) => Array.isArray(value) && value.every(isOne);
 /** @type {Check} */
 const isTimeoutMs = (value) => Number.isInteger(value) && value >= 1 && value <= MAX_TIMEOUT_MS;
 /** @type {Check} */
 const isCount = (value) => value === 0 || isTimeoutMs(value);
-/** @type {(...names: string[]) => Check} */
-const hasMethods =
-  (...names) =>
-  (value) =>
-    value !== null && value !== undefined && names.every((name) => isFunction(value[name]));
+/** @type {(isOne: Check) => Check} */
+const optional = (isOne) => (value) => value === undefined || isOne(value);
+/** @type {(isOne: Check) => Check} */
+const orFalse = (isOne) => (value) => value === false || isOne(value);
+/** @type {(isOne: Check) => Check} */
+const arrayOf = (isOne) => (value) => Array.isArray(value) && value.every(isOne);
+/** @type {(members: Record<string, Check>) => Check} */
+const having = (members) => (value) =>
+  Object.entries(members).every(([name, is]) => is(Object(value)[name]));
+/** @type {(names: string[]) => Check} */
+const methods = (names) => (value) => names.every((name) => isFunction(Object(value)[name]));
 /** An object with no other members than these, each of them optional.
  * @type {(members: Record<string, Check>) => Check} */
 const partOf = (members) => (value) =>
   isObject(value) &&
-  Object.keys(value).every(
-    (name) =>
-      Object.prototype.hasOwnProperty.call(members, name) &&
-      (value[name] === undefined || members[name](value[name])),
+  Object.entries(value).every(
+    ([name, each]) => Object.keys(members).includes(name) && optional(members[name])(each),
   );
-/** @type {(...checks: Check[]) => Check} */
-const either =
-  (...checks) =>
-  (value) =>
-    checks.some((is) => is(value));
-/** @type {Check} */
-const isFalse = (value) => value === false;
 
-const isEmitter = hasMethods('on', 'removeListener');
-/** @type {Check} */
-const isElectron = (value) => {
-  const { app, ipcMain, powerMonitor, autoUpdater } = Object(value);
-  return (
-    hasMethods('getPath', 'on', 'removeListener', 'quit')(app) &&
-    isFlag(app.isPackaged) &&
-    (ipcMain === undefined ||
-      (hasMethods('handle', 'removeHandler', 'on', 'removeListener')(ipcMain) &&
-        hasMethods('getAppPath')(app))) &&
-    [powerMonitor, autoUpdater].every((each) => each === undefined || isEmitter(each))
-  );
-};
+const isEmitter = methods(['on', 'removeListener']);
 
 const TIMEOUT_WORDS = `a whole number from 1 to ${MAX_TIMEOUT_MS}`;
 
-/**
- * What each option must be, and how that is said.
- * @type {Readonly<Record<string, readonly [Check, string]>>}
- */
+/** @type {Rules} */
 const OPTIONS = Object.freeze({
   command: [isText, 'a program: a path, or a name on PATH'],
-  args: [arrayOf((each) => typeof each === 'string'), 'an array of strings'],
+  args: [arrayOf(isString), 'an array of strings'],
   cwd: [isText, 'the path of a folder'],
   env: [
-    (value) =>
-      isObject(value) &&
-      Object.values(value).every((each) => each === undefined || typeof each === 'string'),
+    (value) => isObject(value) && Object.values(value).every(optional(isString)),
     'an object of strings, as process.env',
   ],
   connect: [
@@ -99,7 +79,14 @@ const OPTIONS = Object.freeze({
     'an object { url, room } with a token, or apiKey and apiSecret, or beside a getToken',
   ],
   electron: [
-    either(isFalse, isElectron),
+    orFalse(
+      having({
+        app: methods(['getPath', 'getAppPath', 'on', 'removeListener', 'quit']),
+        ipcMain: optional(methods(['handle', 'removeHandler'])),
+        powerMonitor: optional(isEmitter),
+        autoUpdater: optional(isEmitter),
+      }),
+    ),
     "an object of Electron's own, { app, ipcMain, powerMonitor, session, autoUpdater }, app at " +
       'least, or false for none',
   ],
@@ -109,8 +96,8 @@ const OPTIONS = Object.freeze({
   ],
   pages: [
     partOf({
-      createConnection: either(isFalse, isFunction),
-      closeSession: isFalse,
+      createConnection: orFalse(isFunction),
+      closeSession: orFalse(() => false),
       ownPreload: isFlag,
     }),
     'any of { createConnection: false or a function (request) => request, closeSession: false, ' +
@@ -118,20 +105,19 @@ const OPTIONS = Object.freeze({
   ],
   getToken: [isFunction, 'a function that gives { token }, or a promise of it'],
   proxy: [
-    (value) => typeof value === 'string' && PROXY_OPTION.test(value),
+    (value) => isString(value) && PROXY_OPTION.test(value),
     "'system', 'none', or the address of an HTTP proxy, as http://proxy:3128",
   ],
   requireSingleInstanceLock: [isFlag, 'true or false'],
   logger: [
-    hasMethods('debug', 'info', 'warn', 'error'),
+    methods(['debug', 'info', 'warn', 'error']),
     'an object with the methods debug, info, warn and error',
   ],
   logLevel: [(value) => LOG_LEVELS.includes(value), `one of ${LOG_LEVELS.join(', ')}`],
   startTimeoutMs: [isTimeoutMs, TIMEOUT_WORDS],
   requestTimeoutMs: [isTimeoutMs, TIMEOUT_WORDS],
   restart: [
-    either(
-      isFalse,
+    orFalse(
       partOf({
         max: isCount,
         windowMs: isTimeoutMs,
@@ -142,7 +128,7 @@ const OPTIONS = Object.freeze({
   ],
 });
 
-/** @type {Readonly<Record<string, readonly [Check, string]>>} */
+/** @type {Rules} */
 const CONNECT = Object.freeze({
   url: [
     (value) => /^(wss?|https?):\/\/[^/]/.test(String(value)),
@@ -153,12 +139,20 @@ const CONNECT = Object.freeze({
   apiKey: [isText, 'an API key'],
   apiSecret: [isText, 'an API secret'],
   identity: [isText, 'the identity under which the agent joins'],
-  name: [(value) => typeof value === 'string', 'a string'],
+  name: [isString, 'a string'],
   autoSubscribe: [isFlag, 'true or false'],
 });
 
+/** @type {Rules} */
+const REQUEST = Object.freeze({
+  method: [isText, 'a name', 'the method'],
+  params: [isObject, 'an object', 'the params'],
+  timeoutMs: [isTimeoutMs, TIMEOUT_WORDS],
+  signal: [methods(['addEventListener', 'removeEventListener']), 'an AbortSignal'],
+});
+
 /**
- * @param {unknown} given
+ * @param {any} given
  * @param {() => import('../index').ElectronLike | undefined} [findElectron] is called where the option
  *   `electron` is not given
  * @returns {Omit<import('../index').SidecarOptions, 'electron'> & {
@@ -168,52 +162,53 @@ const CONNECT = Object.freeze({
  * @throws {TypeError}
  */
 function checkedOptions(given, findElectron = () => undefined) {
-  if (!isObject(given)) throw refusal('the options', 'an object', given);
-  const options = Object(given);
-  check('', options, OPTIONS, ['connect']);
-  check('connect.', options.connect, CONNECT, ['url', 'room']);
-  if (options.args !== undefined && options.command === undefined) {
-    throw new TypeError(
-      'createSidecar: `args` are the arguments of `command`, which is missing. Give both or neither.',
-    );
-  }
-  const { token, apiKey, apiSecret } = options.connect;
-  const isHalf = (apiKey === undefined) !== (apiSecret === undefined);
-  if (isHalf || (!token && !apiKey && !options.getToken)) {
-    throw new TypeError(
-      'createSidecar: `connect` needs a `token`, or an `apiKey` together with its `apiSecret`, ' +
-        'unless there is a `getToken`.',
-    );
-  }
-  const electron = options.electron === undefined ? findElectron() : options.electron || undefined;
-  const { session, app } = Object(electron);
-  if (options.proxy === 'system' && session === undefined) {
-    throw new TypeError(
-      "createSidecar: the `proxy` 'system' needs Electron's `session` in `electron`.",
-    );
-  }
-  if (options.requireSingleInstanceLock && !app) {
-    throw new TypeError("createSidecar: `requireSingleInstanceLock` needs Electron's `app`.");
+  check('createSidecar', { given }, { given: [isObject, 'an object', 'the options'] }, ['given']);
+  check('createSidecar', given, OPTIONS, ['connect']);
+  check('createSidecar', given.connect, CONNECT, ['url', 'room'], 'connect.');
+  const { command, args, getToken, proxy, requireSingleInstanceLock, restart, connect } = given;
+  const electron = given.electron === undefined ? findElectron() : given.electron || undefined;
+  const isHalf = (connect.apiKey === undefined) !== (connect.apiSecret === undefined);
+  /** @type {[boolean, string][]} */
+  const contradictions = [
+    [
+      args !== undefined && command === undefined,
+      '`args` are the arguments of `command`, which is missing. Give both or neither.',
+    ],
+    [
+      isHalf || (!connect.token && !connect.apiKey && !getToken),
+      '`connect` needs a `token`, or an `apiKey` together with its `apiSecret`, unless there is a ' +
+        '`getToken`.',
+    ],
+    [
+      proxy === 'system' && Object(electron).session === undefined,
+      "the `proxy` 'system' needs Electron's `session` in `electron`.",
+    ],
+    [
+      requireSingleInstanceLock && electron === undefined,
+      "`requireSingleInstanceLock` needs Electron's `app`.",
+    ],
+  ];
+  for (const [isOne, words] of contradictions) {
+    if (isOne) throw new TypeError(`createSidecar: ${words}`);
   }
   return {
     logger: console,
     startTimeoutMs: START_TIMEOUT_MS,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    ...present(options),
+    ...present(given),
     electron,
-    connect: present(options.connect),
-    restart: options.restart === false ? false : { ...DEFAULT_POLICY, ...present(options.restart) },
+    connect: present(connect),
+    restart: restart === false ? false : { ...DEFAULT_POLICY, ...present(restart) },
   };
 }
 
 /**
- * @param {Record<string, any> | undefined} values
+ * @param {object | undefined} values
  * @returns {any} a copy without the members that are undefined
  */
 function present(values) {
-  return Object.fromEntries(
-    Object.entries(Object(values)).filter(([, value]) => value !== undefined),
-  );
+  const isPresent = (/** @type {[string, unknown]} */ [, value]) => value !== undefined;
+  return Object.fromEntries(Object.entries(Object(values)).filter(isPresent));
 }
 
 /**
@@ -225,21 +220,7 @@ function present(values) {
  * @throws {TypeError}
  */
 function checkRequest(method, params, { timeoutMs, signal }) {
-  /** @type {ReadonlyArray<[string, boolean, string, unknown]>} */
-  const checks = [
-    ['the method', isText(method), 'a name', method],
-    ['the params', params === undefined || isObject(params), 'an object', params],
-    ['`timeoutMs`', timeoutMs === undefined || isTimeoutMs(timeoutMs), TIMEOUT_WORDS, timeoutMs],
-    [
-      '`signal`',
-      signal === undefined || hasMethods('addEventListener', 'removeEventListener')(signal),
-      'an AbortSignal',
-      signal,
-    ],
-  ];
-  for (const [what, isGood, words, value] of checks) {
-    if (!isGood) throw new TypeError(`request: ${what} must be ${words}, got ${described(value)}.`);
-  }
+  check('request', { method, params, timeoutMs, signal }, REQUEST, ['method']);
   const instead = OWN_REQUESTS[String(method)];
   if (instead !== undefined) {
     throw new TypeError(`request: "${method}" is the bridge's own. Call ${instead} instead.`);
@@ -247,33 +228,26 @@ function checkRequest(method, params, { timeoutMs, signal }) {
 }
 
 /**
- * @param {string} prefix
+ * @param {string} caller
  * @param {Record<string, unknown>} values
- * @param {Readonly<Record<string, readonly [Check, string]>>} rules
+ * @param {Rules} rules
  * @param {readonly string[]} required
+ * @param {string} [prefix] of each name
  */
-function check(prefix, values, rules, required) {
-  for (const name of Object.keys(values)) {
-    if (Object.prototype.hasOwnProperty.call(rules, name)) continue;
-    const names = Object.keys(rules).map((each) => prefix + each);
+function check(caller, values, rules, required, prefix = '') {
+  const names = Object.keys(rules);
+  const unknown = Object.keys(values).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    const all = names.map((name) => prefix + name).join(', ');
     throw new TypeError(
-      `createSidecar: there is no option \`${prefix}${name}\`. The options are ${names.join(', ')}.`,
+      `${caller}: there is no option \`${prefix}${unknown}\`. The options are ${all}.`,
     );
   }
-  for (const [name, [is, words]] of Object.entries(rules)) {
+  for (const [name, [is, words, shown = `\`${prefix}${name}\``]] of Object.entries(rules)) {
     const value = values[name];
-    if (value === undefined && !required.includes(name)) continue;
-    if (!is(value)) throw refusal(`\`${prefix}${name}\``, words, value);
+    if (is(value) || (value === undefined && !required.includes(name))) continue;
+    throw new TypeError(`${caller}: ${shown} must be ${words}, got ${described(value)}.`);
   }
-}
-
-/**
- * @param {string} what
- * @param {string} words
- * @param {unknown} value
- */
-function refusal(what, words, value) {
-  return new TypeError(`createSidecar: ${what} must be ${words}, got ${described(value)}.`);
 }
 
 /**
@@ -283,10 +257,8 @@ function refusal(what, words, value) {
 function described(value) {
   if (value === '') return 'an empty string';
   if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return ['string', 'function', 'symbol', 'bigint'].includes(typeof value)
-    ? `a ${typeof value}`
-    : String(value);
+  if (isObject(value)) return 'an object';
+  return isString(value) || isFunction(value) ? `a ${typeof value}` : String(value);
 }
 
 module.exports = { checkRequest, checkedOptions };

@@ -19,32 +19,38 @@ function emptyFolder(t) {
 }
 
 test('without Electron the identity is clara-voice-agent', () => {
-  assert.deepEqual(agentIdentity(undefined), { identity: 'clara-voice-agent' });
+  assert.equal(agentIdentity(undefined, assert.fail), 'clara-voice-agent');
 });
 
 test('an installation keeps its identity, and another one has another', (t) => {
   const here = emptyFolder(t);
-  const first = agentIdentity(here);
-  assert.match(first.identity, /^clara-voice-agent-[0-9a-f]{8}$/);
-  assert.deepEqual(agentIdentity(here), first);
-  assert.notEqual(agentIdentity(emptyFolder(t)).identity, first.identity);
+  const first = agentIdentity(here, assert.fail);
+  assert.match(first, /^clara-voice-agent-[0-9a-f]{8}$/);
+  assert.equal(agentIdentity(here, assert.fail), first);
+  assert.notEqual(agentIdentity(emptyFolder(t), assert.fail), first);
 });
 
 test('a file that holds anything else is made anew', (t) => {
   const folder = emptyFolder(t);
-  const { identity } = agentIdentity(folder);
+  const first = agentIdentity(folder, assert.fail);
   const [name] = fs.readdirSync(folder);
   fs.writeFileSync(path.join(folder, name), '');
-  const second = agentIdentity(folder).identity;
-  assert.notEqual(second, identity);
-  assert.equal(agentIdentity(folder).identity, second);
+  const second = agentIdentity(folder, assert.fail);
+  assert.notEqual(second, first);
+  assert.equal(agentIdentity(folder, assert.fail), second);
 });
 
 test('where it cannot be kept there is one all the same, and a warning that names the file', (t) => {
   const folder = path.join(emptyFolder(t), 'nothing');
-  const { identity, warning } = agentIdentity(folder);
-  assert.match(identity, /^clara-voice-agent-[0-9a-f]{8}$/);
-  assert.ok(warning.includes(folder) && warning.includes('ENOENT'));
+  const warnings = [];
+  assert.match(
+    agentIdentity(folder, (warning) => warnings.push(warning)),
+    /^clara-voice-agent-[0-9a-f]{8}$/,
+  );
+  assert.deepEqual(
+    warnings.map((warning) => [warning.includes(folder), warning.includes('ENOENT')]),
+    [[true, true]],
+  );
 });
 
 test("the identity is the given one, else the token's, else the kept one", () => {

@@ -36,7 +36,7 @@ test('what reaches the page before its snapshot is neither lost nor told twice',
   };
   const events = heard(clara);
   await settled();
-  contents.page.emit('clara-voice:published', {}, 'sessions', 1, {
+  contents.page.emit('clara-voice:event', {}, 'sessions', 1, {
     type: 'created',
     session: { sessionId: 'session_1_alice', participantId: 'alice' },
     seq: 1,
@@ -136,7 +136,7 @@ for (const [what, happen] of [
     await settled();
     const names = ['did-navigate', 'render-process-gone', 'crashed', 'destroyed'];
     const listeners = () => names.map((name) => contents.listenerCount(name));
-    assert.deepEqual(listeners(), [1, 1, 1, 1]);
+    assert.deepEqual(listeners(), [2, 2, 2, 2]); // of each topic
     happen(contents);
     voice.create('alice');
     voice.agent('connected');

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const EventEmitter = require('node:events');
 const { test } = require('node:test');
 
-const { wake, watchPower } = require('../../electron-bridge/lib/electron/system.cjs');
+const { wake, watchSystem } = require('../../electron-bridge/lib/electron/system.cjs');
 
 /** Electron's app before it is ready, and its powerMonitor, which must not be touched until then. */
 function electron() {
@@ -12,7 +12,7 @@ function electron() {
   const ready = new Promise((resolve) => (becomeReady = resolve));
   const powerMonitor = new EventEmitter();
   return {
-    app: { whenReady: () => ready },
+    app: Object.assign(new EventEmitter(), { whenReady: () => ready }),
     powerMonitor,
     becomeReady: async () => {
       becomeReady();
@@ -30,7 +30,7 @@ function watched() {
     onResume: handler('resume'),
     onShutdown: handler('shutdown'),
   };
-  return { ...world, end: watchPower(world, handlers) };
+  return { ...world, end: watchSystem(world, handlers) };
 }
 
 test('nothing is asked of powerMonitor before Electron is ready', async () => {
@@ -42,29 +42,28 @@ test('nothing is asked of powerMonitor before Electron is ready', async () => {
 });
 
 test('once ended, nothing is left, whether that was before Electron was ready or after', async () => {
+  const left = ({ app, powerMonitor }) => [...app.eventNames(), ...powerMonitor.eventNames()];
   const early = watched();
   early.end();
   await early.becomeReady();
-  assert.deepEqual(early.powerMonitor.eventNames(), []);
+  assert.deepEqual(left(early), []);
 
   const late = watched();
   await late.becomeReady();
   late.end();
-  assert.deepEqual(late.powerMonitor.eventNames(), []);
+  assert.deepEqual(left(late), []);
 });
 
 test('a sidecar that is ready is told, and no other is', () => {
   for (const processState of ['idle', 'starting', 'ready', 'backoff', 'stopping', 'failed']) {
     const sent = [];
-    const request = async (method, params) => sent.push([method, params]);
-    wake({ processState, request }, 'network-online');
-    const told = [['wake', { reason: 'network-online' }]];
-    assert.deepEqual(sent, processState === 'ready' ? told : []);
+    wake({ processState, wake: async (reason) => sent.push(reason) }, 'network-online');
+    assert.deepEqual(sent, processState === 'ready' ? ['network-online'] : []);
   }
 });
 
 test('a sidecar that goes just then is no error', async () => {
-  const request = () => Promise.reject(new Error('gone'));
-  wake({ processState: 'ready', request }, 'system-resume');
+  const sidecar = { processState: 'ready', wake: () => Promise.reject(new Error('gone')) };
+  wake(sidecar, 'system-resume');
   await new Promise(setImmediate); // an unhandled rejection would end the process
 });

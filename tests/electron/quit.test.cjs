@@ -8,7 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { holdQuit, watchSessionEnd } = require('../../electron-bridge/lib/electron/system.cjs');
+const { holdQuit, watchSystem } = require('../../electron-bridge/lib/electron/system.cjs');
 const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
 const { next, scripted, statesOf } = require('./fixtures/scripted.cjs');
 
@@ -94,7 +94,7 @@ test('without Electron there is the last resort alone', (t) => {
 test("a session's end is heard from every window to come, and its question is not", () => {
   const app = new EventEmitter();
   const ends = [];
-  const release = watchSessionEnd(app, () => ends.push('end'));
+  const release = watchSystem({ app }, { onShutdown: () => ends.push('end') });
   const windows = [new EventEmitter(), new EventEmitter()];
   for (const window of windows) app.emit('browser-window-created', {}, window);
   windows[1].emit('query-session-end');

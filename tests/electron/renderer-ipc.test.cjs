@@ -4,8 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { RpcError, SidecarError } = require('../../electron-bridge/index.cjs');
-const { CHANNELS } = require('../../electron-bridge/lib/pages/subscriptions.cjs');
-const { RendererIpc } = require('../../electron-bridge/lib/pages/ipc.cjs');
+const { CALL, servePages } = require('../../electron-bridge/lib/pages/ipc.cjs');
 const { ScriptedIpcMain } = require('./fixtures/scripted-electron.cjs');
 const { ScriptedVoice } = require('./fixtures/scripted-voice.cjs');
 const { FOREIGN, app, failure, heard, served, settled } = require('./fixtures/served.cjs');
@@ -90,39 +89,54 @@ test('failures arrive as plain objects with all their members', async () => {
   }
 });
 
-test('only what a call takes goes further', async () => {
+test('what a page passes goes to the sidecar, which alone decides what it takes', async () => {
   const { voice, clara } = served();
-  voice.answers = { createConnection: () => ({ token: 't' }), closeSession: () => ({}) };
-  const good = { identity: 'me', attributes: { a: 'b' }, ttlSeconds: 60, canPublish: false };
-  assert.deepEqual({ ...(await clara.createConnection({ ...good, name: null })) }, { token: 't' });
-  await clara.createConnection();
-  await clara.closeSession('session_1_x');
-  assert.deepEqual(voice.asked, [
-    ['createConnection', good],
-    ['createConnection', {}],
-    ['closeSession', 'session_1_x'],
-  ]);
-  const refused = [
-    [{ identity: 7 }, '`identity` must be a string'],
-    [{ attributes: { a: 1 } }, '`attributes` must be an object of strings'],
-    [{ attributes: ['a'] }, '`attributes` must be an object of strings'],
-    [{ ttlSeconds: '60' }, '`ttlSeconds` must be a whole number'],
-    [{ canPublish: 'yes' }, '`canPublish` must be true or false'],
-    [{ metadata: 'x'.repeat(16 * 1024 + 1) }, '`metadata` must be a string'],
-    [{ roomAdmin: true }, 'there is no option "roomAdmin"'],
-    [{ ['__proto__x']: 1 }, 'there is no option "__proto__x"'],
-    [['identity'], 'the options must be an object'],
-    ['identity', 'the options must be an object'],
-    [null, 'the options must be an object'],
+  const refuse = () => {
+    throw new RpcError(-32602, 'Invalid params: params.identity must be a string.', { fix: 'F.' });
+  };
+  voice.answers = { createConnection: refuse, closeSession: refuse };
+  const asked = [
+    ['createConnection', { identity: 7, name: null, roomAdmin: true }],
+    ['closeSession', ['x']],
   ];
-  for (const [options, words] of refused) {
+  for (const [name, argument] of asked) {
+    assert.deepEqual(JSON.parse(JSON.stringify(await failure(clara[name](argument)))), {
+      name: 'ClaraError',
+      code: 'INVALID_ARGUMENT',
+      message: 'Invalid params: params.identity must be a string.',
+      data: { fix: 'F.' },
+    });
+  }
+  assert.deepEqual(voice.asked, asked);
+  voice.answers = { createConnection: () => ({ token: 't' }) };
+  assert.deepEqual({ ...(await clara.createConnection()) }, { token: 't' });
+  assert.deepEqual(voice.asked[2], ['createConnection', {}]);
+});
+
+test('options that are no object are refused before a rule of the app sees them', async () => {
+  const { voice, clara } = served({ rules: { createConnection: assert.fail } });
+  for (const options of [['identity'], 'identity', null, 7]) {
     const { code, message } = await failure(clara.createConnection(options));
-    assert.deepEqual([code, message.includes(words)], ['INVALID_ARGUMENT', true], message);
+    assert.equal(code, 'INVALID_ARGUMENT');
+    assert.match(message, /the options must be an object/);
   }
-  for (const id of [undefined, null, '', 7, {}, ['x'], 'x'.repeat(20_000)]) {
-    assert.equal((await failure(clara.closeSession(id))).code, 'INVALID_ARGUMENT');
+  assert.deepEqual(voice.asked, []);
+});
+
+test('there is no call and no topic but those of window.clara', async () => {
+  const { contents, voice, clara } = served();
+  for (const asked of [
+    ['request', 'shutdown'],
+    ['constructor', {}],
+    ['__proto__', {}],
+    ['subscribe', 'constructor'],
+    ['subscribe', 'log'],
+  ]) {
+    const { ok, error } = await contents.invoke(contents.mainFrame, CALL, asked);
+    assert.deepEqual([ok, error.code], [false, 'UNEXPECTED']);
   }
-  assert.equal(voice.asked.length, 3);
+  assert.deepEqual(voice.asked, []);
+  assert.equal((await clara.listSessions()).seq, 0);
 });
 
 test('the status is there with and without a sidecar', async () => {
@@ -193,26 +207,28 @@ test('a second sidecar on the same ipcMain is refused, and the first goes on', a
   const { serve, clara, ipcMain } = served();
   assert.throws(serve, /another sidecar of this app serves window.clara already/);
   assert.equal((await clara.listSessions()).seq, 0);
-  assert.equal(ipcMain.handlers.size, Object.keys(CHANNELS).length);
+  assert.equal(ipcMain.handlers.size, 1);
 });
 
 test('a channel that the app itself took is left to it, and none of ours stays behind', () => {
   const ipcMain = new ScriptedIpcMain();
-  ipcMain.handle(CHANNELS.online, () => {});
+  const own = () => {};
+  ipcMain.handle(CALL, own);
   const voice = new ScriptedVoice();
-  assert.throws(() => new RendererIpc({ ipcMain, app, sidecar: voice, seq: () => 0 }));
-  assert.deepEqual([...ipcMain.handlers.keys()], [CHANNELS.online]);
+  assert.throws(() => servePages({ ipcMain, app, sidecar: voice, seq: () => 0 }));
+  assert.deepEqual([...ipcMain.handlers], [[CALL, own]]);
+  assert.deepEqual(voice.eventNames(), []);
 });
 
 test(
   'after dispose() nothing of ours is left, and pages go on with the next sidecar',
   { timeout: 20_000 },
   async () => {
-    const { ipcMain, voice, ipc, serve, clara } = served();
+    const { ipcMain, voice, end, serve, clara } = served();
     const first = heard(clara);
     voice.create('alice');
     await settled();
-    ipc.dispose();
+    end();
     assert.deepEqual([ipcMain.handlers.size, ipcMain.eventNames()], [0, []]);
     assert.deepEqual(voice.eventNames(), []);
     assert.equal((await failure(clara.listSessions())).code, 'NO_SIDECAR');
@@ -223,6 +239,7 @@ test(
       clara.onSessions((event) => event.type === 'snapshot' && resolve(event));
     });
     assert.equal(seen.sessions.length, 1);
+    while (first.length < 3) await settled();
     assert.deepEqual(
       first.map(([type]) => type),
       ['snapshot', 'created', 'snapshot'],

@@ -68,8 +68,10 @@ test('a sidecar that was given up gets one more process for each wake-up', BOUND
   assert.deepEqual(states, ['failed', 'starting', 'ready', 'failed', 'starting', 'ready']);
 });
 
-test('a sidecar that nobody started is not started by a wake-up', (t) => {
+test('a sidecar that nobody started is not started by a wake-up', async (t) => {
   const { sidecar, powerMonitor } = system(t);
+  await new Promise(setImmediate);
+  assert.equal(powerMonitor.listenerCount('resume'), 1);
   powerMonitor.emit('resume');
   assert.equal(sidecar.processState, 'idle');
 });

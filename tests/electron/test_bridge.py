@@ -46,7 +46,7 @@ GROUND = {"errors", "protocol", "time", "logs"}
 
 ARROWS: dict[str, set[str]] = {
     "process": {"electron", "rpc", "sessions"},
-    "pages": set(),
+    "pages": {"electron"},
     "rpc": set(),
     "sessions": set(),
     "electron": set(),

@@ -28,9 +28,7 @@ function withIdentity(connect, hasGetToken, findFolder, warn) {
   // The tokens that follow a given one are for the same identity.
   const named = connect.token === undefined ? '' : identityOf(connect.token);
   if (named !== '') return { ...connect, identity: named };
-  const { identity, warning } = agentIdentity(findFolder());
-  if (warning !== undefined) warn(warning);
-  return { ...connect, identity };
+  return { ...connect, identity: agentIdentity(findFolder(), warn) };
 }
 
 /**
@@ -48,28 +46,28 @@ function identityOf(token) {
 
 /**
  * @param {string | undefined} folder
- * @returns {{identity: string, warning?: string}} a warning when it could not be kept
+ * @param {(warning: string) => void} warn is told when the identity could not be kept
  */
-function agentIdentity(folder) {
-  if (folder === undefined) return { identity: PREFIX };
+function agentIdentity(folder, warn) {
+  if (folder === undefined) return PREFIX;
   const file = path.join(folder, FILE);
   try {
     const kept = fs.readFileSync(file, 'utf8').trim();
-    if (FORM.test(kept)) return { identity: kept };
+    if (FORM.test(kept)) return kept;
   } catch (error) {
     // There is none yet.
   }
   const identity = `${PREFIX}-${crypto.randomBytes(4).toString('hex')}`;
   try {
     fs.writeFileSync(file, `${identity}\n`);
-    return { identity };
   } catch (error) {
     const { code } = /** @type {NodeJS.ErrnoException} */ (error);
-    const warning =
+    warn(
       `The agent's identity could not be kept in ${file} (${code}), so the next start will have ` +
-      'another. Make the folder writable, or give `connect.identity`.';
-    return { identity, warning };
+        'another. Make the folder writable, or give `connect.identity`.',
+    );
   }
+  return identity;
 }
 
 module.exports = { agentIdentity, withIdentity };

@@ -17,27 +17,28 @@ const COSTS = Object.freeze({
 function findElectron() {
   // `type` is Electron's own addition to `process`.
   const isMain = process.versions.electron && /** @type {any} */ (process).type === 'browser';
-  if (!isMain) return undefined;
-  const electron = loaded();
+  // A bundle may be unable to require it; the log says what is absent.
+  const electron = isMain ? attempt(() => require('electron')) : undefined;
   if (!electron || !electron.app) return undefined;
   /** @type {any} */
   const found = {};
   for (const name of [...Object.keys(COSTS), 'session']) {
-    try {
-      if (electron[name]) found[name] = electron[name];
-    } catch (error) {
-      // A build of Electron without it: its store builds have no autoUpdater.
-    }
+    // A build of Electron may be without it: its store builds have no autoUpdater.
+    const object = attempt(() => electron[name]);
+    if (object) found[name] = object;
   }
   return found;
 }
 
-/** @returns {any} */
-function loaded() {
+/**
+ * @param {() => any} get
+ * @returns {any} undefined when that throws
+ */
+function attempt(get) {
   try {
-    return require('electron');
+    return get();
   } catch (error) {
-    return undefined; // a bundle that cannot require it; the log says what is absent
+    return undefined;
   }
 }
 

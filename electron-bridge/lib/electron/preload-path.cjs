@@ -5,6 +5,8 @@
 const fs = require('fs');
 const path = require('path');
 
+const { listen } = require('./listeners.cjs');
+
 /** For `webPreferences.preload`. */
 const preloadPath = path.join(__dirname, '..', '..', 'preload.cjs');
 
@@ -13,21 +15,18 @@ const preloadPath = path.join(__dirname, '..', '..', 'preload.cjs');
  * window.clara, and nothing would say so.
  *
  * @param {string} caller for the message
- * @param {string} [file]
  * @throws {Error}
  */
-function checkPreload(caller, file = preloadPath) {
-  let isOurs = false;
+function checkPreload(caller) {
   try {
     // Beside a bundle there may be a preload.cjs of the app's own.
-    isOurs = fs.readFileSync(file, 'utf8').includes('clara-voice:');
+    if (fs.readFileSync(preloadPath, 'utf8').includes('clara-voice:')) return;
   } catch (error) {
     // It is no file, or its folder cannot be read.
   }
-  if (isOurs) return;
   throw new Error(
-    `${caller}: the bridge's preload script is not at ${file}. Was the main process bundled? Then keep ` +
-      'clara-voice-bridge out of the bundle: list it as `external` (esbuild, Vite: ' +
+    `${caller}: the bridge's preload script is not at ${preloadPath}. Was the main process bundled? Then ` +
+      'keep clara-voice-bridge out of the bundle: list it as `external` (esbuild, Vite: ' +
       'build.rollupOptions.external) or in `externals` (webpack), and ship it in node_modules. Does your ' +
       'own preload import clara-voice-bridge/preload? Then give createSidecar `pages: { ownPreload: true }`.',
   );
@@ -65,19 +64,19 @@ function installPreload(session) {
  * @returns {() => void} ends the watch over windows to come
  */
 function watchPreload(app, onProblem) {
-  const onContents = (/** @type {unknown} */ _, /** @type {any} */ contents) => {
-    contents.on(
-      'preload-error',
-      (/** @type {unknown} */ _, /** @type {string} */ file, /** @type {Error} */ error) => {
-        if (file !== preloadPath) return;
-        onProblem(`The preload script failed, so a page has no window.clara: ${error.message}`);
-      },
-    );
+  const onError = (
+    /** @type {unknown} */ _,
+    /** @type {string} */ file,
+    /** @type {Error} */ error,
+  ) => {
+    if (file !== preloadPath) return;
+    onProblem(`The preload script failed, so a page has no window.clara: ${error.message}`);
   };
-  app.on('web-contents-created', onContents);
-  return () => {
-    app.removeListener('web-contents-created', onContents);
-  };
+  return listen([
+    app,
+    'web-contents-created',
+    (_, contents) => contents.on('preload-error', onError),
+  ]);
 }
 
 module.exports = { checkPreload, installPreload, preloadPath, watchPreload };

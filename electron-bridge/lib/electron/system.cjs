@@ -9,7 +9,7 @@
  * SIGINT: one in the main process would disable Electron's own.
  */
 
-const { METHODS } = require('../protocol.cjs');
+const { listen } = require('./listeners.cjs');
 
 /**
  * @typedef {object} Stops
@@ -42,75 +42,55 @@ function holdQuit({ app, autoUpdater }, { stop, stopFast, killNow }) {
     };
     stop().then(quit, quit);
   };
-  const release = () => {
-    process.removeListener('exit', killNow);
-    if (app) app.removeListener('will-quit', onWillQuit);
-    if (autoUpdater) autoUpdater.removeListener('before-quit-for-update', stopFast);
-  };
-  // app.exit(), process.exit(): what is left alive then would outlive the app if it hangs.
-  process.on('exit', killNow);
-  if (app) app.on('will-quit', onWillQuit);
-  // Electron's own, and electron-updater's through it. The windows close next, and will-quit comes
-  // when they are gone (electron.d.ts, autoUpdater); by then the sidecar should be gone, too, since
-  // the installer waits for the app, and cannot replace the file of a program that runs.
-  if (autoUpdater) autoUpdater.on('before-quit-for-update', stopFast);
+  const release = listen(
+    // app.exit(), process.exit(): what is left alive then would outlive the app if it hangs.
+    [process, 'exit', killNow],
+    [app, 'will-quit', onWillQuit],
+    // Electron's own, and electron-updater's through it. The windows close next, and will-quit comes
+    // when they are gone (electron.d.ts, autoUpdater); by then the sidecar should be gone, too, since
+    // the installer waits for the app, and cannot replace the file of a program that runs.
+    [autoUpdater, 'before-quit-for-update', stopFast],
+  );
   return release;
-}
-
-/**
- * Windows tells a session's end to windows alone, and gives no time after it. Not
- * `query-session-end`: that is a question, and the answer may be no. Not run.
- *
- * @param {import('../../index').AppLike} app
- * @param {() => void} onSessionEnd
- * @returns {() => void} ends the watch over windows to come
- */
-function watchSessionEnd(app, onSessionEnd) {
-  /**
-   * @param {unknown} _event
-   * @param {{on(name: 'session-end', listener: () => void): unknown}} window
-   */
-  const onWindow = (_event, window) => {
-    window.on('session-end', onSessionEnd);
-  };
-  app.on('browser-window-created', onWindow);
-  return () => {
-    app.removeListener('browser-window-created', onWindow);
-  };
 }
 
 /**
  * @typedef {object} Handlers none may throw
  * @property {() => void} onSuspend
  * @property {() => void} onResume
- * @property {() => void} onShutdown on Linux and macOS; Windows tells it to windows alone
+ * @property {() => void} onShutdown the system shuts down, or the user's session ends
  */
 
 /**
+ * Windows tells a session's end to windows alone, and gives no time after it. Not
+ * `query-session-end`: that is a question, and the answer may be no. Not run.
+ *
  * @param {object} electron
  * @param {import('../../index').AppLike} electron.app
- * @param {import('../../index').EmitterLike} electron.powerMonitor
+ * @param {import('../../index').EmitterLike} [electron.powerMonitor]
  * @param {Handlers} handlers
- * @returns {() => void} ends the watch
+ * @returns {() => void} ends the watch, of windows that of the ones to come
  */
-function watchPower({ app, powerMonitor }, { onSuspend, onResume, onShutdown }) {
-  /** @type {ReadonlyArray<['suspend' | 'resume' | 'shutdown', () => void]>} */
-  const listeners = [
-    ['suspend', onSuspend],
-    ['resume', onResume],
-    ['shutdown', onShutdown],
-  ];
-  let isEnded = false;
-  const listen = () => {
-    if (isEnded) return;
-    for (const [name, listener] of listeners) powerMonitor.on(name, listener);
-  };
+function watchSystem({ app, powerMonitor }, { onSuspend, onResume, onShutdown }) {
+  const onWindow = (
+    /** @type {unknown} */ _,
+    /** @type {import('../../index').EmitterLike} */ window,
+  ) => window.on('session-end', onShutdown);
+  const releases = [listen([app, 'browser-window-created', onWindow])];
+  const ready = Promise.resolve(app.whenReady && app.whenReady());
   // Before that, powerMonitor.on() throws in Electron 9, and hears nothing in later ones.
-  if (app.whenReady) app.whenReady().then(listen);
-  else listen();
+  ready.then(() => {
+    if (releases.length === 0) return; // ended meanwhile
+    releases.push(
+      listen(
+        [powerMonitor, 'suspend', onSuspend],
+        [powerMonitor, 'resume', onResume],
+        [powerMonitor, 'shutdown', onShutdown],
+      ),
+    );
+  });
   return () => {
-    isEnded = true;
-    for (const [name, listener] of listeners) powerMonitor.removeListener(name, listener);
+    for (const release of releases.splice(0)) release();
   };
 }
 
@@ -118,14 +98,14 @@ function watchPower({ app, powerMonitor }, { onSuspend, onResume, onShutdown }) 
  * Tells the sidecar that it need not wait any longer: the one function for a system's wake-up and
  * for a page whose network is back (`online`).
  *
- * @param {Pick<import('../../index').Sidecar, 'processState' | 'request'>} sidecar
+ * @param {Pick<import('../../index').Sidecar, 'processState' | 'wake'>} sidecar
  * @param {import('../../index').WakeParams['reason']} reason
  */
 function wake(sidecar, reason) {
   if (sidecar.processState !== 'ready') return; // a new process needs no telling
-  sidecar.request(METHODS.wake, { reason }).catch(() => {
-    // It is gone or going: whoever comes after it begins afresh.
+  sidecar.wake(reason).catch(() => {
+    // It is gone or going: the next process begins afresh.
   });
 }
 
-module.exports = { holdQuit, wake, watchPower, watchSessionEnd };
+module.exports = { holdQuit, wake, watchSystem };

@@ -1,226 +1,212 @@
 'use strict';
 
 /**
- * Owns the main process's end of window.clara: one handler for each channel, each behind the check
- * of its sender and of its argument, and the events for the pages that subscribed.
+ * Owns the main process's end of window.clara: what a page may ask, each call behind the check of its
+ * sender, and the events for the pages that subscribed. The arguments are the sidecar's to check.
  *
  * A page's subscription is answered and entered in one turn, so that its events begin exactly
- * behind the snapshot; each carries the seq it stands at, by which the preload drops a double.
+ * behind the snapshot; each carries the version it stands at, by which the preload drops a double.
  */
 
-const { METHODS, NOTIFICATIONS } = require('../protocol.cjs');
-const {
-  Refusal,
-  claraError,
-  connectionOptions,
-  plainError,
-  sessionId,
-  topic,
-} = require('./arguments.cjs');
-const { PageSender, allowedPages } = require('./sender.cjs');
-const { CHANNELS, EVENTS, PageSubscriptions, TOPICS } = require('./subscriptions.cjs');
+const { listen } = require('../electron/listeners.cjs');
+const { RpcError, SidecarError } = require('../errors.cjs');
+const { ERRORS, METHODS, NOTIFICATIONS } = require('../protocol.cjs');
+const { allowedPages, senderCheck } = require('./sender.cjs');
+const { Topic } = require('./subscriptions.cjs');
+
+/** With the name of the call and its argument; preload.cjs repeats the name. */
+const CALL = 'clara-voice:call';
+/** Pages whose refusal is logged, so that a page that tries addresses cannot fill the log. */
+const MAX_REFUSED = 100;
 
 /**
- * @typedef {import('../../index').IpcMainLike} IpcMainLike
  * @typedef {import('../../index').IpcCallLike} IpcCallLike
- * @typedef {import('../../preload').SessionsSnapshot} SessionsSnapshot
- * @typedef {import('../../protocol').AgentSession} AgentSession
- * @typedef {import('../../protocol').ConnectionParams} ConnectionParams
- * @typedef {import('../../protocol').ConnectionDetails} ConnectionDetails
- *
- * @typedef {object} Calls
- * @property {readonly AgentSession[]} sessions
- * @property {(options: ConnectionParams) => Promise<ConnectionDetails>} createConnection
- * @property {(sessionId: string) => Promise<AgentSession>} closeSession
- *
- * @typedef {Pick<import('../../index').Sidecar, 'on' | 'off' | 'processState' | 'request'> & Calls} Served
  *
  * @typedef {object} Wiring
- * @property {IpcMainLike} ipcMain
+ * @property {import('../../index').IpcMainLike} ipcMain
  * @property {{getAppPath(): string}} app
  * @property {readonly string[]} [allowedOrigins]
  * @property {import('../../index').PageRules} [rules]
- * @property {Served} sidecar
+ * @property {Pick<import('../../index').Sidecar, 'on' | 'removeListener' | 'processState' | 'request' |
+ *   'sessions' | 'createConnection' | 'closeSession'>} sidecar
  * @property {() => void} online a page's network is back
  * @property {() => number} seq the mirror's seq, of the last event that `sidecar.sessions` includes
  * @property {() => import('../../preload').AgentStatus} status
  * @property {(problem: string) => void} [warn] gets a sentence for the log
  */
 
-/** Pages whose refusal is logged, so that a page that tries addresses cannot fill the log. */
-const MAX_REFUSED = 100;
+/** The call of a page failed for a reason that is neither the sidecar's nor its process's. */
+class PageError extends Error {
+  name = 'ClaraError';
 
-class RendererIpc {
-  #ipcMain;
-  #sidecar;
-  #seq;
-  #sender;
-  #origins;
-  #rules;
-  #warn;
-  #subscriptions = new PageSubscriptions();
-  #status;
-  /** Counts what was told of the agent: the process's own changes have no seq. */
-  #statusVersion = 0;
-  /** @type {string[]} */
-  #handled = [];
+  /**
+   * @param {'DENIED' | 'INVALID_ARGUMENT' | 'UNEXPECTED'} code
+   * @param {string} message
+   * @param {RpcError['data']} [data]
+   */
+  constructor(code, message, data) {
+    super(message);
+    this.code = code;
+    this.data = data;
+  }
+}
+
+/**
+ * Serves window.clara to the pages.
+ *
+ * @param {Wiring} wiring
+ * @returns {() => void} ends that; pages that are subscribed wait for the next sidecar
+ * @throws {Error} when another sidecar of this app serves window.clara already
+ */
+function servePages(wiring) {
+  const { ipcMain, app, allowedOrigins, rules = {}, sidecar, seq, status, online, warn } = wiring;
+  const isAllowed = senderCheck(ipcMain, allowedPages(app.getAppPath(), allowedOrigins));
   /** @type {Set<string>} the pages whose refusal was logged */
-  #refused = new Set();
+  const refused = new Set();
+  /** Counts what was told of the agent: the process's own changes have no seq. */
+  let statusVersion = 0;
 
-  /**
-   * @param {Wiring} wiring
-   * @throws {Error} when another sidecar of this app serves window.clara already
-   */
-  constructor(wiring) {
-    const { ipcMain, app, allowedOrigins, rules, sidecar, seq, status, online, warn } = wiring;
-    this.#ipcMain = ipcMain;
-    this.#sidecar = sidecar;
-    this.#seq = seq;
-    this.#status = status;
-    this.#rules = rules || {};
-    this.#warn = warn || (() => {});
-    this.#origins = allowedOrigins;
-    this.#handleAll(online);
-    this.#sender = new PageSender(ipcMain, allowedPages(app.getAppPath(), allowedOrigins));
-    for (const [name, listener] of this.#listeners) sidecar.on(name, listener);
-  }
-
-  /** Takes the handlers away; pages that are subscribed wait for the next sidecar. */
-  dispose() {
-    for (const channel of this.#handled.splice(0)) this.#ipcMain.removeHandler(channel);
-    for (const [name, listener] of this.#listeners) this.#sidecar.off(name, listener);
-    this.#sender.dispose();
-    this.#subscriptions.clear(EVENTS.ended);
-  }
-
-  /** @param {() => void} online */
-  #handleAll = (online) => {
-    this.#handle(CHANNELS.listSessions, () => this.#snapshot());
-    this.#handle(CHANNELS.getStatus, () => this.#fullStatus());
-    this.#handle(CHANNELS.createConnection, async (_, options) => {
-      const { createConnection: rule } = this.#rules;
-      if (rule === false) throw new Refusal('createConnection');
-      const wanted = connectionOptions(options);
-      return this.#sidecar.createConnection(rule ? await rule(wanted) : wanted);
-    });
-    this.#handle(CHANNELS.closeSession, (_, id) => {
-      if (this.#rules.closeSession === false) throw new Refusal('closeSession');
-      return this.#sidecar.closeSession(sessionId(id));
-    });
-    this.#handle(CHANNELS.subscribe, ({ sender }, name) => {
-      const wanted = topic(name);
-      this.#subscriptions.add(sender, wanted);
-      return wanted === TOPICS.sessions
-        ? { version: this.#seq(), value: this.#snapshot() }
-        : { version: this.#statusVersion, value: this.#status() };
-    });
-    this.#handle(CHANNELS.unsubscribe, ({ sender }, name) => {
-      this.#subscriptions.delete(sender, topic(name));
-    });
-    this.#handle(CHANNELS.online, () => online());
-  };
-
-  /**
-   * @param {string} channel
-   * @param {(call: IpcCallLike, argument: unknown) => unknown} answer
-   */
-  #handle = (channel, answer) => {
-    try {
-      this.#ipcMain.handle(channel, async (call, argument) => {
-        try {
-          // No await where none is needed: calls of a page keep their order.
-          const isAllowed = this.#sender.isAllowed(call);
-          if (!(isAllowed === true || (await isAllowed)))
-            return { ok: false, error: this.#denial(call) };
-          return { ok: true, value: await answer(call, argument) };
-        } catch (error) {
-          return { ok: false, error: plainError(error) };
-        }
-      });
-    } catch (cause) {
-      for (const each of this.#handled.splice(0)) this.#ipcMain.removeHandler(each);
-      throw new Error(
-        'createSidecar: another sidecar of this app serves window.clara already. Call its ' +
-          'dispose() first, or leave `ipcMain` out of `electron` for this one. ' +
-          `(${cause instanceof Error ? cause.message : cause})`,
-      );
-    }
-    this.#handled.push(channel);
-  };
-
-  /** @param {IpcCallLike} call */
-  #denial = ({ sender, senderFrame }) => {
-    const pages = this.#origins ? this.#origins.join(', ') : "the app's own files";
-    const message = `window.clara is for the main frame of a page of ${pages} alone.`;
-    const fix = 'Add the origin of the page to `allowedOrigins` of createSidecar.';
-    const page = senderFrame ? senderFrame.url : sender.isDestroyed() ? '' : sender.getURL();
-    if (!this.#refused.has(page) && this.#refused.size < MAX_REFUSED) {
-      this.#refused.add(page);
-      this.#warn(`A page was refused, ${page}: ${message} ${fix}`);
-    }
-    return claraError('DENIED', message, fix);
-  };
-
-  /** @returns {SessionsSnapshot} */
-  #snapshot = () => ({ sessions: [...this.#sidecar.sessions], seq: this.#seq() });
+  /** @returns {import('../../preload').SessionsSnapshot} */
+  const listSessions = () => ({ sessions: [...sidecar.sessions], seq: seq() });
+  const sessions = new Topic('sessions', () => ({ version: seq(), value: listSessions() }));
+  const agent = new Topic('agent', () => ({ version: statusVersion, value: status() }));
+  /** @type {Record<string, Topic>} */
+  const topics = { sessions, agent };
 
   /** @returns {Promise<import('../../preload').ClaraStatus>} */
-  #fullStatus = async () => {
+  const getStatus = async () => {
+    const isReady = () => sidecar.processState === 'ready';
+    /** @type {Partial<import('../../index').Status>} */
     let wire = {};
-    if (this.#sidecar.processState === 'ready') {
-      try {
-        const { epoch, ...told } = await this.#sidecar.request(METHODS.getStatus);
-        wire = told;
-      } catch (error) {
-        // The process may end while it is asked; then there is what is known without it.
-        if (this.#sidecar.processState === 'ready') throw error;
-      }
+    try {
+      if (isReady()) wire = await sidecar.request(METHODS.getStatus);
+    } catch (error) {
+      // The process may end while it is asked; then there is what is known without it.
+      if (isReady()) throw error;
     }
-    const { error, ...status } = this.#status();
+    const { epoch, ...told } = wire;
+    const { error: lastError, ...known } = status();
     return {
-      ...(error !== undefined && { lastError: error }),
-      ...wire,
-      ...status,
-      sessions: this.#sidecar.sessions.length,
-      seq: this.#seq(),
+      ...(lastError && { lastError }),
+      ...told,
+      ...known,
+      ...listSessions(),
+      sessions: sidecar.sessions.length,
     };
   };
 
-  #tellStatus = () => {
-    this.#statusVersion += 1;
-    this.#publish(TOPICS.agent, this.#statusVersion, this.#status());
+  /**
+   * What a page may ask; nothing else of the sidecar can it reach.
+   * @type {Record<string, (call: IpcCallLike, argument: any) => unknown>}
+   */
+  const calls = {
+    listSessions,
+    getStatus,
+    createConnection: async (_, options = {}) => {
+      const { createConnection: rule } = rules;
+      if (rule === false) throw ruledOut('createConnection');
+      if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+        const problem = 'createConnection: the options must be an object.';
+        throw new PageError('INVALID_ARGUMENT', problem);
+      }
+      return sidecar.createConnection(rule ? await rule(options) : options);
+    },
+    closeSession: (_, id) => {
+      if (rules.closeSession === false) throw ruledOut('closeSession');
+      return sidecar.closeSession(id);
+    },
+    subscribe: ({ sender }, topic) => topics[topic].add(sender),
+    unsubscribe: ({ sender }, topic) => topics[topic].delete(sender),
+    online: () => online(),
+  };
+
+  /** @param {IpcCallLike} call */
+  const denial = ({ sender, senderFrame }) => {
+    const pages = allowedOrigins ? allowedOrigins.join(', ') : "the app's own files";
+    const message = `window.clara is for the main frame of a page of ${pages} alone.`;
+    const fix = 'Add the origin of the page to `allowedOrigins` of createSidecar.';
+    const page = senderFrame ? senderFrame.url : sender.isDestroyed() ? '' : sender.getURL();
+    if (warn && !refused.has(page) && refused.size < MAX_REFUSED) {
+      refused.add(page);
+      warn(`A page was refused, ${page}: ${message} ${fix}`);
+    }
+    return new PageError('DENIED', message, { fix });
   };
 
   /**
-   * What it hears of the sidecar, and what that becomes for the pages. The list of sessions does not
-   * go along: the preload keeps it.
-   * @type {Array<[any, (event: any) => void]>}
+   * @param {IpcCallLike} call
+   * @param {any} asked the name of the call and its argument
    */
-  #listeners = [
-    [NOTIFICATIONS.SessionCreated, (event) => this.#tellSession('created', event)],
-    [NOTIFICATIONS.SessionUpdated, (event) => this.#tellSession('updated', event)],
-    [NOTIFICATIONS.SessionClosed, (event) => this.#tellSession('closed', event)],
-    [NOTIFICATIONS.AgentStateChanged, this.#tellStatus],
-    ['process-state', this.#tellStatus],
-  ];
-
-  /**
-   * @param {'created' | 'updated' | 'closed'} type
-   * @param {any} event
-   */
-  #tellSession = (type, { session, seq, reason }) => {
-    const change = { type, session, seq, ...(type === 'closed' && { reason }) };
-    this.#publish(TOPICS.sessions, seq, change);
+  const answer = async (call, [name, argument]) => {
+    try {
+      // No await where none is needed: calls of a page keep their order.
+      const allowed = isAllowed(call);
+      if (!(allowed === true || (await allowed))) throw denial(call);
+      if (!Object.keys(calls).includes(name)) throw new Error(`There is no call ${name}.`);
+      return { ok: true, value: await calls[name](call, argument) };
+    } catch (error) {
+      return { ok: false, error: plainError(error) };
+    }
   };
+  try {
+    ipcMain.handle(CALL, answer);
+  } catch (cause) {
+    throw new Error(
+      'createSidecar: another sidecar of this app serves window.clara already. Call its ' +
+        'dispose() first, or leave `ipcMain` out of `electron` for this one. ' +
+        `(${cause instanceof Error ? cause.message : cause})`,
+    );
+  }
 
-  /**
-   * @param {string} topic
-   * @param {number} version
-   * @param {unknown} change
-   */
-  #publish = (topic, version, change) => {
-    this.#subscriptions.publish(topic, EVENTS.published, topic, version, change);
+  // The list of sessions does not go along: the preload keeps it.
+  const tellSession = (/** @type {string} */ type) => (/** @type {any} */ event) => {
+    const { session, seq: version, reason } = event;
+    const change = { type, session, seq: version, ...(type === 'closed' && { reason }) };
+    sessions.publish(version, change);
+  };
+  const tellStatus = () => {
+    statusVersion += 1;
+    agent.publish(statusVersion, status());
+  };
+  const release = listen(
+    [sidecar, NOTIFICATIONS.SessionCreated, tellSession('created')],
+    [sidecar, NOTIFICATIONS.SessionUpdated, tellSession('updated')],
+    [sidecar, NOTIFICATIONS.SessionClosed, tellSession('closed')],
+    [sidecar, NOTIFICATIONS.AgentStateChanged, tellStatus],
+    [sidecar, 'process-state', tellStatus],
+  );
+  return () => {
+    release();
+    ipcMain.removeHandler(CALL);
+    for (const topic of Object.values(topics)) topic.end();
   };
 }
 
-module.exports = { RendererIpc };
+/** @param {string} call */
+function ruledOut(call) {
+  const fix = 'Take the rule out of `pages` of createSidecar if they are meant to.';
+  return new PageError('DENIED', `${call}: this app does not let its pages do that.`, { fix });
+}
+
+/**
+ * Electron's IPC keeps nothing of an Error but its message. No stack goes to a page, and no output of
+ * the sidecar.
+ *
+ * @param {any} error
+ * @returns {import('../../preload').ClaraError}
+ */
+function plainError(error) {
+  if (![RpcError, SidecarError, PageError].some((type) => error instanceof type)) {
+    // Of the app's own code: a rule of `pages`, for one.
+    const message = error instanceof Error ? error.message : String(error);
+    return { name: 'ClaraError', code: 'UNEXPECTED', message };
+  }
+  const { name, code, message, data } = error;
+  const plain = { name, code, message, ...(data && { data: { ...data } }) };
+  // It was the page's argument that the sidecar refused.
+  if (code === ERRORS.INVALID_PARAMS)
+    return { ...plain, name: 'ClaraError', code: 'INVALID_ARGUMENT' };
+  return plain;
+}
+
+module.exports = { CALL, servePages };

@@ -14,13 +14,23 @@ const fs = require('fs');
 const path = require('path');
 const { URL, fileURLToPath } = require('url');
 
-const { EVENTS } = require('./subscriptions.cjs');
+const { listen } = require('../electron/listeners.cjs');
+
+/** Asks the main frame to answer on the channel that goes along; preload.cjs repeats the name. */
+const MAIN_FRAME_ASKED = 'clara-voice:main-frame?';
+/** Milliseconds for the main frame's answer; a page that does not answer is stuck or has no preload. */
+const ANSWER_TIMEOUT_MS = 10 * 1000;
 
 /** In `allowedOrigins` it stands for the files under the app's path, never for all files. */
 const FILE_ORIGIN = 'file://';
-const DEFAULT_ORIGINS = Object.freeze([FILE_ORIGIN]);
-/** Their pages have no origin of their own, or the one of whoever made them. */
+/** Their pages have no origin of their own, or the one of the page that made them. */
 const OPAQUE_PROTOCOLS = Object.freeze(['about:', 'blob:', 'data:', 'filesystem:', 'javascript:']);
+
+/**
+ * @typedef {import('../../index').IpcMainLike} IpcMainLike
+ * @typedef {import('../../index').IpcCallLike} IpcCallLike
+ * @typedef {import('../../index').WebContentsLike} WebContentsLike
+ */
 
 /**
  * @param {unknown} value
@@ -35,7 +45,7 @@ function isOrigin(value) {
  * @param {readonly string[]} [origins] as isOrigin() takes them
  * @returns {(url: string) => boolean} whether the page at that address may use window.clara
  */
-function allowedPages(appPath, origins = DEFAULT_ORIGINS) {
+function allowedPages(appPath, origins = [FILE_ORIGIN]) {
   return (url) => {
     if (!url.startsWith(FILE_ORIGIN)) return origins.includes(String(originOf(url)));
     return origins.includes(FILE_ORIGIN) && isFileUnder(appPath, url);
@@ -49,28 +59,28 @@ function allowedPages(appPath, origins = DEFAULT_ORIGINS) {
  * @returns {string | null}
  */
 function originOf(url) {
-  let parsed;
   try {
-    parsed = new URL(url);
+    const { protocol, host } = new URL(url);
+    return host === '' || OPAQUE_PROTOCOLS.includes(protocol) ? null : `${protocol}//${host}`;
   } catch (_) {
     return null;
   }
-  if (parsed.host === '' || OPAQUE_PROTOCOLS.includes(parsed.protocol)) return null;
-  return `${parsed.protocol}//${parsed.host}`;
 }
 
 /**
+ * Also with links resolved: Node resolves them in __dirname, by which an app names its page, and
+ * Electron none in the app's path; macOS has /tmp as a link.
+ *
  * @param {string} folder
  * @param {string} url of a file
  */
 function isFileUnder(folder, url) {
-  let file;
   try {
-    file = fileURLToPath(url);
+    const file = fileURLToPath(url);
+    return isUnder(folder, file) || isUnder(fs.realpathSync(folder), fs.realpathSync(file));
   } catch (_) {
-    return false; // a host in it, or an escaped slash
+    return false; // a host in it, an escaped slash, or no such file
   }
-  return isUnder(folder, file) || isUnder(real(folder), real(file));
 }
 
 /**
@@ -83,111 +93,41 @@ function isUnder(folder, file) {
 }
 
 /**
- * Node resolves links in __dirname, by which an app names its page, and Electron none in the app's
- * path; macOS has /tmp as a link.
- *
- * @param {string} file
+ * @param {IpcMainLike} ipcMain
+ * @param {(url: string) => boolean} isAllowedUrl
+ * @returns {(call: IpcCallLike) => boolean | Promise<boolean>} whether the call comes from the main
+ *   frame of an allowed page
  */
-function real(file) {
-  try {
-    return fs.realpathSync(file);
-  } catch (_) {
-    return file;
-  }
+function senderCheck(ipcMain, isAllowedUrl) {
+  return (call) => {
+    if (!('senderFrame' in call)) return isAllowedById(ipcMain, isAllowedUrl, call);
+    const frame = call.senderFrame; // null once the page has gone
+    return Boolean(frame && frame.parent === null && isAllowedUrl(frame.url));
+  };
 }
-
-/** Milliseconds for the main frame's answer; a page that does not answer is stuck or has no preload. */
-const ANSWER_TIMEOUT_MS = 10 * 1000;
 
 /**
- * @typedef {import('../../index').IpcMainLike} IpcMainLike
- * @typedef {import('../../index').IpcCallLike} IpcCallLike
- * @typedef {import('../../index').WebContentsLike} WebContentsLike
+ * @param {IpcMainLike} ipcMain
+ * @param {(url: string) => boolean} isAllowedUrl
+ * @param {IpcCallLike} call
  */
-
-class PageSender {
-  #ipcMain;
-  #isAllowedUrl;
-  /** @type {WeakMap<WebContentsLike, Promise<number | null>>} the main frame's id, of this page */
-  #mainFrameIds = new WeakMap();
-  /** @type {Map<string, (frameId: number | null) => void>} by the nonce of each question */
-  #asked = new Map();
-
-  /**
-   * @param {IpcMainLike} ipcMain
-   * @param {(url: string) => boolean} isAllowedUrl
-   */
-  constructor(ipcMain, isAllowedUrl) {
-    this.#ipcMain = ipcMain;
-    this.#isAllowedUrl = isAllowedUrl;
-    ipcMain.on(EVENTS.mainFrameAnswered, this.#onAnswer);
-  }
-
-  /**
-   * @param {IpcCallLike} call
-   * @returns {boolean | Promise<boolean>}
-   */
-  isAllowed(call) {
-    if (!('senderFrame' in call)) return this.#isAllowedById(call);
-    const frame = call.senderFrame; // null once the page has gone
-    return Boolean(frame && frame.parent === null && this.#isAllowedUrl(frame.url));
-  }
-
-  /** Takes the listener away; questions under way are answered with no. */
-  dispose() {
-    this.#ipcMain.removeListener(EVENTS.mainFrameAnswered, this.#onAnswer);
-    for (const settle of [...this.#asked.values()]) settle(null);
-  }
-
-  /** @param {IpcCallLike} call */
-  #isAllowedById = async ({ sender, frameId }) => {
-    const mainFrameId = await this.#mainFrameId(sender);
-    // The address is that of the page now, which may be another than the one that called.
-    return !sender.isDestroyed() && frameId === mainFrameId && this.#isAllowedUrl(sender.getURL());
-  };
-
-  /** @param {WebContentsLike} contents */
-  #mainFrameId = (contents) => {
-    const known = this.#mainFrameIds.get(contents);
-    if (known !== undefined) return known;
-    const asked = this.#ask(contents);
-    this.#mainFrameIds.set(contents, asked);
-    const forget = () => {
-      if (this.#mainFrameIds.get(contents) === asked) this.#mainFrameIds.delete(contents);
-    };
-    contents.once('did-navigate', forget); // to another process, where ids are others
-    asked.then((frameId) => {
-      if (frameId === null) forget();
-    });
-    return asked;
-  };
-
-  /**
-   * @param {WebContentsLike} contents
-   * @returns {Promise<number | null>}
-   */
-  #ask = (contents) =>
-    new Promise((resolve) => {
-      const nonce = crypto.randomBytes(16).toString('hex');
-      const timer = setTimeout(() => settle(null), ANSWER_TIMEOUT_MS);
-      const settle = (/** @type {number | null} */ frameId) => {
-        clearTimeout(timer);
-        this.#asked.delete(nonce);
-        resolve(frameId);
-      };
-      this.#asked.set(nonce, settle);
-      if (contents.isDestroyed()) settle(null);
-      else contents.send(EVENTS.mainFrameAsked, nonce);
-    });
-
-  /**
-   * @param {IpcCallLike} call
-   * @param {unknown} nonce
-   */
-  #onAnswer = ({ frameId }, nonce) => {
-    const settle = this.#asked.get(String(nonce));
-    if (settle !== undefined) settle(frameId);
-  };
+async function isAllowedById(ipcMain, isAllowedUrl, { sender, frameId }) {
+  if (sender.isDestroyed()) return false;
+  // Nobody but the main frame hears of this channel.
+  const channel = `clara-voice:main-frame:${crypto.randomBytes(16).toString('hex')}`;
+  /** @type {(frameId?: number) => void} */
+  let settle = () => {};
+  const answered = new Promise((resolve) => {
+    settle = resolve;
+  });
+  const release = listen([ipcMain, channel, (answer) => settle(answer.frameId)]);
+  const timer = setTimeout(settle, ANSWER_TIMEOUT_MS);
+  sender.send(MAIN_FRAME_ASKED, channel);
+  const mainFrameId = await answered;
+  clearTimeout(timer);
+  release();
+  // The address is that of the page now, which may be another than the one that called.
+  return !sender.isDestroyed() && frameId === mainFrameId && isAllowedUrl(sender.getURL());
 }
 
-module.exports = { PageSender, allowedPages, isOrigin };
+module.exports = { allowedPages, isOrigin, senderCheck };
