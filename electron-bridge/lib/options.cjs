@@ -81,7 +81,7 @@ const OPTIONS = Object.freeze({
   electron: [
     orFalse(
       having({
-        app: methods(['getPath', 'getAppPath', 'on', 'removeListener', 'quit']),
+        app: methods(['getPath', 'on', 'removeListener', 'quit']),
         ipcMain: optional(methods(['handle', 'removeHandler'])),
         powerMonitor: optional(isEmitter),
         autoUpdater: optional(isEmitter),
