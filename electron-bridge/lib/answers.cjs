@@ -101,18 +101,11 @@ function proxyOf(answer) {
     if (name !== '') skipped.push(name);
   }
   if (skipped.length === 0) return { proxy };
-  const instead = proxy === null ? 'no proxy' : withoutSecrets(proxy);
+  const instead = withoutSecrets(proxy || 'no proxy');
   const problem =
     `The system names a proxy of a kind that the sidecar cannot use (${skipped.join(', ')}); it ` +
     `uses ${instead}. Give \`proxy\` the address of an HTTP proxy if that does not reach the server.`;
   return { proxy, problem };
 }
 
-module.exports = {
-  PROXY_OPTION,
-  PROXY_WITHIN_MS,
-  TOKEN_WITHIN_MS,
-  proxyAnswer,
-  proxyOf,
-  tokenAnswer,
-};
+module.exports = { PROXY_OPTION, proxyAnswer, proxyOf, tokenAnswer };

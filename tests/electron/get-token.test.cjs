@@ -3,12 +3,13 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { TOKEN_WITHIN_MS, tokenAnswer } = require('../../electron-bridge/lib/answers.cjs');
+const { tokenAnswer } = require('../../electron-bridge/lib/answers.cjs');
 const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 const { tokenFor } = require('./fixtures/tokens.cjs');
 
 const REQUEST = Object.freeze({ purpose: 'agent', room: 'r', identity: 'i' });
 const TOKEN = tokenFor();
+const TOKEN_WITHIN_MS = 20_000;
 
 function asked(getToken) {
   const deadlines = new ScriptedDeadlines();

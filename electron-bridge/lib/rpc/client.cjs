@@ -94,9 +94,10 @@ class RpcClient {
         if (onResult) onResult(result);
         resolve(result);
       };
-      this.#pending.set(id, { held: frame, end });
+      const entry = { held: frame, end };
+      this.#pending.set(id, entry);
       this.#waitingBytes += frame.length;
-      if (ahead || !this.#isHolding) this.#send(id);
+      if (ahead || !this.#isHolding) this.#send(entry);
     }).catch((error) => {
       error.stack = caller.stack.replace(/^.*/, () => String(error));
       throw error;
@@ -106,9 +107,7 @@ class RpcClient {
   /** Writes the requests held so far, in their order, and holds no more. */
   release() {
     this.#isHolding = false;
-    for (const [id, { held }] of [...this.#pending]) {
-      if (held !== null) this.#send(id);
-    }
+    for (const entry of this.#pending.values()) this.#send(entry);
   }
 
   /**
@@ -188,10 +187,10 @@ class RpcClient {
     this.#ports.write(frame, () => {});
   };
 
-  /** @param {number} id */
-  #send = (id) => {
-    const entry = /** @type {Pending} */ (this.#pending.get(id));
-    const frame = /** @type {Buffer} */ (entry.held);
+  /** @param {Pending} entry that is written unless it was before */
+  #send = (entry) => {
+    const frame = entry.held;
+    if (frame === null) return;
     entry.held = null;
     this.#ports.write(frame, () => {
       this.#waitingBytes -= frame.length;
