@@ -13,7 +13,7 @@ const {
 const ANSWER = Object.freeze({ protocolVersion: 1, server: { name: 's', version: '0.1.0' } });
 
 test('the sidecar is told the protocol, whose child it is, and who talks to it', () => {
-  assert.deepEqual(initializeParams(), {
+  assert.deepEqual(initializeParams({ resume: [], usedIds: [], outageMs: 0 }, []), {
     protocolVersion: 1,
     parentPid: process.pid,
     client: { name: 'clara-voice-bridge', version: '0.1.0' },

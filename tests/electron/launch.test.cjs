@@ -7,7 +7,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const { SidecarError } = require('../../electron-bridge/lib/errors.cjs');
-const { childEnvironment, resolveLaunch } = require('../../electron-bridge/lib/process/launch.cjs');
+const { resolveLaunch } = require('../../electron-bridge/lib/process/launch.cjs');
 
 const OURS = ['--wait', '--log-format', 'json'];
 const SCRIPT = '#!/bin/sh\n';
@@ -277,16 +277,21 @@ const SECRETS = {
   NODE_OPTIONS: '--inspect',
 };
 
-test('the environment is a complete copy without what the sidecar must not see', () => {
+test('the environment is a complete copy without what the sidecar must not see', (t) => {
+  const { root, put } = folder(t);
   const kept = { PATH: '/bin', HTTPS_PROXY: 'http://proxy', MY_LIVEKIT_URL: 'x', livekit_url: 'x' };
   const source = { ...kept, ...SECRETS };
-  assert.deepEqual(childEnvironment(source, 'linux'), kept);
+  const { env } = resolveLaunch({ command: put('program') }, around(root, { env: source }));
+  assert.deepEqual(env, kept);
   assert.equal(source.LIVEKIT_URL, 'x');
 });
 
-test('on Windows names are compared without case, and kept as they were', () => {
+test('on Windows names are compared without case, and kept as they were', (t) => {
+  const { root, put } = folder(t);
   const source = { Path: 'C:\\', LiveKit_Url: 'x', node_options: 'x' };
-  assert.deepEqual(childEnvironment(source, 'win32'), { Path: 'C:\\' });
+  const windows = around(root, { env: source, platform: 'win32' });
+  const { env } = resolveLaunch({ command: put('program') }, windows);
+  assert.deepEqual(env, { Path: 'C:\\' });
 });
 
 test("a given `env` takes the place of the app's, and is stripped as that is", (t) => {

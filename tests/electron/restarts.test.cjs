@@ -6,47 +6,39 @@ const { test } = require('node:test');
 const { SidecarError } = require('../../electron-bridge/index.cjs');
 const {
   DEFAULT_POLICY,
-  Restarts,
   crashLoop,
+  restartDelay,
 } = require('../../electron-bridge/lib/process/restarts.cjs');
 
 const MINUTE_MS = 60_000;
 
+/** The delays after ends at these times, each of them decided with the ones before it in mind. */
+function delays(policy, ends) {
+  const restarted = [];
+  return ends.map((nowMs) => {
+    const delayMs = restartDelay(policy, restarted, nowMs);
+    if (delayMs !== undefined) restarted.push(nowMs);
+    return delayMs;
+  });
+}
+
 test('three restarts in five minutes, after 0.5, 1 and 2 s; then no more', () => {
-  const restarts = new Restarts(DEFAULT_POLICY);
-  const decided = [0, 1, 2, 3].map((minutes) => restarts.decide(minutes * MINUTE_MS));
-  assert.deepEqual(decided, [
-    { delayMs: 500 },
-    { delayMs: 1000 },
-    { delayMs: 2000 },
-    { reason: 'loop' },
-  ]);
+  const ends = [0, 1, 2, 3].map((minutes) => minutes * MINUTE_MS);
+  assert.deepEqual(delays(DEFAULT_POLICY, ends), [500, 1000, 2000, undefined]);
 });
 
 test('an end that is five minutes old does not count any more', () => {
-  const restarts = new Restarts(DEFAULT_POLICY);
-  for (const minutes of [0, 2, 4]) restarts.decide(minutes * MINUTE_MS);
-  assert.deepEqual(restarts.decide(5 * MINUTE_MS - 1), { reason: 'loop' });
-  assert.deepEqual(restarts.decide(5 * MINUTE_MS), { delayMs: 2000 });
-  assert.deepEqual(restarts.decide(60 * MINUTE_MS), { delayMs: 500 });
+  const ends = [0, 2 * MINUTE_MS, 4 * MINUTE_MS, 5 * MINUTE_MS - 1, 5 * MINUTE_MS, 60 * MINUTE_MS];
+  assert.deepEqual(delays(DEFAULT_POLICY, ends), [500, 1000, 2000, undefined, 2000, 500]);
 });
 
 test('the last delay counts for all further restarts', () => {
-  const restarts = new Restarts({ max: 4, windowMs: 1000, delaysMs: [1, 2] });
-  const delays = [0, 0, 0, 0].map((now) => restarts.decide(now).delayMs);
-  assert.deepEqual(delays, [1, 2, 2, 2]);
+  const policy = { max: 4, windowMs: 1000, delaysMs: [1, 2] };
+  assert.deepEqual(delays(policy, [0, 0, 0, 0]), [1, 2, 2, 2]);
 });
 
-test('false, or a maximum of 0: never', () => {
-  assert.deepEqual(new Restarts(false).decide(0), { reason: 'off' });
-  assert.deepEqual(new Restarts({ ...DEFAULT_POLICY, max: 0 }).decide(0), { reason: 'loop' });
-});
-
-test('who starts it by hand has all restarts before them', () => {
-  const restarts = new Restarts({ max: 1, windowMs: 1000, delaysMs: [1] });
-  restarts.decide(0);
-  restarts.forget();
-  assert.deepEqual(restarts.decide(1), { delayMs: 1 });
+test('a maximum of 0: never', () => {
+  assert.equal(restartDelay({ ...DEFAULT_POLICY, max: 0 }, [], 0), undefined);
 });
 
 test('CRASH_LOOP tells the last end: its words, status, signal and stderr', () => {

@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { SidecarProcess } = require('../../electron-bridge/lib/process/sidecar-process.cjs');
+const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
 const { liveness } = require('./fixtures/liveness.cjs');
 const { SCRIPTED_SIDECAR } = require('./fixtures/scripted.cjs');
 
@@ -40,16 +41,14 @@ function spawned(t, script, patience = PATIENT) {
     env: process.env,
     packaged: false,
   };
-  const child = new SidecarProcess(
-    { ...launch, ...script.launch },
-    {
-      onLine: keep(seen.lines),
-      onLogLine: keep(seen.logLines),
-      onProblem: keep(seen.problems),
-      onEnded: keep(seen.ends),
-    },
-    patience,
-  );
+  const handlers = {
+    onLine: keep(seen.lines),
+    onLogLine: keep(seen.logLines),
+    onProblem: keep(seen.problems),
+    onEnded: keep(seen.ends),
+  };
+  const deadlines = new Deadlines();
+  const child = new SidecarProcess({ ...launch, ...script.launch }, deadlines, handlers, patience);
   t.after(async () => {
     child.kill();
     await until(() => seen.ends.length > 0);
@@ -61,7 +60,13 @@ function spawned(t, script, patience = PATIENT) {
     return seen.ends[0];
   };
   const answered = () => until(() => seen.lines.length > 0);
-  return { child, ask, answered, ended, seen };
+  /** The child's pid, which it tells itself. */
+  const pidOf = async () => {
+    ask('surroundings');
+    await answered();
+    return JSON.parse(seen.lines.shift()).result.pid;
+  };
+  return { child, ask, answered, ended, pidOf, seen };
 }
 
 /** Waits until this process has taken note of a child's exit: its pid is then nobody's. */
@@ -76,7 +81,7 @@ async function reaped(pid) {
   }
 }
 
-const end = (facts) => ({ code: null, signal: null, spawnError: null, abandoned: false, ...facts });
+const end = (facts) => ({ code: null, signal: null, spawnError: null, ...facts });
 
 test('a child that ends at the end of its stdin is sent no signal', BOUND, async (t) => {
   const { child, ended } = spawned(t, {});
@@ -170,10 +175,11 @@ test('all that was written before the end arrives before its report', BOUND, asy
 
 test('the report waits for whoever still holds the pipes, within pipesMs', BOUND, async (t) => {
   const { port, arrived, say } = await liveness(t);
-  const { child, ended, seen } = spawned(t, { liveness: port, heir: 'own-group' });
+  const { child, ended, pidOf, seen } = spawned(t, { liveness: port, heir: 'own-group' });
   await arrived(2);
+  const pid = await pidOf();
   child.end();
-  await reaped(child.pid);
+  await reaped(pid);
   assert.deepEqual(seen.ends, []);
   say('the last line\n');
   assert.deepEqual(await ended(), end({ code: 0 }));
@@ -233,8 +239,7 @@ test(
     child.kill();
     const { spawnError, ...rest } = await ended();
     assert.equal(spawnError.code, 'ENOENT');
-    assert.deepEqual([rest.code, rest.signal, rest.abandoned], [null, null, false]);
-    assert.equal(child.pid, undefined);
+    assert.deepEqual(rest, { code: null, signal: null });
     await new Promise((resolve) => child.write(Buffer.from('x\n'), resolve));
     assert.equal(seen.ends.length, 1);
   },
@@ -248,12 +253,12 @@ test('a spawn that throws is the same report', BOUND, async (t) => {
 
 test('a process that not even SIGKILL ends is abandoned', BOUND, async (t) => {
   // One stuck in the kernel cannot be made at will: here the signal does not arrive.
-  const { child, ended } = spawned(t, {}, { ...PATIENT, killMs: 1 });
-  const { pid } = child;
+  const { child, ended, pidOf, seen } = spawned(t, {}, { ...PATIENT, killMs: 1 });
+  const pid = await pidOf();
   t.mock.method(process, 'kill', () => true);
   child.kill();
-  const { abandoned } = await ended();
-  assert.equal(abandoned, true);
+  assert.deepEqual(await ended(), end({}));
+  assert.deepEqual(seen.problems, [`The sidecar (pid ${pid}) could not be killed: it is left.`]);
   t.mock.restoreAll();
   process.kill(pid, 'SIGKILL');
 });

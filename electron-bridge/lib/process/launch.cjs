@@ -13,6 +13,8 @@ const { SidecarError } = require('../errors.cjs');
 
 /** `--wait`: no configuration but `connect`. JSON lines: a message with a newline stays one. */
 const SIDECAR_ARGS = Object.freeze(['--wait', '--log-format', 'json']);
+/** -P: Python imports no file of the folder it starts in (types.py, queue.py, sidecar.py). */
+const AS_MODULE = Object.freeze(['-P', '-m', 'sidecar']);
 
 /**
  * Variables the sidecar must not inherit. LIVEKIT_*: the bridge configures it by `connect` alone.
@@ -26,21 +28,19 @@ const ABOVE = path.resolve(__dirname, '..', '..', '..');
 /** In a pyproject.toml, whose folder is then the sidecar's repository and not some project's. */
 const OURS = /^name = "clara-voice-sidecar"$/m;
 
-const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
-const SCRIPT = Buffer.from('#!');
-/** Where an ELF header has its e_machine (ELF specification, "ELF Header"); all are little-endian. */
-const E_MACHINE_OFFSET = 18;
-
 /**
- * e_machine by the name Node gives an architecture; a 64-bit kernel runs its 32-bit kin, too.
+ * e_machine of an ELF header (its 19th and 20th byte, little-endian) by the name Node gives an
+ * architecture; a 64-bit kernel runs its 32-bit kin, too.
  * @type {Readonly<Record<string, readonly number[]>>}
  */
-const MACHINES = Object.freeze({
-  x64: [62, 3],
-  ia32: [3, 62],
-  arm64: [183, 40],
-  arm: [40, 183],
-});
+const MACHINES = Object.freeze({ x64: [62, 3], ia32: [3, 62], arm64: [183, 40], arm: [40, 183] });
+
+/**
+ * Codes with which the system refuses a program of another system or processor: Linux's, two that
+ * libuv makes of Windows' ERROR_BAD_EXE_FORMAT, and macOS's EBADARCH, which Node has no name for.
+ * Linux's alone was run.
+ */
+const BAD_FORMAT = Object.freeze(['ENOEXEC', 'EFTYPE', 'UNKNOWN', 'Unknown system error -86']);
 
 /**
  * @typedef {object} Launch
@@ -53,25 +53,13 @@ const MACHINES = Object.freeze({
  * @typedef {Pick<import('../../index').SidecarOptions, 'command' | 'args' | 'cwd' | 'env' | 'logLevel'>
  *   & {electron?: import('../../index').ElectronLike}} LaunchOptions
  *
- * @typedef {object} Surroundings what the answer depends on besides the options; for tests
+ * @typedef {object} Surroundings what the answer depends on besides the options; `process`, but in tests
  * @property {NodeJS.ProcessEnv} env
- * @property {string | undefined} resourcesPath
- * @property {string} repository the folder above the bridge, where that is the sidecar's repository
+ * @property {string} [resourcesPath] Electron's own; undefined under plain Node
+ * @property {string} [repository] the folder above the bridge, where that is the sidecar's repository
  * @property {NodeJS.Platform} platform
  * @property {string} arch
  */
-
-/** @returns {Surroundings} */
-function surroundings() {
-  return {
-    env: process.env,
-    // Electron's own addition to `process`; undefined under plain Node.
-    resourcesPath: /** @type {any} */ (process).resourcesPath,
-    repository: ABOVE,
-    platform: process.platform,
-    arch: process.arch,
-  };
-}
 
 /**
  * Decides how to start the sidecar and checks that it can be.
@@ -84,53 +72,31 @@ function surroundings() {
  * @returns {Launch}
  * @throws {SidecarError} SIDECAR_MISSING, REMOVED, WRONG_ARCH, BAD_CWD
  */
-function resolveLaunch(options, around = surroundings()) {
-  const app = options.electron && options.electron.app;
+function resolveLaunch(options, around = process) {
+  const { electron, env = around.env, logLevel } = options;
+  const { platform, arch, resourcesPath, repository = ABOVE } = around;
+  const app = electron && electron.app;
   const packaged = app !== undefined && app.isPackaged;
-  const { command, args, cwd } = packaged
-    ? packagedProgram(/** @type {import('../../index').AppLike} */ (app), around)
-    : developmentProgram(options, around);
-  const directory = packaged ? cwd : options.cwd || cwd;
-  checkDirectory(directory);
-  checkProgram(command, around);
-  const level = options.logLevel === undefined ? [] : ['--log-level', options.logLevel];
-  return {
+  const manifest = () => fs.readFileSync(path.join(repository, 'pyproject.toml'), 'utf8');
+  const home = OURS.test(attempt(manifest) || '') ? repository : undefined;
+  const [program, ...args] = packaged
+    ? [programIn(String(resourcesPath), platform)]
+    : developmentProgram(options, around, home);
+  // A name without a folder is looked up on PATH by the system; a relative path would be taken from
+  // the child's folder instead of ours.
+  const command = path.basename(program) === program ? program : path.resolve(program);
+  // userData, since the install folder may be read-only.
+  const cwd = packaged ? existingUserData(app) : options.cwd || home || process.cwd();
+  const launch = {
     command,
-    args: [...args, ...SIDECAR_ARGS, ...level],
-    cwd: directory,
-    env: childEnvironment(options.env || around.env, around.platform),
+    args: [...args, ...SIDECAR_ARGS, ...(logLevel ? ['--log-level', logLevel] : [])],
+    cwd,
+    env: childEnvironment(env, platform),
     packaged,
   };
-}
-
-/**
- * @param {import('../../index').AppLike} app
- * @param {Surroundings} around
- */
-function packagedProgram(app, { resourcesPath, platform }) {
-  const folder = path.join(String(resourcesPath), 'sidecar');
-  const command = programIn(folder, platform);
-  if (!isKind(folder, 'isDirectory')) {
-    throw new SidecarError(
-      'SIDECAR_MISSING',
-      `The app was packaged without its sidecar: there is no folder ${folder}.`,
-      {
-        fix:
-          'Ship the folder that PyInstaller made as an extra resource named "sidecar" ' +
-          '(electron-builder: extraResources).',
-      },
-    );
-  }
-  if (!isKind(command, 'isFile')) {
-    throw new SidecarError(
-      'REMOVED',
-      `${command} is gone, while its folder is still there: most likely an antivirus program ` +
-        'took it into quarantine.',
-      { fix: 'Restore it there and allow it, or install the app again.' },
-    );
-  }
-  // userData, since the install folder may be read-only.
-  return { command, args: [], cwd: existingUserData(app) };
+  if (path.isAbsolute(command)) checkProgram(launch, platform, arch);
+  checkDirectory(cwd);
+  return launch;
 }
 
 /**
@@ -138,96 +104,55 @@ function packagedProgram(app, { resourcesPath, platform }) {
  *
  * @param {LaunchOptions} options
  * @param {Surroundings} around
+ * @param {string | undefined} home the sidecar's repository
+ * @returns {readonly string[]} the program and its arguments
  */
-function developmentProgram({ command, args = [], electron }, around) {
-  const { env, platform, arch, repository } = around;
-  const isRepository = isOurRepository(repository);
-  const cwd = isRepository ? repository : process.cwd();
-  if (command !== undefined) return { command: absolute(command), args, cwd };
-  // -P: a file of the folder it starts in (types.py, queue.py, sidecar.py) is not imported.
-  const asModule = ['-P', '-m', 'sidecar'];
-  if (env.SIDECAR_PYTHON) return { command: absolute(env.SIDECAR_PYTHON), args: asModule, cwd };
+function developmentProgram({ command, args = [], electron }, { env, platform, arch }, home) {
+  if (command !== undefined) return [command, ...args];
+  if (env.SIDECAR_PYTHON) return [env.SIDECAR_PYTHON, ...AS_MODULE];
   const name = `clara-voice-sidecar-${platform}-${arch}`;
   const installed = packageFolder(name, electron);
-  if (installed !== null) {
-    return { command: programIn(path.join(installed, 'sidecar'), platform), args: [], cwd };
-  }
-  const inVenv = platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python'];
-  const python = path.join(repository, '.venv', ...inVenv);
-  if (isRepository && isKind(python, 'isFile')) return { command: python, args: asModule, cwd };
-  const venv = isRepository ? `, and no ${python}` : '';
-  throw new SidecarError(
-    'SIDECAR_MISSING',
-    'There is no sidecar to start. Looked for: the option `command`, the variable SIDECAR_PYTHON, ' +
-      `the package ${name}${venv}; none is there.`,
-    {
-      fix: isRepository
-        ? 'Run `uv sync` in the folder of pyproject.toml.'
-        : 'Give `command` the path of a frozen sidecar, or set SIDECAR_PYTHON to a Python 3.11 or ' +
-          `newer that has the sidecar installed, or install ${name}.`,
-    },
-  );
+  if (installed !== undefined) return [programIn(installed, platform)];
+  const inVenv = platform === 'win32' ? '.venv/Scripts/python.exe' : '.venv/bin/python';
+  const python = home && path.join(home, inVenv);
+  if (python && isKind(python, 'isFile')) return [python, ...AS_MODULE];
+  const places = `the variable SIDECAR_PYTHON, the package ${name}${python ? `, ${python}` : ''}`;
+  const problem = `There is no sidecar to start: no option \`command\`, and nothing in ${places}.`;
+  const fix = python
+    ? 'Run `uv sync` in the folder of pyproject.toml.'
+    : 'Give `command` the path of a frozen sidecar, or set SIDECAR_PYTHON to a Python 3.11 or ' +
+      `newer that has the sidecar installed, or install ${name}.`;
+  throw new SidecarError('SIDECAR_MISSING', problem, { fix });
 }
 
 /**
- * @param {string} folder that PyInstaller made
+ * @param {string} parent of the folder that PyInstaller made
  * @param {string} platform
  */
-function programIn(folder, platform) {
-  return path.join(folder, platform === 'win32' ? 'sidecar.exe' : 'sidecar');
+function programIn(parent, platform) {
+  return path.join(parent, 'sidecar', platform === 'win32' ? 'sidecar.exe' : 'sidecar');
 }
 
 /**
  * @param {string} name of an npm package
  * @param {import('../../index').ElectronLike | undefined} electron
- * @returns {string | null} its folder, found from the app as from the bridge
+ * @returns {string | undefined} its folder, found from the app as from the bridge
  */
 function packageFolder(name, electron) {
   const app = electron && electron.app;
   const from = [app && app.getAppPath ? app.getAppPath() : process.cwd(), __dirname];
-  try {
-    return path.dirname(require.resolve(`${name}/package.json`, { paths: from }));
-  } catch (error) {
-    return null;
-  }
-}
-
-/** @param {string} folder */
-function isOurRepository(folder) {
-  try {
-    return OURS.test(fs.readFileSync(path.join(folder, 'pyproject.toml'), 'utf8'));
-  } catch (error) {
-    return false;
-  }
-}
-
-/**
- * A name without a folder is looked up on PATH by the system; a relative path would be taken from
- * the child's folder instead of ours.
- *
- * @param {string} command
- */
-function isBareName(command) {
-  return path.basename(command) === command;
-}
-
-/** @param {string} command */
-function absolute(command) {
-  return isBareName(command) ? command : path.resolve(command);
+  return attempt(() => path.dirname(require.resolve(`${name}/package.json`, { paths: from })));
 }
 
 /**
  * Electron makes the folder only when it first needs it, which may be later than the first start.
+ * Who needs it says what is missing, and for what.
  *
  * @param {import('../../index').AppLike} app
  */
 function existingUserData(app) {
   const folder = app.getPath('userData');
-  try {
-    makeFolders(folder);
-  } catch (error) {
-    // Who needs the folder says what is missing, and for what.
-  }
+  attempt(() => makeFolders(folder));
   return folder;
 }
 
@@ -243,48 +168,68 @@ function makeFolders(folder) {
 }
 
 /**
- * The system would report a folder that is missing, or cannot be entered, as the program's fault.
- * @param {string} directory
- */
-function checkDirectory(directory) {
-  const fix = 'Create it, or give another one as `cwd`.';
-  if (!isKind(directory, 'isDirectory')) {
-    const problem = `The sidecar cannot be started in ${directory}, which is no folder.`;
-    throw new SidecarError('BAD_CWD', problem, { fix });
-  }
-  try {
-    fs.accessSync(directory, fs.constants.X_OK);
-  } catch (error) {
-    const problem = `The sidecar cannot be started in ${directory}, which this user may not enter.`;
-    throw new SidecarError('BAD_CWD', problem, { fix });
-  }
-}
-
-/**
  * @param {string} file
  * @param {'isFile' | 'isDirectory'} kind
  */
 function isKind(file, kind) {
+  return attempt(() => fs.statSync(file)[kind]()) === true;
+}
+
+/**
+ * @template T
+ * @param {() => T} read
+ * @returns {T | undefined} undefined when it throws
+ */
+function attempt(read) {
   try {
-    return fs.statSync(file)[kind]();
+    return read();
   } catch (error) {
-    return false;
+    return undefined;
   }
 }
 
 /**
- * @param {string} command
- * @param {Surroundings} around
+ * The system would report a folder that is missing, or cannot be entered, as the program's fault.
+ * @param {string} directory
  */
-function checkProgram(command, { platform, arch }) {
-  if (isBareName(command)) return;
-  if (!isKind(command, 'isFile')) {
-    throw new SidecarError('SIDECAR_MISSING', `There is no program ${command}.`, {
-      fix: 'Correct the `command` option or SIDECAR_PYTHON, or install again, whichever it comes from.',
-    });
-  }
-  const refusal = platform === 'linux' ? refusalOfHeader(command, arch) : null;
+function checkDirectory(directory) {
+  const canEnter = () => fs.accessSync(directory, fs.constants.X_OK) === undefined;
+  if (isKind(directory, 'isDirectory') && attempt(canEnter)) return;
+  const problem = `The sidecar cannot be started in ${directory}: no folder that may be entered.`;
+  const fix = 'Create it, or give another one as `cwd`.';
+  throw new SidecarError('BAD_CWD', problem, { fix });
+}
+
+/**
+ * @param {Launch} launch
+ * @param {NodeJS.Platform} platform
+ * @param {string} arch
+ */
+function checkProgram(launch, platform, arch) {
+  if (!isKind(launch.command, 'isFile')) throw missing(launch);
+  const refusal = platform === 'linux' ? refusalOfHeader(launch.command, arch) : null;
   if (refusal !== null) throw new SidecarError('WRONG_ARCH', refusal);
+}
+
+/**
+ * @param {Launch} launch
+ * @param {Error} [cause] of a spawn
+ * @returns {SidecarError} SIDECAR_MISSING or REMOVED
+ */
+function missing({ command, packaged }, cause) {
+  if (!packaged) {
+    const fix = 'Give `command`, or SIDECAR_PYTHON, the full path of one that is there.';
+    return new SidecarError('SIDECAR_MISSING', `There is no program ${command}.`, { fix, cause });
+  }
+  const folder = path.dirname(command);
+  if (!isKind(folder, 'isDirectory')) {
+    const problem = `The app was packaged without its sidecar: there is no folder ${folder}.`;
+    const fix = 'Ship the folder that PyInstaller made as an extra resource named "sidecar".';
+    return new SidecarError('SIDECAR_MISSING', problem, { fix, cause });
+  }
+  const problem = `${command} is gone: most likely an antivirus program took it into quarantine.`;
+  const fix = 'Restore it there and allow it, or install the app again.';
+  return new SidecarError('REMOVED', problem, { fix, cause });
 }
 
 /**
@@ -296,73 +241,31 @@ function checkProgram(command, { platform, arch }) {
  * @returns {NodeJS.ProcessEnv}
  */
 function childEnvironment(source, platform) {
-  /** @type {NodeJS.ProcessEnv} */
-  const env = {};
-  for (const [name, value] of Object.entries(source)) {
-    const asCompared = platform === 'win32' ? name.toUpperCase() : name;
-    if (!STRIPPED.test(asCompared)) env[name] = value;
-  }
-  return env;
+  const isKept = (/** @type {string} */ name) =>
+    !STRIPPED.test(platform === 'win32' ? name.toUpperCase() : name);
+  return Object.fromEntries(Object.entries(source).filter(([name]) => isKept(name)));
 }
 
-/** macOS's EBADARCH, "Bad CPU type in executable", which Node has no name for. Not run. */
-const MAC_EBADARCH = -86;
-
 /**
- * @param {NodeJS.ErrnoException} error of spawn(), thrown or emitted
+ * @param {NodeJS.ErrnoException} cause of spawn(), thrown or emitted
  * @param {Launch} launch
  * @returns {SidecarError} SIDECAR_MISSING, REMOVED, BLOCKED or WRONG_ARCH
  */
-function spawnFailure(error, { command, packaged }) {
-  const said = `(${error.code || error.message})`;
-  if (isMissing(error)) {
-    return packaged
-      ? new SidecarError(
-          'REMOVED',
-          `${command} vanished while it was being started ${said}: most likely an antivirus ` +
-            'program took it into quarantine.',
-          { fix: 'Restore it there and allow it, or install again.', cause: error },
-        )
-      : new SidecarError('SIDECAR_MISSING', `No program ${command} was found ${said}.`, {
-          fix: 'Give `command` its full path.',
-          cause: error,
-        });
+function spawnFailure(cause, launch) {
+  const { code = cause.message } = cause;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return missing(launch, cause);
+  const { command } = launch;
+  if (BAD_FORMAT.includes(code)) {
+    const problem = `${command} was built for another system or processor than this one (${code}).`;
+    const fix = 'Build the sidecar on the system and architecture that the app is shipped for.';
+    return new SidecarError('WRONG_ARCH', problem, { fix, cause });
   }
-  if (isWrongArch(error)) {
-    return new SidecarError(
-      'WRONG_ARCH',
-      `${command} was built for another system or processor than this one ${said}.`,
-      {
-        fix: 'Build the sidecar on the system and architecture that the app is shipped for.',
-        cause: error,
-      },
-    );
-  }
-  const isTooBig = error.code === 'E2BIG';
-  return new SidecarError('BLOCKED', `The system refused to start ${command} ${said}.`, {
-    fix: isTooBig
-      ? 'The environment is larger than the system allows: give `env` with what the sidecar needs ' +
-        'alone, PATH and HOME for example.'
-      : 'Check that the file may be executed (its run bit, its folder, an antivirus program or ' +
-        'policy), and that the system is not out of processes, files or memory.',
-    cause: error,
-  });
-}
-
-/** @param {NodeJS.ErrnoException} error */
-function isMissing({ code }) {
-  return code === 'ENOENT' || code === 'ENOTDIR';
-}
-
-/** @param {NodeJS.ErrnoException} error */
-function isWrongArch({ code, errno }) {
-  // EFTYPE and UNKNOWN are how libuv passes on Windows' ERROR_BAD_EXE_FORMAT. Not run.
-  return (
-    code === 'ENOEXEC' ||
-    code === 'EFTYPE' ||
-    (code === 'UNKNOWN' && process.platform === 'win32') ||
-    (Number(errno) === MAC_EBADARCH && process.platform === 'darwin')
-  );
+  const fix =
+    code === 'E2BIG'
+      ? 'The environment is larger than the system allows: give `env` with what it needs alone.'
+      : 'Check its run bit, its folder, the antivirus program, and the limits of processes and memory.';
+  const problem = `The system refused to start ${command} (${code}).`;
+  return new SidecarError('BLOCKED', problem, { fix, cause });
 }
 
 /**
@@ -375,44 +278,24 @@ function isWrongArch({ code, errno }) {
  *   against it
  */
 function refusalOfHeader(file, arch) {
-  const header = firstBytes(file);
-  if (header === null || header.subarray(0, 2).equals(SCRIPT)) return null;
-  if (!header.subarray(0, 4).equals(ELF) || header.length < E_MACHINE_OFFSET + 2) {
-    return (
-      `${file} is no program for Linux. Build the sidecar on Linux (PyInstaller makes ` +
-      'programs only for the system it runs on), or correct the path.'
-    );
+  const header = Buffer.alloc(20);
+  const isRead = attempt(() => {
+    const descriptor = fs.openSync(file, 'r');
+    fs.readSync(descriptor, header, 0, header.length, 0);
+    fs.closeSync(descriptor);
+    return true;
+  });
+  if (!isRead) return null; // spawn will explain it better
+  if (header.toString('latin1', 0, 2) === '#!') return null;
+  if (header.toString('latin1', 0, 4) !== '\u007fELF') {
+    return `${file} is no program for Linux. Build the sidecar on Linux, or correct the path.`;
   }
-  const machine = header.readUInt16LE(E_MACHINE_OFFSET);
-  const machines = MACHINES[arch];
-  if (machines === undefined || machines.includes(machine)) return null;
+  const machine = header.readUInt16LE(18);
+  if ((MACHINES[arch] || [machine]).includes(machine)) return null;
   return (
-    `${file} was built for another processor (ELF machine ${machine}) than this one ` +
-    `(${arch}). Build the sidecar on the architecture that the app is shipped for.`
+    `${file} was built for another processor (ELF machine ${machine}) than this one (${arch}). ` +
+    'Build the sidecar on the architecture that the app is shipped for.'
   );
 }
 
-/**
- * @param {string} file
- * @returns {Buffer | null} null when it cannot be read, which spawn will explain better
- */
-function firstBytes(file) {
-  const bytes = Buffer.alloc(E_MACHINE_OFFSET + 2);
-  let descriptor;
-  try {
-    descriptor = fs.openSync(file, 'r');
-    return bytes.subarray(0, fs.readSync(descriptor, bytes, 0, bytes.length, 0));
-  } catch (error) {
-    return null;
-  } finally {
-    if (descriptor !== undefined) fs.closeSync(descriptor);
-  }
-}
-
-module.exports = {
-  childEnvironment,
-  existingUserData,
-  refusalOfHeader,
-  resolveLaunch,
-  spawnFailure,
-};
+module.exports = { existingUserData, refusalOfHeader, resolveLaunch, spawnFailure };

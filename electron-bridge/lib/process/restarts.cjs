@@ -48,37 +48,15 @@ const DEFAULT_POLICY = Object.freeze({
   delaysMs: Object.freeze([500, 1000, 2000]),
 });
 
-class Restarts {
-  #policy;
-  /** @type {number[]} when each restart within the window was decided, in milliseconds */
-  #decided = [];
-
-  /** @param {Readonly<RestartPolicy> | false} policy false: never */
-  constructor(policy) {
-    this.#policy = policy;
-  }
-
-  /**
-   * The sidecar ended by itself.
-   *
-   * @param {number} nowMs of a clock that only goes forward
-   * @returns {{delayMs: number} | {reason: 'off' | 'loop'}} how long to wait before the restart, or
-   *   why there is none
-   */
-  decide(nowMs) {
-    if (this.#policy === false) return { reason: 'off' };
-    const { max, windowMs, delaysMs } = this.#policy;
-    this.#decided = this.#decided.filter((atMs) => nowMs - atMs < windowMs);
-    const count = this.#decided.length;
-    if (count >= max) return { reason: 'loop' };
-    this.#decided.push(nowMs);
-    return { delayMs: delaysMs[Math.min(count, delaysMs.length - 1)] };
-  }
-
-  /** Resets the count: a start by hand has all restarts before it. */
-  forget() {
-    this.#decided = [];
-  }
+/**
+ * @param {Readonly<RestartPolicy>} policy
+ * @param {readonly number[]} restartedMs when each earlier restart was decided
+ * @param {number} nowMs when the sidecar ended by itself, of a clock that only goes forward
+ * @returns {number | undefined} milliseconds to wait before the restart; undefined when there is none
+ */
+function restartDelay({ max, windowMs, delaysMs }, restartedMs, nowMs) {
+  const count = restartedMs.filter((atMs) => nowMs - atMs < windowMs).length;
+  return count < max ? delaysMs[Math.min(count, delaysMs.length - 1)] : undefined;
 }
 
 /**
@@ -86,18 +64,9 @@ class Restarts {
  * @returns {SidecarError} CRASH_LOOP
  */
 function crashLoop(last) {
-  const { exitCode, signal, stderrTail } = last;
-  return new SidecarError(
-    'CRASH_LOOP',
-    `The sidecar ended again and again and is not started any more. ${last.message}`,
-    {
-      fix: 'Look into the log for the cause; start() tries again.',
-      exitCode,
-      signal,
-      stderrTail,
-      cause: last,
-    },
-  );
+  const problem = `The sidecar ended again and again and is not started any more. ${last.message}`;
+  const fix = 'Look into the log for the cause; start() tries again.';
+  return new SidecarError('CRASH_LOOP', problem, { ...last, fix, cause: last });
 }
 
-module.exports = { DEFAULT_POLICY, Restarts, TRANSITIONS, crashLoop, nextState };
+module.exports = { DEFAULT_POLICY, TRANSITIONS, crashLoop, nextState, restartDelay };

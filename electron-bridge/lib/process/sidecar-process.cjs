@@ -7,15 +7,16 @@
  */
 
 const childProcess = require('child_process');
-const path = require('path');
 
 const { MAX_LINE_BYTES } = require('../protocol.cjs');
 const { LineSplitter } = require('../rpc/line-splitter.cjs');
-const { Deadlines } = require('../time.cjs');
 
 const IS_WINDOWS = process.platform === 'win32';
 /** A longer line on stderr is left out of the log. */
 const MAX_LOG_LINE_BYTES = 1024 * 1024;
+/** Milliseconds; a system that shuts down, and an installer, give little time. */
+const FAST_STOP_MS = 1000;
+const TASKKILL = `${process.env.SystemRoot || 'C:\\Windows'}\\System32\\taskkill.exe`;
 
 /**
  * How long each step waits for the end before the next one, in milliseconds.
@@ -32,10 +33,9 @@ const PATIENCE = Object.freeze({ drainMs: 5000, terminateMs: 2000, killMs: 2000,
 
 /**
  * @typedef {object} EndReport
- * @property {number | null} code exit status
+ * @property {number | null} code exit status; null, as the signal, when not even SIGKILL ended it
  * @property {string | null} signal
  * @property {NodeJS.ErrnoException | null} spawnError set when there never was a process
- * @property {boolean} abandoned not even SIGKILL ended it; it may still be there
  *
  * @typedef {object} ProcessHandlers none may throw
  * @property {(line: string) => void} onLine one line of stdout
@@ -48,9 +48,9 @@ class SidecarProcess {
   #child;
   #handlers;
   #patience;
+  #deadlines;
   #hasEnded = false;
   #rung = -1;
-  #deadlines;
   /** @type {import('../time.cjs').Deadline | undefined} */
   #deadline;
 
@@ -58,27 +58,21 @@ class SidecarProcess {
    * Spawns the child.
    *
    * @param {import('./launch.cjs').Launch} launch
+   * @param {import('../time.cjs').Deadlines} deadlines
    * @param {ProcessHandlers} handlers
    * @param {Readonly<Patience>} [patience]
-   * @param {Deadlines} [deadlines]
    */
-  constructor(launch, handlers, patience = PATIENCE, deadlines = new Deadlines()) {
+  constructor(launch, deadlines, handlers, patience = PATIENCE) {
     this.#handlers = handlers;
-    this.#patience = patience;
     this.#deadlines = deadlines;
+    this.#patience = patience;
     try {
       this.#child = spawn(launch);
+      this.#listen(this.#child);
     } catch (error) {
       // Node emits only some failures and throws the others (lib/internal/child_process.js).
       setImmediate(() => this.#finish({ spawnError: /** @type {any} */ (error) }));
-      return;
     }
-    this.#listen(this.#child);
-  }
-
-  /** The process id; undefined when there never was a process. */
-  get pid() {
-    return this.#child && this.#child.pid;
   }
 
   /**
@@ -102,14 +96,18 @@ class SidecarProcess {
     if (this.#rung < KILL_RUNG) this.#climb(KILL_RUNG);
   }
 
+  /** Limits a stop under way to one second. */
+  hurry() {
+    if (this.#alive()) this.#wait(FAST_STOP_MS, () => this.#climb(KILL_RUNG));
+  }
+
   /** Kills it, and its group, and returns when that is done: for the end of the app itself. */
   killNow() {
-    const child = this.#child;
-    if (this.#hasEnded || !child || child.pid === undefined || hasExited(child)) return;
-    if (IS_WINDOWS) {
+    const child = this.#alive();
+    if (child && IS_WINDOWS) {
       const options = { windowsHide: true, timeout: this.#patience.killMs };
-      childProcess.spawnSync(taskkillProgram(), taskkillArgs(child), options); // not run
-    } else signalGroup(child, 'SIGKILL');
+      childProcess.spawnSync(TASKKILL, taskkillArgs(child), options); // not run
+    } else if (child) endTree(child, 'SIGKILL');
   }
 
   /** @param {childProcess.ChildProcessWithoutNullStreams} child */
@@ -120,43 +118,32 @@ class SidecarProcess {
       else onProblem(`The sidecar's process: ${error.message}`);
     });
     if (!child.stdout) return; // out of file descriptors: there is an error and nothing else
-    child.on('exit', (code, signal) => this.#onExit(code, signal));
-    const lines = new LineSplitter({
-      maxBytes: MAX_LINE_BYTES,
-      onLine,
-      onOversize: () => onProblem(`The sidecar wrote a line over ${MAX_LINE_BYTES} bytes.`),
+    child.on('exit', (code, signal) => {
+      if (this.#hasEnded) return;
+      // At once, while the group's number cannot have been given to another.
+      if (!IS_WINDOWS) endTree(child, 'SIGKILL');
+      // Neither 'exit' nor 'close' will do alone: now stdout may still be full of answers, and
+      // 'close' waits for whoever else holds the pipes.
+      const finish = () => this.#finish({ code, signal });
+      this.#wait(this.#patience.pipesMs, finish);
+      child.once('close', finish);
     });
-    const logLines = new LineSplitter({
-      maxBytes: MAX_LOG_LINE_BYTES,
-      onLine: onLogLine,
-      onOversize: () => onProblem(`The sidecar logged a line over ${MAX_LOG_LINE_BYTES} bytes.`),
-    });
-    child.stdout.on('data', (chunk) => lines.push(chunk));
-    child.stderr.on('data', (chunk) => logLines.push(chunk));
+    /** @type {(stream: NodeJS.ReadableStream, verb: string, maxBytes: number,
+     *   onLine: (line: string) => void) => LineSplitter} */
+    const read = (stream, verb, maxBytes, onLine) => {
+      const onOversize = () => onProblem(`The sidecar ${verb} a line over ${maxBytes} bytes.`);
+      const lines = new LineSplitter({ maxBytes, onLine, onOversize });
+      stream.on('data', (chunk) => lines.push(chunk));
+      stream.on('error', ({ message }) => onProblem(`The sidecar's output failed: ${message}`));
+      return lines;
+    };
+    read(child.stdout, 'wrote', MAX_LINE_BYTES, onLine);
+    const logLines = read(child.stderr, 'logged', MAX_LOG_LINE_BYTES, onLogLine);
     // Last words often lack a newline. A frame without one is cut off, and no message.
     child.stderr.on('end', () => logLines.end());
-    child.stdout.on('error', (error) => onProblem(`The sidecar's stdout failed: ${error.message}`));
-    child.stderr.on('error', (error) => onProblem(`The sidecar's stderr failed: ${error.message}`));
     // A child that does not read any more is ended. Without a listener EPIPE would end the app
     // (https://github.com/amd/gaia/issues/3498).
     child.stdin.on('error', () => this.end());
-  };
-
-  /**
-   * Neither 'exit' nor 'close' will do alone: at 'exit' stdout may still be full of answers, and
-   * 'close' waits for whoever else holds the pipes.
-   *
-   * @param {number | null} code
-   * @param {string | null} signal
-   */
-  #onExit = (code, signal) => {
-    if (this.#hasEnded) return;
-    const child = /** @type {childProcess.ChildProcessWithoutNullStreams} */ (this.#child);
-    // At once, while the group's number cannot have been given to another.
-    if (!IS_WINDOWS) signalGroup(child, 'SIGKILL');
-    const finish = () => this.#finish({ code, signal });
-    this.#wait(this.#patience.pipesMs, finish);
-    child.once('close', finish);
   };
 
   /** @param {Partial<EndReport>} facts */
@@ -164,23 +151,28 @@ class SidecarProcess {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#deadlines.clear(this.#deadline);
-    if (this.#child) {
-      for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) {
-        if (stream) stream.destroy();
-      }
+    for (const stream of (this.#child && this.#child.stdio) || []) {
+      if (stream) stream.destroy();
     }
-    const report = { code: null, signal: null, spawnError: null, abandoned: false, ...facts };
+    const report = { code: null, signal: null, spawnError: null, ...facts };
     this.#handlers.onEnded(report);
+  };
+
+  /** @returns {childProcess.ChildProcessWithoutNullStreams | undefined} the child while it lives */
+  #alive = () => {
+    const child = this.#child;
+    return !this.#hasEnded && child && child.pid && !hasExited(child) ? child : undefined;
   };
 
   /** @param {number} rung */
   #climb = (rung) => {
-    const child = this.#child;
-    if (this.#hasEnded || !child || child.pid === undefined || hasExited(child)) return;
+    const child = this.#alive();
+    if (child === undefined) return;
     this.#rung = rung;
     if (rung === LADDER.length) {
       child.unref();
-      this.#finish({ abandoned: true });
+      this.#handlers.onProblem(`The sidecar (pid ${child.pid}) could not be killed: it is left.`);
+      this.#finish({});
       return;
     }
     const { act, patience } = LADDER[rung];
@@ -212,19 +204,18 @@ const LADDER = Object.freeze([
 ]);
 const KILL_RUNG = LADDER.length - 1;
 
-/** @param {import('./launch.cjs').Launch} launch */
+/**
+ * With pipes for all three streams: with one inherited, libuv lets Windows open a console window.
+ *
+ * In a group of its own, so that it can be ended with all it started, and so that a Ctrl-C in the
+ * terminal reaches the app alone, which stops the sidecar in order. Never on Windows: libuv would
+ * then leave it out of the job that ends it with the app.
+ *
+ * @param {import('./launch.cjs').Launch} launch
+ */
 function spawn({ command, args, cwd, env }) {
-  return childProcess.spawn(command, args, {
-    cwd,
-    env,
-    // All three: with one inherited, libuv lets Windows open a console window.
-    stdio: ['pipe', 'pipe', 'pipe'],
-    windowsHide: true,
-    // A group of its own, so that it can be ended with all it started, and so that a Ctrl-C in
-    // the terminal reaches the app alone, which stops the sidecar in order. Never on Windows:
-    // libuv would then leave it out of the job that ends it with the app.
-    detached: !IS_WINDOWS,
-  });
+  const options = { cwd, env, windowsHide: true, detached: !IS_WINDOWS };
+  return childProcess.spawn(command, args, options);
 }
 
 /** @param {childProcess.ChildProcess} child */
@@ -233,43 +224,23 @@ function hasExited(child) {
 }
 
 /**
- * @param {childProcess.ChildProcess} child
- * @param {NodeJS.Signals} signal Windows knows no other than the last
- */
-function endTree(child, signal) {
-  if (IS_WINDOWS) taskkill(child);
-  else signalGroup(child, signal);
-}
-
-/**
- * @param {childProcess.ChildProcess} child
- * @param {NodeJS.Signals} signal
- */
-function signalGroup(child, signal) {
-  try {
-    process.kill(-Number(child.pid), signal);
-  } catch (error) {
-    // ESRCH: the group is gone. EPERM (macOS, for a group of zombies): the child still counts.
-    if (!hasExited(child)) child.kill(signal);
-  }
-}
-
-/**
  * Windows has no polite signal. taskkill must run while the root is alive: without it the tree
  * below cannot be found. Not run.
  *
  * @param {childProcess.ChildProcess} child
+ * @param {NodeJS.Signals} signal Windows knows no other than the last
  */
-function taskkill(child) {
-  const options = { windowsHide: true };
-  childProcess.execFile(taskkillProgram(), taskkillArgs(child), options, () => {
-    if (!hasExited(child)) child.kill();
-  });
-}
-
-function taskkillProgram() {
-  const root = process.env.SystemRoot || process.env.windir || 'C:\\Windows';
-  return path.win32.join(root, 'System32', 'taskkill.exe');
+function endTree(child, signal) {
+  const end = () => hasExited(child) || child.kill(signal);
+  if (IS_WINDOWS) {
+    childProcess.execFile(TASKKILL, taskkillArgs(child), { windowsHide: true }, end);
+    return;
+  }
+  try {
+    process.kill(-Number(child.pid), signal);
+  } catch (error) {
+    end(); // ESRCH: the group is gone. EPERM (macOS, for a group of zombies): the child still counts.
+  }
 }
 
 /** @param {childProcess.ChildProcess} child */
@@ -277,4 +248,4 @@ function taskkillArgs(child) {
   return ['/pid', String(child.pid), '/T', '/F'];
 }
 
-module.exports = { PATIENCE, SidecarProcess };
+module.exports = { SidecarProcess };

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Owns the life of the sidecar's processes: their states, the run under way, its restart after an
- * end that nobody asked for, and the stop. Knows neither pipes nor frames, and leaves to the mirror
- * what an end means for the sessions.
+ * Owns the life of the sidecar's processes: their states, the run under way with its handshake, its
+ * restart after an end that nobody asked for, where it sends the agent, and the stop. Knows neither
+ * pipes nor frames, and leaves to the mirror what an end means for the sessions.
  */
 
 const { performance } = require('perf_hooks');
@@ -13,28 +13,46 @@ const { holdQuit } = require('../electron/system.cjs');
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { holdBrokenPipes } = require('../logs.cjs');
 const { ERRORS, METHODS } = require('../protocol.cjs');
+const { RpcClient } = require('../rpc/client.cjs');
 const { Intake } = require('../sessions/events.cjs');
 const { deferred } = require('../time.cjs');
 const { existingUserData, resolveLaunch } = require('./launch.cjs');
-const { Restarts, crashLoop, nextState } = require('./restarts.cjs');
-const { Run } = require('./run.cjs');
+const { crashLoop, nextState, restartDelay } = require('./restarts.cjs');
+const { endError, initializeParams, mismatch, startFailure } = require('./run.cjs');
+const { SidecarProcess } = require('./sidecar-process.cjs');
 
 /** Failures worth a restart; the others would fail the same way again. */
 const RESTARTABLE = Object.freeze(['EXITED', 'START_TIMEOUT']);
 
 /**
+ * For `connect`, which the sidecar answers within 15 s (protocol), and for `shutdown`, without whose
+ * answer the ladder ends the sidecar long before. Past the requests that are held.
+ */
+const OWN_REQUEST = Object.freeze({ timeoutMs: 20 * 1000, ahead: true });
+
+/**
  * @typedef {import('../../index').ProcessState} ProcessState
+ * @typedef {import('./sidecar-process.cjs').EndReport} EndReport
  * @typedef {import('../sessions/events.cjs').Announcement} Announcement
+ *
+ * @typedef {object} Run of one process
+ * @property {SidecarProcess} child
+ * @property {RpcClient} rpc holds the app's requests until the sidecar is ready
+ * @property {import('./launch.cjs').Launch} launch
+ * @property {SidecarError | undefined} reason why it is being ended; undefined while it goes on
+ *
+ * @typedef {object} Parts
+ * @property {import('../logs.cjs').LogLines} logs
+ * @property {import('../sessions/mirror.cjs').Mirror} mirror
+ * @property {import('../sessions/events.cjs').Announcer} announcer
+ * @property {import('../time.cjs').Deadlines} deadlines
+ * @property {Readonly<Record<string, import('../rpc/client.cjs').Answer>>} answers to what the
+ *   sidecar asks
  */
 
 class Supervisor {
   #options;
-  #logs;
-  #mirror;
-  #announcer;
-  #deadlines;
-  #answers;
-  #restarts;
+  #parts;
   #intake;
   /** @type {ProcessState} */
   #state = 'idle';
@@ -44,37 +62,25 @@ class Supervisor {
   #run;
   /** @type {import('../time.cjs').Deadline | undefined} in the state backoff */
   #restart;
-  #wasReady = false;
+  /** @type {number[] | undefined} when each restart was decided; undefined until it was ready once */
+  #restartedMs;
   #isDisposed = false;
   #started = deferred();
   #stopped = deferred();
   #releaseQuit = () => {};
   #releasePipes = () => {};
-  /** Where the next process sends the agent: what the app asked for last. */
-  #target;
-  /** Whether the app took the agent out: the next process leaves it there. */
-  #isOut = false;
+  /** Where the next process sends the agent: what the app asked for last, and whether that is out. */
+  #aim;
 
   /**
    * @param {ReturnType<import('../options.cjs').checkedOptions>} options
-   * @param {object} parts
-   * @param {import('../logs.cjs').LogLines} parts.logs
-   * @param {import('../sessions/mirror.cjs').Mirror} parts.mirror
-   * @param {import('../sessions/events.cjs').Announcer} parts.announcer
-   * @param {import('../time.cjs').Deadlines} parts.deadlines
-   * @param {Readonly<Record<string, import('../rpc/client.cjs').Answer>>} parts.answers to what the
-   *   sidecar asks
+   * @param {Parts} parts
    */
-  constructor(options, { logs, mirror, announcer, deadlines, answers }) {
+  constructor(options, parts) {
     this.#options = options;
-    this.#logs = logs;
-    this.#mirror = mirror;
-    this.#announcer = announcer;
-    this.#deadlines = deadlines;
-    this.#answers = answers;
-    this.#target = options.connect;
-    this.#restarts = new Restarts(options.restart);
-    this.#intake = new Intake({ mirror, announcer, warn: (text) => logs.report('warning', text) });
+    this.#parts = parts;
+    this.#aim = { target: options.connect, isOut: false };
+    this.#intake = new Intake({ ...parts, warn: this.#warn });
   }
 
   get state() {
@@ -83,7 +89,7 @@ class Supervisor {
 
   /** The room that the agent is sent to; undefined while it is to stay out. */
   get room() {
-    return this.#isOut ? undefined : this.#target.room;
+    return this.#aim.isOut ? undefined : this.#aim.target.room;
   }
 
   /**
@@ -91,21 +97,13 @@ class Supervisor {
    *   ends before, or when none is started again
    */
   async start() {
-    this.#refuseIfDisposed('start()');
-    if (this.#state === 'ready') return;
-    if (this.#state === 'stopping') {
-      throw new SidecarError(
-        'STOPPED',
-        'The sidecar is being stopped. Start it after stop() is done.',
-      );
-    }
+    this.#refuseWhenStopped('start()');
     if (this.#state === 'backoff') {
       this.#startRun(); // now: somebody waits
-    } else if (this.#state !== 'starting') {
-      this.#restarts.forget();
+    } else if (this.#run === undefined) {
       // After stop() all begins anew; out of `failed` it goes on where the app left it.
-      if (this.#state === 'idle') this.#aim(this.#options.connect, false);
-      this.#wasReady = false;
+      if (this.#state === 'idle') this.#aim = { target: this.#options.connect, isOut: false };
+      this.#restartedMs = undefined;
       this.#started = deferred();
       this.#startRun();
     }
@@ -117,34 +115,39 @@ class Supervisor {
    * @returns {Promise<void>} resolves when there is no process any more
    */
   async stop() {
-    this.#deadlines.resume(); // whoever stops it is awake, whatever was told last
+    const { deadlines, mirror, announcer } = this.#parts;
+    deadlines.resume(); // whoever stops it is awake, whatever was told last
     if (this.#state === 'idle') return;
-    if (this.#state === 'stopping') {
-      /** @type {Run} */ (this.#run).kill();
-    } else if (this.#run === undefined) {
-      this.#deadlines.clear(this.#restart);
-      this.#started.reject(new SidecarError('STOPPED', 'The sidecar was stopped by stop().'));
-      this.#announcer.tell([...this.#mirror.ended('sidecar-stopped'), this.#moved('stop')]);
-      return;
+    const reason = new SidecarError('STOPPED', 'The sidecar was stopped by stop().');
+    const run = this.#run;
+    if (run === undefined) {
+      deadlines.clear(this.#restart);
+      this.#end('stop', reason, []);
+    } else if (this.#state === 'stopping') {
+      run.child.kill();
     } else {
       this.#stopped = deferred();
-      this.#run.stop();
-      this.#announcer.tell([...this.#mirror.stopAsked(), this.#moved('stop')]);
+      run.reason = run.reason || reason;
+      run.rpc.request(METHODS.shutdown, undefined, OWN_REQUEST).catch(() => {
+        // The process may end before it answers; that is fine.
+      });
+      run.child.end();
+      announcer.tell([...mirror.stopAsked(), this.#moved('stop')]);
     }
     return this.#stopped.promise;
   }
 
   /** As stop(), but never by force: somebody else may be stopping the sidecar already. */
-  stopOnce() {
-    return this.#state === 'stopping' ? this.#stopped.promise : this.stop();
-  }
+  stopOnce = () => (this.#state === 'stopping' ? this.#stopped.promise : this.stop());
 
   /** As stopOnce(), and by force after a second: neither a system nor an installer waits. */
-  stopFast() {
-    this.#deadlines.resume();
-    if (this.#run !== undefined) this.#run.hurry();
-    return this.stopOnce();
-  }
+  stopFast = () => {
+    const run = this.#run;
+    this.#parts.deadlines.resume();
+    const stopped = this.stopOnce();
+    if (run !== undefined) run.child.hurry();
+    return stopped;
+  };
 
   /** As stopOnce(), for good. */
   async dispose() {
@@ -155,14 +158,14 @@ class Supervisor {
 
   /** The system is about to sleep; a stop under way goes on after it, told of the wake-up or not. */
   suspend() {
-    if (this.#state !== 'stopping') this.#deadlines.suspend();
+    if (this.#state !== 'stopping') this.#parts.deadlines.suspend();
   }
 
   /** The system woke up: a sidecar that was given up gets one more process. */
   systemResumed() {
-    this.#deadlines.resume();
-    if (this.#isDisposed || this.#state !== 'failed') return;
-    if (this.#failure === undefined || this.#failure.code !== 'CRASH_LOOP') return;
+    this.#parts.deadlines.resume();
+    const isGivenUp = this.#state === 'failed' && Object(this.#failure).code === 'CRASH_LOOP';
+    if (this.#isDisposed || !isGivenUp) return;
     this.#started = deferred();
     this.#startRun();
   }
@@ -171,29 +174,29 @@ class Supervisor {
    * @param {string} method
    * @param {object | undefined} params
    * @param {import('../rpc/client.cjs').RequestOptions} options
-   * @returns {Promise<any>} as Run.request()
+   * @returns {Promise<any>} as RpcClient.request(); held until the sidecar is ready
    */
   async request(method, params, options) {
-    this.#refuseIfDisposed(`"${method}"`);
-    if (this.#state === 'stopping') {
-      throw new SidecarError('STOPPED', `"${method}" was not sent: the sidecar is being stopped.`);
-    }
-    const forget = this.#remember(method, params);
+    this.#refuseWhenStopped(`"${method}"`);
+    const isConnect = method === METHODS.connect && this.#run !== undefined;
+    const before = this.#aim;
+    // At once, since a crash may come before the answer.
+    if (isConnect) this.#aim = { target: over(before.target, params), isOut: false };
+    if (method === METHODS.disconnect) this.#aim = { ...before, isOut: true };
+    const aim = this.#aim;
     if (this.#run === undefined) {
       const cure = this.#state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
-      throw new SidecarError(
-        'NOT_READY',
-        `"${method}" was not sent: the sidecar does not run (${this.#state}). ${cure}`,
-      );
+      const problem = `"${method}" was not sent: the sidecar does not run (${this.#state}). ${cure}`;
+      throw new SidecarError('NOT_READY', problem);
     }
-    // The whole target: this process may never have been told of it.
-    const sent = method === METHODS.connect ? this.#connectParams() : params;
-    const answer = this.#run.request(method, sent, options);
-    answer.catch((error) => {
-      // A join that failed goes on; any other refusal changed nothing.
-      if (error instanceof RpcError && error.code !== ERRORS.CONNECT_FAILED) forget();
-    });
-    return answer;
+    try {
+      // The whole target: this process may never have been told of it.
+      const sent = isConnect ? this.#connectParams() : params;
+      return await this.#run.rpc.request(method, sent, options);
+    } catch (error) {
+      if (isRefusal(error) && this.#aim === aim) this.#aim = before;
+      throw error;
+    }
   }
 
   /**
@@ -205,136 +208,161 @@ class Supervisor {
     await this.request(METHODS.listSessions, undefined, { ...options, onResult });
   }
 
-  /**
-   * Keeps what the app asks for, so that a restart goes on there. At once, since a crash may come
-   * before the answer.
-   *
-   * @param {string} method
-   * @param {object | undefined} params
-   * @returns {() => void} takes it back
-   */
-  #remember = (method, params) => {
-    const [target, isOut] = [this.#target, this.#isOut];
-    if (method === METHODS.disconnect) this.#aim(target, true);
-    else if (method === METHODS.connect && this.#run) this.#aim(over(target, params), false);
-    const now = this.#target;
-    return () => {
-      if (this.#target === now) this.#aim(target, isOut);
-    };
-  };
-
-  /**
-   * @param {import('../../index').ConnectOptions} target
-   * @param {boolean} isOut
-   */
-  #aim = (target, isOut) => {
-    this.#target = target;
-    this.#isOut = isOut;
-  };
+  /** @param {string} text */
+  #warn = (text) => this.#parts.logs.report('warning', text);
 
   #startRun = () => {
-    this.#deadlines.clear(this.#restart);
-    this.#logs.forget();
+    const { logs, mirror, announcer, deadlines, answers } = this.#parts;
+    const { electron = {}, requireSingleInstanceLock } = this.#options;
+    deadlines.clear(this.#restart);
+    logs.forget();
     this.#releasePipes();
     this.#releasePipes = holdBrokenPipes([process.stdout, process.stderr]);
-    /** @type {Run} */
-    let run;
+    let launch;
     try {
-      const { electron, requireSingleInstanceLock, startTimeoutMs } = this.#options;
       if (requireSingleInstanceLock) refuseSecondInstance(electron);
-      run = new Run(
-        {
-          launch: resolveLaunch(this.#options),
-          startTimeoutMs,
-          inheritance: this.#mirror.begin(),
-          answers: this.#answers,
-          logs: this.#logs,
-          deadlines: this.#deadlines,
-        },
-        {
-          onResumeRefused: () => {
-            this.#announcer.tell(this.#mirror.resumeRefused());
-            return this.#mirror.begin();
-          },
-          onReady: () => this.#onReady(run),
-          onNotification: (method, params) => this.#intake.takeNotification(method, params, run),
-          onEnded: (end) => this.#onEnded(end),
-        },
-      );
+      launch = resolveLaunch(this.#options);
     } catch (error) {
-      this.#fail(/** @type {SidecarError} */ (error), []);
+      this.#end('failed', /** @type {SidecarError} */ (error), []);
       return;
     }
-    this.#run = run;
-    this.#releaseQuit = holdQuit(this.#options.electron || {}, {
-      stop: () => this.stopOnce(),
-      stopFast: () => this.stopFast(),
-      killNow: () => run.killNow(),
+    const rpc = new RpcClient({
+      write: (frame, done) => child.write(frame, done),
+      onNotification: (method, params) => this.#intake.takeNotification(method, params, rpc),
+      onOddLine: this.#warn,
+      deadlines,
+      answers,
     });
-    this.#announcer.tell([this.#moved('start')]);
+    const child = new SidecarProcess(launch, deadlines, {
+      onLine: (line) => rpc.handleLine(line),
+      onLogLine: (line) => logs.handleLine(line),
+      onProblem: this.#warn,
+      onEnded: (report) => this.#onEnded(run, report),
+    });
+    /** @type {Run} */
+    const run = { child, rpc, launch, reason: undefined };
+    this.#run = run;
+    const { stopOnce: stop, stopFast } = this;
+    this.#releaseQuit = holdQuit(electron, { stop, stopFast, killNow: () => child.killNow() });
+    this.#initialize(run, mirror.begin());
+    announcer.tell([this.#moved('start')]);
+  };
+
+  /**
+   * @param {Run} run
+   * @param {import('../sessions/mirror.cjs').Inheritance} inheritance
+   * @returns {Promise<void>}
+   */
+  #initialize = async (run, inheritance) => {
+    const { logs, mirror, announcer, answers } = this.#parts;
+    const timeoutMs = this.#options.startTimeoutMs;
+    const params = initializeParams(inheritance, Object.keys(answers));
+    let problem;
+    try {
+      const answer = await run.rpc.request(METHODS.initialize, params, { timeoutMs, ahead: true });
+      problem = mismatch(answer, run.launch.packaged);
+    } catch (error) {
+      if (run.reason === undefined && params.resume && error instanceof RpcError) {
+        // A sidecar that does not take the earlier sessions over is better than none.
+        this.#warn(`The sidecar does not take over the open sessions: ${error.message}`);
+        announcer.tell(mirror.resumeRefused());
+        return this.#initialize(run, mirror.begin());
+      }
+      problem = startFailure(error, timeoutMs, logs.tail());
+    }
+    if (run.reason !== undefined || this.#run !== run) return undefined;
+    if (problem === null) return this.#onReady(run);
+    // Nothing is lost: before the handshake the sidecar has joined no room.
+    run.reason = problem;
+    return run.child.kill();
+  };
+
+  /** @param {Run} run */
+  #onReady = (run) => {
+    this.#restartedMs = this.#restartedMs || [];
+    this.#parts.announcer.tell([this.#moved('ready')]);
+    this.#started.resolve();
+    if (!this.#aim.isOut && run.reason === undefined) this.#join(run);
+    run.rpc.release();
+  };
+
+  /**
+   * Sends the agent to its room. A join that failed is announced by `agent-state-changed` and by the
+   * sidecar's own log line; wrong parameters are not: nothing changed.
+   *
+   * @param {Run} run
+   */
+  #join = (run) => {
+    const params = this.#connectParams();
+    run.rpc.request(METHODS.connect, params, OWN_REQUEST).catch((error) => {
+      if (!isRefusal(error) || run.reason !== undefined) return;
+      const fix = (error.data && error.data.fix) || 'Correct the option `connect`.';
+      const problem = `The sidecar refused to connect: ${error.message} ${fix}`;
+      this.#parts.logs.report('error', problem);
+    });
+    // With a getToken, a given token is for the first join alone.
+    const { token, ...lasting } = params;
+    if (this.#options.getToken !== undefined) this.#aim = { target: lasting, isOut: false };
   };
 
   /** @returns {import('../../index').ConnectOptions} */
   #connectParams = () => {
     const { electron, getToken } = this.#options;
     const folder = () => electron && existingUserData(electron.app);
-    const warn = (/** @type {string} */ text) => this.#logs.report('warning', text);
-    return withIdentity(this.#target, getToken !== undefined, folder, warn);
-  };
-
-  /** @param {Run} run */
-  #onReady = (run) => {
-    this.#wasReady = true;
-    this.#announcer.tell([this.#moved('ready')]);
-    this.#started.resolve();
-    if (this.#isOut) return;
-    const params = this.#connectParams();
-    run.connect(params);
-    // With a getToken, a given token is for the first join alone.
-    const { token, ...lasting } = params;
-    if (this.#options.getToken !== undefined) this.#target = lasting;
-  };
-
-  /** @param {import('./run.cjs').RunEnd} end */
-  #onEnded = ({ error, exit }) => {
-    this.#run = undefined;
-    this.#releaseQuit();
-    const tail = this.#logs.tail();
-    /** @type {(willRestart: boolean) => Announcement[]} */
-    const told = (willRestart) =>
-      exit === null ? [] : [{ name: 'exit', event: { ...exit, stderrTail: tail, willRestart } }];
-    if (this.#state === 'stopping') {
-      const stopped = this.#stopped; // a listener may start and stop it again
-      const ended = [...this.#mirror.ended('sidecar-stopped'), this.#moved('ended')];
-      this.#started.reject(error);
-      this.#announcer.tell([...ended, ...told(false)]);
-      stopped.resolve();
-      return;
-    }
-    const mayRestart = this.#wasReady && RESTARTABLE.includes(error.code);
-    const decision = mayRestart ? this.#restarts.decide(performance.now()) : { reason: 'off' };
-    if ('reason' in decision) {
-      this.#fail(decision.reason === 'loop' ? crashLoop(error) : error, told(false));
-      return;
-    }
-    if (this.#state === 'ready') this.#started = deferred();
-    const { delayMs } = decision;
-    this.#logs.report('error', `${error.message} It is started again in ${delayMs} ms.`);
-    this.#restart = this.#deadlines.set(delayMs, () => this.#startRun());
-    const moved = this.#moved('crashed', { error, retryInMs: delayMs });
-    this.#announcer.tell([...this.#mirror.crashed(), moved, ...told(true)]);
+    return withIdentity(this.#aim.target, getToken !== undefined, folder, this.#warn);
   };
 
   /**
-   * @param {SidecarError} error
-   * @param {readonly Announcement[]} told
+   * @param {Run} run
+   * @param {EndReport} report
    */
-  #fail = (error, told) => {
+  #onEnded = ({ rpc, launch, reason }, report) => {
+    const { logs, mirror, announcer, deadlines } = this.#parts;
+    this.#run = undefined;
+    this.#releaseQuit();
+    const { code, signal, spawnError } = report;
+    const stderrTail = logs.tail();
+    const makeError = () => endError(launch, reason, report, stderrTail);
+    rpc.rejectAll(makeError);
+    const error = makeError();
+    const isStopping = this.#state === 'stopping';
+    const { restart } = this.#options;
+    const restartedMs = this.#restartedMs;
+    const nowMs = performance.now();
+    const mayRestart = restart && restartedMs && !isStopping && RESTARTABLE.includes(error.code);
+    const delayMs = mayRestart ? restartDelay(restart, restartedMs, nowMs) : undefined;
+    const exit = { code, signal, stderrTail, willRestart: delayMs !== undefined };
+    const exits = spawnError ? [] : [{ name: 'exit', event: exit }];
+    if (!mayRestart || delayMs === undefined) {
+      this.#end(isStopping ? 'ended' : 'failed', mayRestart ? crashLoop(error) : error, exits);
+      return;
+    }
+    restartedMs.push(nowMs);
+    if (this.#state === 'ready') this.#started = deferred();
+    logs.report('error', `${error.message} It is started again in ${delayMs} ms.`);
+    this.#restart = deadlines.set(delayMs, this.#startRun);
+    const moved = this.#moved('crashed', { error, retryInMs: delayMs });
+    announcer.tell([...mirror.crashed(), moved, ...exits]);
+  };
+
+  /**
+   * There is no process, and none comes by itself.
+   *
+   * @param {'stop' | 'ended' | 'failed'} happened
+   * @param {SidecarError} error
+   * @param {readonly Announcement[]} exits the event of the process, if there was one
+   */
+  #end = (happened, error, exits) => {
+    const { logs, mirror, announcer } = this.#parts;
+    const isFailed = happened === 'failed';
     this.#failure = error;
-    this.#logs.report('error', `There is no sidecar: ${error.message}`);
-    const failed = [...this.#mirror.ended('sidecar-exited'), this.#moved('failed', { error })];
+    if (isFailed) logs.report('error', `There is no sidecar: ${error.message}`);
+    const closed = mirror.ended(isFailed ? 'sidecar-exited' : 'sidecar-stopped');
+    const moved = this.#moved(happened, isFailed ? { error } : {});
+    const stopped = this.#stopped; // a listener may start and stop it again
     this.#started.reject(error);
-    this.#announcer.tell([...failed, ...told]);
+    announcer.tell([...closed, moved, ...exits]);
+    stopped.resolve();
   };
 
   /**
@@ -348,32 +376,34 @@ class Supervisor {
     return { name: 'process-state', event: { state: this.#state, previousState, ...facts } };
   };
 
-  /** @param {string} what */
-  #refuseIfDisposed = (what) => {
-    if (!this.#isDisposed) return;
-    throw new SidecarError(
-      'STOPPED',
-      `${what} is refused: dispose() was called. Make a new one with createSidecar().`,
-    );
+  /** @param {string} what the app asks for */
+  #refuseWhenStopped = (what) => {
+    if (!this.#isDisposed && this.#state !== 'stopping') return;
+    const why = this.#isDisposed
+      ? 'dispose() was called. Make a new one with createSidecar().'
+      : 'the sidecar is being stopped. Ask again after stop() is done.';
+    throw new SidecarError('STOPPED', `${what} is refused: ${why}`);
   };
 }
 
 /**
- * @param {import('../../index').ElectronLike | undefined} electron
+ * @param {Partial<import('../../index').ElectronLike>} electron
  * @throws {SidecarError} BUSY, when another instance of the app has the lock, or none asked for it
  */
-function refuseSecondInstance(electron) {
-  const { app } = Object(electron);
+function refuseSecondInstance({ app }) {
   if (!app || !app.hasSingleInstanceLock || app.hasSingleInstanceLock()) return;
-  throw new SidecarError(
-    'BUSY',
-    'No sidecar was started: this instance of the app does not hold the single-instance lock.',
-    {
-      fix:
-        'Call `app.requestSingleInstanceLock()` first, and `app.exit(0)` where it gives false (not ' +
-        '`app.quit()`, after which `whenReady` still comes); or leave `requireSingleInstanceLock` out.',
-    },
-  );
+  const problem = 'This instance of the app does not hold the single-instance lock.';
+  const fix =
+    'Call `app.requestSingleInstanceLock()` first, and `app.exit(0)` where it gives false.';
+  throw new SidecarError('BUSY', problem, { fix });
+}
+
+/**
+ * @param {unknown} error of a request
+ * @returns {error is RpcError} whether it changed nothing: a join that failed goes on by itself
+ */
+function isRefusal(error) {
+  return error instanceof RpcError && error.code !== ERRORS.CONNECT_FAILED;
 }
 
 /**
@@ -382,16 +412,10 @@ function refuseSecondInstance(electron) {
  * @returns {any} the target of now: a token takes the place of a key with its secret, and so on
  */
 function over({ token, apiKey, apiSecret, ...where }, params) {
-  const given = present(params);
+  const isGiven = (/** @type {[string, any]} */ [, value]) => value !== undefined && value !== null;
+  const given = Object.fromEntries(Object.entries(Object(params)).filter(isGiven));
   const isByRight = given.token !== undefined || given.apiSecret !== undefined;
-  return { ...where, ...(isByRight ? {} : present({ token, apiKey, apiSecret })), ...given };
-}
-
-/** @param {any} values */
-function present(values) {
-  const isPresent = (/** @type {[string, unknown]} */ [, value]) =>
-    value !== undefined && value !== null;
-  return Object.fromEntries(Object.entries(Object(values)).filter(isPresent));
+  return { ...where, ...(isByRight ? {} : { token, apiKey, apiSecret }), ...given };
 }
 
 module.exports = { Supervisor };

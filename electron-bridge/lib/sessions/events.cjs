@@ -152,7 +152,7 @@ class Intake {
    *
    * @param {string} method
    * @param {any} params
-   * @param {Pick<import('../process/run.cjs').Run, 'request'>} run that it came from
+   * @param {Pick<import('../rpc/client.cjs').RpcClient, 'request'>} run that it came from
    */
   takeNotification(method, params, run) {
     const { mirror } = this.#parts;
