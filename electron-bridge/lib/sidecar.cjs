@@ -13,7 +13,6 @@ const { checkRequest, checkedOptions } = require('./options.cjs');
 const { servePages } = require('./pages/ipc.cjs');
 const { Supervisor } = require('./process/supervisor.cjs');
 const { CLIENT_REQUESTS, METHODS } = require('./protocol.cjs');
-const { Outage } = require('./sessions/agent.cjs');
 const { Announcer } = require('./sessions/events.cjs');
 const { Mirror } = require('./sessions/mirror.cjs');
 const { Deadlines } = require('./time.cjs');
@@ -34,7 +33,7 @@ function createSidecar(given) {
   const logs = new LogLines(options.logger, (event) => announcer.tell([{ name: 'log', event }]));
   const warn = (/** @type {string} */ problem) => logs.report('warning', problem);
   const deadlines = new Deadlines();
-  const mirror = new Mirror(epoch, Date.now, new Outage(deadlines));
+  const mirror = new Mirror(epoch, Date.now, deadlines);
   const ports = { ...electron, deadlines, warn };
   const answers = {
     ...(getToken && { [CLIENT_REQUESTS.getToken]: tokenAnswer(getToken, deadlines) }),

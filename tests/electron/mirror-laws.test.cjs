@@ -5,7 +5,6 @@ const { test } = require('node:test');
 
 const { Mirror } = require('../../electron-bridge/lib/sessions/mirror.cjs');
 const { MAX_LINE_BYTES } = require('../../electron-bridge/lib/protocol.cjs');
-const { Outage } = require('../../electron-bridge/lib/sessions/agent.cjs');
 const { Listener, Room, SidecarModel, seeded } = require('./fixtures/mirror-model.cjs');
 
 const ROUNDS = Number(process.env.MIRROR_ROUNDS || 300);
@@ -15,8 +14,8 @@ const STEPS = 120;
 function live(seed) {
   const random = seeded(seed);
   const room = new Room(random);
-  const outage = new Outage({ set: () => ({ leftMs: 60_000 }), clear: () => {} });
-  const mirror = new Mirror('m', () => 1767225700000, outage);
+  const deadlines = { set: () => ({ leftMs: 60_000 }), clear: () => {} };
+  const mirror = new Mirror('m', () => 1767225700000, deadlines);
   const listener = new Listener();
   let sidecar = null;
 
@@ -115,7 +114,7 @@ test('what was lost is made up for: in the end the app knows exactly who is ther
 });
 
 test('sessions that are too large for one line are handed over without their texts', () => {
-  const mirror = new Mirror('m', () => 1767225700000, new Outage({ set: () => ({}) }));
+  const mirror = new Mirror('m', () => 1767225700000, { set: () => ({}) });
   mirror.begin();
   const COUNT = 1000;
   for (let number = 1; number <= COUNT; number += 1) {

@@ -5,9 +5,8 @@ const { test } = require('node:test');
 
 const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
 const { Mirror } = require('../../electron-bridge/lib/sessions/mirror.cjs');
-const { Outage } = require('../../electron-bridge/lib/sessions/agent.cjs');
 
-/** An outage, and the passing of attended time. */
+/** A mirror with an agent whose states the test decides, and the passing of attended time. */
 function measured(t) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const deadlines = new Deadlines();
@@ -17,72 +16,76 @@ function measured(t) {
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { outage: new Outage(deadlines), deadlines, pass };
+  const mirror = new Mirror('m', () => 1767225700000, deadlines);
+  const agent = (state) => mirror.take('agent-state-changed', { state });
+  const lastedMs = () => mirror.begin().outageMs;
+  return { mirror, agent, lastedMs, deadlines, pass };
 }
 
 test('an outage lasts from its first beginning to its end', async (t) => {
-  const { outage, pass } = measured(t);
-  assert.equal(outage.lastedMs, 0);
-  outage.begin();
+  const { agent, lastedMs, pass } = measured(t);
+  assert.equal(lastedMs(), 0);
+  agent('connecting');
   await pass(20);
-  outage.begin();
+  agent('backoff');
   await pass(5);
-  assert.equal(outage.lastedMs, 25_000);
-  outage.end();
+  assert.equal(lastedMs(), 25_000);
+  agent('connected');
   await pass(5);
-  assert.equal(outage.lastedMs, 0);
+  assert.equal(lastedMs(), 0);
 });
 
 test('an outage is 60 s at most, and begins anew after its end', async (t) => {
-  const { outage, deadlines, pass } = measured(t);
-  outage.begin();
+  const { agent, lastedMs, deadlines, pass } = measured(t);
+  agent('connecting');
   await pass(3600);
-  assert.deepEqual([outage.lastedMs, deadlines.size], [60_000, 0]);
-  outage.end();
-  outage.begin();
+  assert.deepEqual([lastedMs(), deadlines.size], [60_000, 0]);
+  agent('connected');
+  agent('reconnecting');
   await pass(2);
-  assert.equal(outage.lastedMs, 2000);
+  assert.equal(lastedMs(), 2000);
 });
 
 test('what the system sleeps through is no outage', async (t) => {
-  const { outage, deadlines, pass } = measured(t);
-  outage.begin();
+  const { agent, lastedMs, deadlines, pass } = measured(t);
+  agent('connecting');
   await pass(3);
   deadlines.suspend();
   await pass(3600);
   deadlines.resume();
   await pass(1);
-  assert.equal(outage.lastedMs, 4000);
+  assert.equal(lastedMs(), 4000);
 });
 
 test('an outage goes on over the end of a process, until the agent is in its room', async (t) => {
-  const { outage, deadlines, pass } = measured(t);
-  const mirror = new Mirror('m', () => 1767225700000, outage);
-  const agent = (seq, state) => mirror.take('agent-state-changed', { state, seq });
+  const { mirror, agent, lastedMs, deadlines, pass } = measured(t);
   mirror.begin();
-  agent(1, 'connecting');
-  agent(2, 'connected');
+  agent('connecting');
+  agent('connected');
   await pass(10);
-  agent(3, 'reconnecting');
+  agent('reconnecting');
   await pass(20);
   mirror.crashed();
   await pass(2);
-  assert.equal(mirror.begin().outageMs, 22_000);
-  agent(1, 'connecting');
+  assert.equal(lastedMs(), 22_000);
+  agent('connecting');
   await pass(1);
   mirror.crashed();
-  assert.equal(mirror.begin().outageMs, 23_000);
-  agent(1, 'connected');
+  assert.equal(lastedMs(), 23_000);
+  agent('connected');
   mirror.crashed();
-  assert.equal(mirror.begin().outageMs, 0);
+  assert.equal(lastedMs(), 0);
   mirror.ended('sidecar-stopped');
   assert.equal(deadlines.size, 0);
 });
 
 test('an outage that is over keeps no process from ending', (t) => {
-  const { outage, deadlines } = measured(t);
-  outage.begin();
-  outage.end();
-  outage.end();
+  const { mirror, agent, deadlines } = measured(t);
+  agent('connecting');
+  agent('connected');
+  agent('connected');
+  assert.equal(deadlines.size, 0);
+  mirror.crashed();
+  mirror.ended('sidecar-exited');
   assert.equal(deadlines.size, 0);
 });

@@ -4,7 +4,6 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { Mirror } = require('../../electron-bridge/lib/sessions/mirror.cjs');
-const { Outage } = require('../../electron-bridge/lib/sessions/agent.cjs');
 const { session } = require('./fixtures/scripted.cjs');
 
 const STARTED_MS = Date.parse(session('alice').startTime);
@@ -14,7 +13,7 @@ const MINUTE_MS = 60_000;
 function mirrored({ aheadMs, lastedMs }) {
   const deadlines = { set: () => ({ leftMs: 60_000 }), clear: () => {} };
   const now = () => STARTED_MS + lastedMs - aheadMs;
-  const mirror = new Mirror('m', now, new Outage(deadlines));
+  const mirror = new Mirror('m', now, deadlines);
   mirror.begin();
   const agent = (seq, state, said) => mirror.take('agent-state-changed', { seq, state, ...said });
   agent(1, 'connected', { serverAheadMs: aheadMs });
@@ -54,6 +53,6 @@ test('no session ends before it began, whatever the clocks say', () => {
 });
 
 test('a clock that no sidecar told is not handed over', () => {
-  const mirror = new Mirror('m', () => STARTED_MS, new Outage({ set: () => ({ leftMs: 0 }) }));
+  const mirror = new Mirror('m', () => STARTED_MS, { set: () => ({ leftMs: 0 }) });
   assert.equal(mirror.begin().serverAheadMs, undefined);
 });

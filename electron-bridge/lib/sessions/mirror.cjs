@@ -3,7 +3,7 @@
 /**
  * Owns what the app is told of sessions and of the agent: takes what one sidecar process after the
  * other says, and gives the events, so that every session is created once and closed once whatever
- * becomes of those processes. Pure, but for the wall clock and the outage that it is given.
+ * becomes of those processes. Pure, but for the wall clock and the deadlines that it is given.
  */
 
 const { isDeepStrictEqual } = require('util');
@@ -44,10 +44,16 @@ const MAX_IDS = 4096;
  */
 const MAX_WHOLE_BYTES = 8 * 1024 * 1024;
 
+/**
+ * Milliseconds; a longer outage ends no more sessions than this one does
+ * (sidecar/core/registry/deadlines.py, OUTAGE: 45 s).
+ */
+const LONGEST_OUTAGE_MS = 60 * 1000;
+
 class Mirror {
   #epoch;
   #now;
-  #outage;
+  #deadlines;
   #seq = 0;
   /** @type {MirrorEvent[]} what the call under way gives */
   #events = [];
@@ -67,6 +73,9 @@ class Mirror {
   #isStopAsked = false;
   /** @type {AgentState} */
   #agentState = 'idle';
+  /** @type {import('../time.cjs').Deadline | undefined} of the longest outage, while the agent is out
+   *   of its room and a process is to bring it back; nothing happens at its end */
+  #outage;
   /** Whether the app was told of a capability of the agent. */
   #isAble = false;
   /** @type {number | undefined} how far the server's clock is ahead, once a sidecar said it */
@@ -75,12 +84,13 @@ class Mirror {
   /**
    * @param {string} epoch of the mirror; that of a sidecar process stays inside
    * @param {() => number} now wall time in milliseconds, for the ends that no sidecar has seen
-   * @param {import('./agent.cjs').Outage} outage which the agent's states begin and end
+   * @param {Pick<import('../time.cjs').Deadlines, 'set' | 'clear'>} deadlines in whose time the
+   *   agent is out of its room
    */
-  constructor(epoch, now, outage) {
+  constructor(epoch, now, deadlines) {
     this.#epoch = epoch;
     this.#now = now;
-    this.#outage = outage;
+    this.#deadlines = deadlines;
   }
 
   /** Whether notifications are missing, so that only a listing tells what is open. */
@@ -99,8 +109,8 @@ class Mirror {
     this.#isStopAsked = false;
     const resume = resumed([...this.#open.values()]);
     const usedIds = [...this.#closed.keys()];
-    const serverAheadMs = this.#serverAheadMs;
-    return { resume, usedIds, outageMs: this.#outage.lastedMs, serverAheadMs };
+    const outageMs = this.#outage === undefined ? 0 : LONGEST_OUTAGE_MS - this.#outage.leftMs;
+    return { resume, usedIds, outageMs, serverAheadMs: this.#serverAheadMs };
   }
 
   /**
@@ -179,7 +189,7 @@ class Mirror {
   ended(reason) {
     const events = this.resumeRefused();
     this.#agentGone(reason);
-    this.#outage.end();
+    this.#endOutage();
     return [...events, ...this.#taken()];
   }
 
@@ -217,8 +227,8 @@ class Mirror {
     this.#agentState = /** @type {AgentState} */ (state);
     this.#isAble = Object.values(Object(capabilities)).includes(true);
     if (Number.isInteger(serverAheadMs)) this.#serverAheadMs = serverAheadMs;
-    if (state === 'connected') this.#outage.end();
-    else this.#outage.begin();
+    if (state === 'connected') this.#endOutage();
+    else this.#beginOutage();
     this.#event(NOTIFICATIONS.AgentStateChanged, { ...params, previousState });
   };
 
@@ -231,10 +241,21 @@ class Mirror {
     const isUntrue = previousState !== 'idle' || this.#isAble;
     this.#agentState = 'idle';
     this.#isAble = false;
-    this.#outage.begin();
+    this.#beginOutage();
     if (!isUntrue) return;
     const change = { state: 'idle', previousState, reason, capabilities: NO_CAPABILITIES };
     this.#event(NOTIFICATIONS.AgentStateChanged, change);
+  };
+
+  /** The agent is not in its room; without effect on an outage that lasts. */
+  #beginOutage = () => {
+    if (this.#outage === undefined) this.#outage = this.#deadlines.set(LONGEST_OUTAGE_MS, () => {});
+  };
+
+  /** The agent is in its room, or no process is to bring it back. */
+  #endOutage = () => {
+    this.#deadlines.clear(this.#outage);
+    this.#outage = undefined;
   };
 
   /**
