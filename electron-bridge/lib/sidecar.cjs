@@ -62,7 +62,7 @@ function createSidecar(given) {
       return supervisor.state;
     },
     get agentState() {
-      return announcer.agentState;
+      return announcer.status.agentState;
     },
     get status() {
       return announcer.status;

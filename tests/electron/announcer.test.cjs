@@ -33,7 +33,7 @@ test('at every event the sessions, the seq and the agent are what was told up to
   const seen = [];
   const look = () => {
     const identities = announcer.sessions.map(({ participantId }) => participantId);
-    seen.push([announcer.seq, announcer.agentState, ...identities]);
+    seen.push([announcer.seq, announcer.status.agentState, ...identities]);
   };
   for (const name of ['session-created', 'session-closed', 'agent-state-changed']) {
     announcer.add('on', name, look);

@@ -56,10 +56,6 @@ class Announcer {
     return this.#summary;
   }
 
-  get agentState() {
-    return this.#status.agentState;
-  }
-
   /** What a page is told of voice. */
   statusForPage() {
     return this.#status.forPage();
