@@ -168,29 +168,17 @@ function checkedOptions(given, findElectron = () => undefined) {
   const { command, args, getToken, proxy, requireSingleInstanceLock, restart, connect } = given;
   const electron = given.electron === undefined ? findElectron() : given.electron || undefined;
   const isHalf = (connect.apiKey === undefined) !== (connect.apiSecret === undefined);
-  /** @type {[boolean, string][]} */
-  const contradictions = [
-    [
+  const contradictions = {
+    '`args` are the arguments of `command`, which is missing. Give both or neither.':
       args !== undefined && command === undefined,
-      '`args` are the arguments of `command`, which is missing. Give both or neither.',
-    ],
-    [
-      isHalf || (!connect.token && !connect.apiKey && !getToken),
-      '`connect` needs a `token`, or an `apiKey` together with its `apiSecret`, unless there is a ' +
-        '`getToken`.',
-    ],
-    [
+    '`connect` needs a `token`, or an `apiKey` together with its `apiSecret`, unless there is a `getToken`.':
+      isHalf || !(connect.token || connect.apiKey || getToken),
+    "the `proxy` 'system' needs Electron's `session` in `electron`.":
       proxy === 'system' && Object(electron).session === undefined,
-      "the `proxy` 'system' needs Electron's `session` in `electron`.",
-    ],
-    [
-      requireSingleInstanceLock && electron === undefined,
-      "`requireSingleInstanceLock` needs Electron's `app`.",
-    ],
-  ];
-  for (const [isOne, words] of contradictions) {
-    if (isOne) throw new TypeError(`createSidecar: ${words}`);
-  }
+    "`requireSingleInstanceLock` needs Electron's `app`.": requireSingleInstanceLock && !electron,
+  };
+  const found = Object.entries(contradictions).find(([, isOne]) => isOne);
+  if (found !== undefined) throw new TypeError(`createSidecar: ${found[0]}`);
   return {
     logger: console,
     startTimeoutMs: START_TIMEOUT_MS,

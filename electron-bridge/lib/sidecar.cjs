@@ -7,7 +7,7 @@ const crypto = require('crypto');
 const { proxyAnswer, tokenAnswer } = require('./answers.cjs');
 const { absence, findElectron } = require('./electron/objects.cjs');
 const preload = require('./electron/preload-path.cjs');
-const { wake, watchSystem } = require('./electron/system.cjs');
+const { watchSystem } = require('./electron/system.cjs');
 const { LogLines } = require('./logs.cjs');
 const { checkRequest, checkedOptions } = require('./options.cjs');
 const { servePages } = require('./pages/ipc.cjs');
@@ -56,6 +56,17 @@ function createSidecar(given) {
     return supervisor.request(method, params, { timeoutMs, signal });
   };
 
+  /** @type {(how: 'on' | 'once') => import('../index').Sidecar['on']} */
+  const add = (how) => (name, listener) => {
+    announcer.add(how, name, listener);
+    return sidecar;
+  };
+  /** @type {import('../index').Sidecar['off']} */
+  const off = (name, listener) => {
+    announcer.off(name, listener);
+    return sidecar;
+  };
+
   /** @type {import('../index').Sidecar} */
   const sidecar = {
     get processState() {
@@ -94,52 +105,22 @@ function createSidecar(given) {
     getStatus: () => request(METHODS.getStatus),
     wake: (reason = 'network-online') => request(METHODS.wake, { reason }),
     diagnose: () => request(METHODS.diagnose),
-    on(name, listener) {
-      announcer.add('on', name, listener);
-      return sidecar;
-    },
-    once(name, listener) {
-      announcer.add('once', name, listener);
-      return sidecar;
-    },
-    off(name, listener) {
-      announcer.off(name, listener);
-      return sidecar;
-    },
-    /** As off(); Node's events.once() needs it. */
-    removeListener: (name, listener) => sidecar.off(name, listener),
+    on: add('on'),
+    once: add('once'),
+    off,
+    removeListener: off, // Node's events.once() needs it
   };
 
   /** @type {(() => void)[]} */
   const endings = [];
   if (electron && electron.ipcMain) {
-    const { app, ipcMain } = electron;
-    const { allowedOrigins, pages: rules = {} } = options;
-    if (!rules.ownPreload) preload.checkPreload('createSidecar');
-    const end = servePages({
-      ipcMain,
-      app,
-      allowedOrigins,
-      rules,
-      sidecar,
-      seq: () => announcer.seq,
-      status: () => announcer.statusForPage(),
-      online: () => wake(sidecar, 'network-online'),
-      warn,
-    });
-    endings.push(end, preload.watchPreload(app, warn));
+    if (!Object(options.pages).ownPreload) preload.checkPreload('createSidecar');
+    endings.push(
+      servePages({ ...options, electron }, sidecar, announcer, warn),
+      preload.watchPreload(electron.app, warn),
+    );
   }
-  if (electron) {
-    const onSuspend = () => supervisor.suspend();
-    const onResume = () => {
-      supervisor.systemResumed();
-      wake(sidecar, 'system-resume');
-    };
-    const onShutdown = () => {
-      supervisor.stopFast();
-    };
-    endings.push(watchSystem(electron, { onSuspend, onResume, onShutdown }));
-  }
+  if (electron) endings.push(watchSystem(electron, supervisor, sidecar));
   return sidecar;
 }
 

@@ -24,13 +24,14 @@ function electron() {
 
 function watched() {
   const world = electron();
-  const handler = (name) => () => world.heard.push(name);
-  const handlers = {
-    onSuspend: handler('suspend'),
-    onResume: handler('resume'),
-    onShutdown: handler('shutdown'),
+  const hears = (name) => () => world.heard.push(name);
+  const supervisor = {
+    suspend: hears('suspend'),
+    systemResumed: hears('resume'),
+    stopFast: hears('shutdown'),
   };
-  return { ...world, end: watchSystem(world, handlers) };
+  const sidecar = { processState: 'ready', wake: async (reason) => world.heard.push(reason) };
+  return { ...world, end: watchSystem(world, supervisor, sidecar) };
 }
 
 test('nothing is asked of powerMonitor before Electron is ready', async () => {
@@ -38,7 +39,7 @@ test('nothing is asked of powerMonitor before Electron is ready', async () => {
   assert.deepEqual(powerMonitor.eventNames(), []);
   await becomeReady();
   for (const name of ['suspend', 'resume', 'shutdown']) powerMonitor.emit(name);
-  assert.deepEqual(heard, ['suspend', 'resume', 'shutdown']);
+  assert.deepEqual(heard, ['suspend', 'resume', 'system-resume', 'shutdown']);
 });
 
 test('once ended, nothing is left, whether that was before Electron was ready or after', async () => {

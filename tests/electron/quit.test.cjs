@@ -94,7 +94,7 @@ test('without Electron there is the last resort alone', (t) => {
 test("a session's end is heard from every window to come, and its question is not", () => {
   const app = new EventEmitter();
   const ends = [];
-  const release = watchSystem({ app }, { onShutdown: () => ends.push('end') });
+  const release = watchSystem({ app }, { stopFast: () => ends.push('end') }, {});
   const windows = [new EventEmitter(), new EventEmitter()];
   for (const window of windows) app.emit('browser-window-created', {}, window);
   windows[1].emit('query-session-end');

@@ -197,10 +197,12 @@ test('a page hears how voice is doing: now, then every change', async () => {
 });
 
 test("a page's `online` is passed on, and answered at once", async () => {
-  const { window, onlines } = served();
+  const { window, voice } = served();
+  voice.process('ready');
+  voice.answers = { wake: () => null };
   window.dispatchEvent(new Event('online'));
   await settled();
-  assert.equal(onlines.length, 1);
+  assert.deepEqual(voice.asked, [['wake', 'network-online']]);
 });
 
 test('a second sidecar on the same ipcMain is refused, and the first goes on', async () => {
@@ -215,7 +217,7 @@ test('a channel that the app itself took is left to it, and none of ours stays b
   const own = () => {};
   ipcMain.handle(CALL, own);
   const voice = new ScriptedVoice();
-  assert.throws(() => servePages({ ipcMain, app, sidecar: voice, seq: () => 0 }));
+  assert.throws(() => servePages({ electron: { ipcMain, app } }, voice, voice));
   assert.deepEqual([...ipcMain.handlers], [[CALL, own]]);
   assert.deepEqual(voice.eventNames(), []);
 });

@@ -36,24 +36,24 @@ function checkPreload(caller) {
  * Gives window.clara to every page of the session, beside the preload scripts it has. A second call
  * changes nothing.
  *
- * @param {import('../../index').SessionLike} session
+ * @param {any} session a SessionLike
  * @throws {Error} when preload.cjs is no file
  */
 function installPreload(session) {
   checkPreload('installPreload');
   const { registerPreloadScript, getPreloadScripts, setPreloads, getPreloads } = Object(session);
-  if (registerPreloadScript !== undefined) {
-    const scripts = getPreloadScripts ? getPreloadScripts.call(session) : [];
-    if (scripts.some((/** @type {any} */ each) => each.filePath === preloadPath)) return;
-    registerPreloadScript.call(session, { type: 'frame', filePath: preloadPath });
-  } else if (setPreloads !== undefined && getPreloads !== undefined) {
-    const paths = getPreloads.call(session);
-    if (!paths.includes(preloadPath)) setPreloads.call(session, [...paths, preloadPath]);
-  } else {
-    throw new TypeError(
-      "installPreload: it needs a session of Electron's, as session.defaultSession.",
-    );
+  if (!registerPreloadScript && !(getPreloads && setPreloads)) {
+    const problem = "installPreload: it needs a session of Electron's, as session.defaultSession.";
+    throw new TypeError(problem);
   }
+  const scripts = getPreloadScripts ? session.getPreloadScripts() : [];
+  const paths = registerPreloadScript
+    ? scripts.map((/** @type {any} */ each) => each.filePath)
+    : session.getPreloads();
+  if (paths.includes(preloadPath)) return;
+  if (registerPreloadScript)
+    session.registerPreloadScript({ type: 'frame', filePath: preloadPath });
+  else session.setPreloads([...paths, preloadPath]);
 }
 
 /**

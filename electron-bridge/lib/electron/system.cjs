@@ -12,6 +12,8 @@
 const { listen } = require('./listeners.cjs');
 
 /**
+ * @typedef {Pick<import('../../index').Sidecar, 'processState' | 'wake'>} WakeableSidecar
+ *
  * @typedef {object} Stops
  * @property {() => Promise<void>} stop in order; must settle in bounded time, its failure does not
  *   stop a quit
@@ -55,23 +57,23 @@ function holdQuit({ app, autoUpdater }, { stop, stopFast, killNow }) {
 }
 
 /**
- * @typedef {object} Handlers none may throw
- * @property {() => void} onSuspend
- * @property {() => void} onResume
- * @property {() => void} onShutdown the system shuts down, or the user's session ends
- */
-
-/**
  * Windows tells a session's end to windows alone, and gives no time after it. Not
  * `query-session-end`: that is a question, and the answer may be no. Not run.
  *
  * @param {object} electron
  * @param {import('../../index').AppLike} electron.app
  * @param {import('../../index').EmitterLike} [electron.powerMonitor]
- * @param {Handlers} handlers
+ * @param {Pick<import('../process/supervisor.cjs').Supervisor, 'suspend' | 'systemResumed' | 'stopFast'>}
+ *   supervisor
+ * @param {WakeableSidecar} sidecar
  * @returns {() => void} ends the watch, of windows that of the ones to come
  */
-function watchSystem({ app, powerMonitor }, { onSuspend, onResume, onShutdown }) {
+function watchSystem({ app, powerMonitor }, supervisor, sidecar) {
+  const onShutdown = () => supervisor.stopFast();
+  const onResume = () => {
+    supervisor.systemResumed();
+    wake(sidecar, 'system-resume');
+  };
   const onWindow = (
     /** @type {unknown} */ _,
     /** @type {import('../../index').EmitterLike} */ window,
@@ -83,7 +85,7 @@ function watchSystem({ app, powerMonitor }, { onSuspend, onResume, onShutdown })
     if (releases.length === 0) return; // ended meanwhile
     releases.push(
       listen(
-        [powerMonitor, 'suspend', onSuspend],
+        [powerMonitor, 'suspend', () => supervisor.suspend()],
         [powerMonitor, 'resume', onResume],
         [powerMonitor, 'shutdown', onShutdown],
       ),
@@ -98,7 +100,7 @@ function watchSystem({ app, powerMonitor }, { onSuspend, onResume, onShutdown })
  * Tells the sidecar that it need not wait any longer: the one function for a system's wake-up and
  * for a page whose network is back (`online`).
  *
- * @param {Pick<import('../../index').Sidecar, 'processState' | 'wake'>} sidecar
+ * @param {WakeableSidecar} sidecar
  * @param {import('../../index').WakeParams['reason']} reason
  */
 function wake(sidecar, reason) {

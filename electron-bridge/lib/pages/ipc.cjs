@@ -9,6 +9,7 @@
  */
 
 const { listen } = require('../electron/listeners.cjs');
+const { wake } = require('../electron/system.cjs');
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { ERRORS, METHODS, NOTIFICATIONS } = require('../protocol.cjs');
 const { allowedPages, senderCheck } = require('./sender.cjs');
@@ -22,17 +23,10 @@ const MAX_REFUSED = 100;
 /**
  * @typedef {import('../../index').IpcCallLike} IpcCallLike
  *
- * @typedef {object} Wiring
- * @property {import('../../index').IpcMainLike} ipcMain
- * @property {{getAppPath(): string}} app
+ * @typedef {object} Served
+ * @property {import('../../index').ElectronLike} electron with `ipcMain`
  * @property {readonly string[]} [allowedOrigins]
- * @property {import('../../index').PageRules} [rules]
- * @property {Pick<import('../../index').Sidecar, 'on' | 'removeListener' | 'processState' | 'request' |
- *   'sessions' | 'createConnection' | 'closeSession'>} sidecar
- * @property {() => void} online a page's network is back
- * @property {() => number} seq the mirror's seq, of the last event that `sidecar.sessions` includes
- * @property {() => import('../../preload').AgentStatus} status
- * @property {(problem: string) => void} [warn] gets a sentence for the log
+ * @property {import('../../index').PageRules} [pages]
  */
 
 /** The call of a page failed for a reason that is neither the sidecar's nor its process's. */
@@ -54,12 +48,17 @@ class PageError extends Error {
 /**
  * Serves window.clara to the pages.
  *
- * @param {Wiring} wiring
+ * @param {Served} options
+ * @param {import('../../index').Sidecar} sidecar
+ * @param {{seq: number, statusForPage(): import('../../preload').AgentStatus}} announcer with the seq of
+ *   the last event that `sidecar.sessions` includes
+ * @param {(problem: string) => void} warn gets a sentence for the log
  * @returns {() => void} ends that; pages that are subscribed wait for the next sidecar
  * @throws {Error} when another sidecar of this app serves window.clara already
  */
-function servePages(wiring) {
-  const { ipcMain, app, allowedOrigins, rules = {}, sidecar, seq, status, online, warn } = wiring;
+function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, announcer, warn) {
+  const { app } = electron;
+  const ipcMain = /** @type {import('../../index').IpcMainLike} */ (electron.ipcMain);
   const isAllowed = senderCheck(ipcMain, allowedPages(app.getAppPath(), allowedOrigins));
   /** @type {Set<string>} the pages whose refusal was logged */
   const refused = new Set();
@@ -67,9 +66,12 @@ function servePages(wiring) {
   let statusVersion = 0;
 
   /** @returns {import('../../preload').SessionsSnapshot} */
-  const listSessions = () => ({ sessions: [...sidecar.sessions], seq: seq() });
-  const sessions = new Topic('sessions', () => ({ version: seq(), value: listSessions() }));
-  const agent = new Topic('agent', () => ({ version: statusVersion, value: status() }));
+  const listSessions = () => ({ sessions: [...sidecar.sessions], seq: announcer.seq });
+  const sessions = new Topic('sessions', () => ({ version: announcer.seq, value: listSessions() }));
+  const agent = new Topic('agent', () => ({
+    version: statusVersion,
+    value: announcer.statusForPage(),
+  }));
   /** @type {Record<string, Topic>} */
   const topics = { sessions, agent };
 
@@ -85,7 +87,7 @@ function servePages(wiring) {
       if (isReady()) throw error;
     }
     const { epoch, ...told } = wire;
-    const { error: lastError, ...known } = status();
+    const { error: lastError, ...known } = announcer.statusForPage();
     return {
       ...(lastError && { lastError }),
       ...told,
@@ -117,7 +119,7 @@ function servePages(wiring) {
     },
     subscribe: ({ sender }, topic) => topics[topic].add(sender),
     unsubscribe: ({ sender }, topic) => topics[topic].delete(sender),
-    online: () => online(),
+    online: () => wake(sidecar, 'network-online'),
   };
 
   /** @param {IpcCallLike} call */
@@ -126,7 +128,7 @@ function servePages(wiring) {
     const message = `window.clara is for the main frame of a page of ${pages} alone.`;
     const fix = 'Add the origin of the page to `allowedOrigins` of createSidecar.';
     const page = senderFrame ? senderFrame.url : sender.isDestroyed() ? '' : sender.getURL();
-    if (warn && !refused.has(page) && refused.size < MAX_REFUSED) {
+    if (!refused.has(page) && refused.size < MAX_REFUSED) {
       refused.add(page);
       warn(`A page was refused, ${page}: ${message} ${fix}`);
     }
@@ -166,7 +168,7 @@ function servePages(wiring) {
   };
   const tellStatus = () => {
     statusVersion += 1;
-    agent.publish(statusVersion, status());
+    agent.publish(statusVersion, announcer.statusForPage());
   };
   const release = listen(
     [sidecar, NOTIFICATIONS.SessionCreated, tellSession('created')],
