@@ -94,7 +94,10 @@ function resolveLaunch(options, around = process) {
     env: childEnvironment(env, platform),
     packaged,
   };
-  if (path.isAbsolute(command)) checkProgram(launch, platform, arch);
+  const isPath = path.isAbsolute(command);
+  if (isPath && !isKind(command, 'isFile')) throw missing(launch);
+  const refusal = isPath && platform === 'linux' ? refusalOfHeader(command, arch) : null;
+  if (refusal !== null) throw new SidecarError('WRONG_ARCH', refusal);
   checkDirectory(cwd);
   return launch;
 }
@@ -202,17 +205,6 @@ function checkDirectory(directory) {
 
 /**
  * @param {Launch} launch
- * @param {NodeJS.Platform} platform
- * @param {string} arch
- */
-function checkProgram(launch, platform, arch) {
-  if (!isKind(launch.command, 'isFile')) throw missing(launch);
-  const refusal = platform === 'linux' ? refusalOfHeader(launch.command, arch) : null;
-  if (refusal !== null) throw new SidecarError('WRONG_ARCH', refusal);
-}
-
-/**
- * @param {Launch} launch
  * @param {Error} [cause] of a spawn
  * @returns {SidecarError} SIDECAR_MISSING or REMOVED
  */
@@ -285,8 +277,8 @@ function refusalOfHeader(file, arch) {
     fs.closeSync(descriptor);
     return true;
   });
-  if (!isRead) return null; // spawn will explain it better
-  if (header.toString('latin1', 0, 2) === '#!') return null;
+  // What cannot be read spawn will explain better.
+  if (!isRead || header.toString('latin1', 0, 2) === '#!') return null;
   if (header.toString('latin1', 0, 4) !== '\u007fELF') {
     return `${file} is no program for Linux. Build the sidecar on Linux, or correct the path.`;
   }

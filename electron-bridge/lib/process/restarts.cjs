@@ -42,11 +42,7 @@ function nextState(state, event) {
  * @typedef {import('../../index').RestartPolicy} RestartPolicy
  * @type {Readonly<RestartPolicy>}
  */
-const DEFAULT_POLICY = Object.freeze({
-  max: 3,
-  windowMs: 5 * 60 * 1000,
-  delaysMs: Object.freeze([500, 1000, 2000]),
-});
+const DEFAULT_POLICY = Object.freeze({ max: 3, windowMs: 300 * 1000, delaysMs: [500, 1000, 2000] });
 
 /**
  * @param {Readonly<RestartPolicy>} policy

@@ -128,9 +128,8 @@ class Supervisor {
     } else {
       this.#stopped = deferred();
       run.reason = run.reason || reason;
-      run.rpc.request(METHODS.shutdown, undefined, OWN_REQUEST).catch(() => {
-        // The process may end before it answers; that is fine.
-      });
+      // The process may end before it answers; that is fine.
+      run.rpc.request(METHODS.shutdown, undefined, OWN_REQUEST).catch(() => {});
       run.child.end();
       announcer.tell([...mirror.stopAsked(), this.#moved('stop')]);
     }
