@@ -3,13 +3,15 @@
 /** Owns that listeners which were added together are taken away together. */
 
 /**
+ * @typedef {(...event: any[]) => void} Listener
+ *
  * @typedef {object} Emitter
- * @property {(name: any, listener: (...event: any[]) => void) => unknown} on
- * @property {(name: any, listener: (...event: any[]) => void) => unknown} removeListener
+ * @property {(name: any, listener: Listener) => unknown} on
+ * @property {(name: any, listener: Listener) => unknown} removeListener
  */
 
 /**
- * @param {...[Emitter | undefined, string, (...event: any[]) => void]} wanted the emitter, the event
+ * @param {...[Emitter | undefined, string, Listener]} wanted the emitter, the event
  *   and the listener; an emitter that is not there is left out
  * @returns {() => void} takes all of them away
  */

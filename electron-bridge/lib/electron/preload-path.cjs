@@ -64,11 +64,8 @@ function installPreload(session) {
  * @returns {() => void} ends the watch over windows to come
  */
 function watchPreload(app, onProblem) {
-  const onError = (
-    /** @type {unknown} */ _,
-    /** @type {string} */ file,
-    /** @type {Error} */ error,
-  ) => {
+  /** @type {import('./listeners.cjs').Listener} */
+  const onError = (_, file, error) => {
     if (file !== preloadPath) return;
     onProblem(`The preload script failed, so a page has no window.clara: ${error.message}`);
   };

@@ -74,10 +74,8 @@ function watchSystem({ app, powerMonitor }, supervisor, sidecar) {
     supervisor.systemResumed();
     wake(sidecar, 'system-resume');
   };
-  const onWindow = (
-    /** @type {unknown} */ _,
-    /** @type {import('../../index').EmitterLike} */ window,
-  ) => window.on('session-end', onShutdown);
+  /** @type {import('./listeners.cjs').Listener} */
+  const onWindow = (_, window) => window.on('session-end', onShutdown);
   const releases = [listen([app, 'browser-window-created', onWindow])];
   const ready = Promise.resolve(app.whenReady && app.whenReady());
   // Before that, powerMonitor.on() throws in Electron 9, and hears nothing in later ones.
