@@ -173,7 +173,7 @@ async def test_a_parent_pid_that_nobody_has_is_said_and_the_sidecar_stays(comman
     await gone.wait()
     async with SidecarClient(command) as sidecar:
         await sidecar.call("initialize", {"protocolVersion": 1, "parentPid": gone.pid})
-        assert str(gone.pid) in await sidecar.logged("no process")
+        assert str(gone.pid) in await sidecar.logged("No process")
         assert await sidecar.request("ping") == "pong"
 
 
