@@ -117,8 +117,9 @@ export interface SidecarOptions {
 export interface PageRules {
   /**
    * false: no page may call it. A function changes the request of a page: the bridge passes it the
-   * page's request as it is, and sends the sidecar the request that it returns. The sidecar checks
-   * that one. Use it to set the identity of the user who signed in. An error that it throws reaches the page as `UNEXPECTED`.
+   * page's request unchanged, and sends the sidecar the request that the function returns. The
+   * sidecar checks that one. Use it to set the identity of the user who signed in. An error that it
+   * throws reaches the page as `UNEXPECTED`.
    */
   createConnection?:
     false | ((request: ConnectionParams) => ConnectionParams | Promise<ConnectionParams>);

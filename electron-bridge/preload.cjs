@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Owns window.clara: what a page sees of the voice sessions. `preload.d.ts` describes it.
+ * Owns window.clara: the page's view of the voice sessions. `preload.d.ts` describes it.
  *
- * One file that requires `electron` alone, since a sandboxed preload can require nothing else. It
+ * One file that requires only `electron`, since a sandboxed preload can require nothing else. It
  * decides nothing: the main process checks every call (lib/pages/ipc.cjs).
  */
 
@@ -31,8 +31,7 @@ const MARK = Symbol.for('clara-voice-bridge');
  */
 
 /**
- * The event of each topic that tells its snapshot, and the one that tells a change behind the event
- * before.
+ * For each topic, the event with its snapshot and the event with the next change.
  * @type {Readonly<Record<string, {first(value: any): any, next(last: any, change: any): any}>>}
  */
 const EVENTS = Object.freeze({

@@ -2,8 +2,8 @@
 
 /**
  * Owns the two error classes of the public API: what went wrong between the app and its sidecar
- * (SidecarError), and what the sidecar answered to a request (RpcError); and how the app's own code
- * is called, whose errors must not become the bridge's.
+ * (SidecarError), and what the sidecar answered to a request (RpcError); and the call of the app's
+ * own code, so that its errors never become the bridge's.
  */
 
 /** @typedef {import('../index').SidecarErrorCode} SidecarErrorCode */

@@ -25,7 +25,7 @@ const STDERR = 'stderr';
 /** The sidecar's levels, which are Python's. */
 const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
 /**
- * The methods of the logger for the levels whose name is no method: it knows no critical.
+ * The logger's method for each level that has no method of its own name: it knows no critical.
  * @type {Readonly<Record<string, keyof Logger>>}
  */
 const METHODS = { warning: 'warn', critical: 'error' };
@@ -85,7 +85,8 @@ class LogLines {
   }
 
   /**
-   * Says something to the logger alone: what concerns a listener of `log` must not come back to it.
+   * Logs a message without an event `log`: what concerns a listener of `log` must not come back to
+   * it.
    * @param {LogEntry['level']} level
    * @param {string} message
    */
@@ -149,14 +150,14 @@ function now() {
   return new Date().toISOString();
 }
 
-/** What a write to a closed pipe, a closed terminal and a terminal that is gone fails with. */
+/** The error codes of a write to a closed pipe, to a closed terminal and to a vanished terminal. */
 const NO_READER = Object.freeze(['EPIPE', 'EIO', 'ENXIO']);
 /** One for each sidecar that runs: one listener serves all sidecars of the app. */
 const holders = new Set();
 
 /**
- * Keeps an app alive whose own stdout or stderr has lost its reader (a closed terminal, a launcher
- * that ended): every console line would otherwise be an uncaught error
+ * Keeps the app alive when its own stdout or stderr has lost its reader (a closed terminal, a
+ * launcher that ended): every console line would otherwise be an uncaught error
  * (https://github.com/amd/gaia/issues/3498, https://github.com/rotki/rotki/pull/11592).
  *
  * Any other error ends the app exactly when it would without this listener: when the app itself
@@ -185,7 +186,7 @@ function onPipeError(error) {
   if (!NO_READER.includes(String(error.code)) && this.listenerCount('error') === 1) throw error;
 }
 
-/** A JSON web token, or what is left of one that was cut: all begin with `{"` in base64. */
+/** A JSON web token, whole or cut: all begin with `{"` in base64. */
 const TOKEN = /eyJ[\w-]{4,}(?:\.[\w-]*){0,2}/g;
 const CREDENTIAL = /((?:access_token|token|secret)=|bearer )[^\s&"',]+/gi;
 const USERINFO = /:\/\/[^\s/@]+@/g;

@@ -239,7 +239,7 @@ function check(caller, values, rules, required, prefix = '') {
 }
 
 /**
- * Says what a value is, and never what a string says.
+ * Names the type of a value, and never shows the text of a string.
  * @param {unknown} value
  */
 function described(value) {

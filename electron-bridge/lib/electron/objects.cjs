@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Owns where Electron's own objects come from when the app hands none in, and what is said of the
- * ones that are not there.
+ * Owns where Electron's own objects come from when the app hands none in, and the log line for each
+ * absent object.
  */
 
 /** What the app goes without, by the object that is not there. */

@@ -1,6 +1,6 @@
 'use strict';
 
-/** Owns where preload.cjs is and how a session of Electron is told of it. */
+/** Owns the path of preload.cjs and its registration in a session of Electron. */
 
 const fs = require('fs');
 const path = require('path');
@@ -57,7 +57,7 @@ function installPreload(session) {
 }
 
 /**
- * Electron tells of a preload script that fails to the window alone, and in the page's console.
+ * Electron reports a failing preload script only to the window, and in the page's console.
  *
  * @param {import('../../index').AppLike} app
  * @param {(problem: string) => void} onProblem

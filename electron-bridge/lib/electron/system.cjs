@@ -57,7 +57,7 @@ function holdQuit({ app, autoUpdater }, { stop, stopFast, killNow }) {
 }
 
 /**
- * Windows tells a session's end to windows alone, and gives no time after it. Not
+ * Windows reports a session's end only to windows, and gives no time after the report. Not
  * `query-session-end`: that is a question, and the answer may be no. Not run.
  *
  * @param {object} electron
@@ -96,7 +96,7 @@ function watchSystem({ app, powerMonitor }, supervisor, sidecar) {
 
 /**
  * Tells the sidecar that it need not wait any longer: the one function for a system's wake-up and
- * for a page whose network is back (`online`).
+ * for a page that has its network back (`online`).
  *
  * @param {WakeableSidecar} sidecar
  * @param {import('../../index').WakeParams['reason']} reason

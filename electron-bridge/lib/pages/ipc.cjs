@@ -1,8 +1,9 @@
 'use strict';
 
 /**
- * Owns the main process's end of window.clara: what a page may ask, each call behind the check of its
- * sender, and the events for the pages that subscribed. The arguments are the sidecar's to check.
+ * Owns the main process's end of window.clara: the calls that a page may make, each behind the check
+ * of its sender, and the events for the pages that subscribed. The arguments are the sidecar's to
+ * check.
  *
  * A page's subscription is answered and entered in one turn, so that its events begin exactly
  * behind the snapshot; each carries the version it stands at, by which the preload drops a double.
@@ -17,7 +18,7 @@ const { Topic } = require('./subscriptions.cjs');
 
 /** With the name of the call and its argument; preload.cjs repeats the name. */
 const CALL = 'clara-voice:call';
-/** Pages whose refusal is logged, so that a page that tries addresses cannot fill the log. */
+/** How many refused pages are logged, so that a page that tries addresses cannot fill the log. */
 const MAX_REFUSED = 100;
 
 /**
@@ -62,7 +63,7 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
   const isAllowed = senderCheck(ipcMain, allowedPages(app.getAppPath(), allowedOrigins));
   /** @type {Set<string>} the pages whose refusal was logged */
   const refused = new Set();
-  /** Counts what was told of the agent: the process's own changes have no seq. */
+  /** Counts the changes of the agent's state that pages were sent: the process's own changes have no seq. */
   let statusVersion = 0;
 
   /** @returns {import('../../preload').SessionsSnapshot} */
@@ -191,8 +192,8 @@ function ruledOut(call) {
 }
 
 /**
- * Electron's IPC keeps nothing of an Error but its message. No stack goes to a page, and no output of
- * the sidecar.
+ * Electron's IPC keeps only the message of an Error. No stack goes to a page, and no output of the
+ * sidecar.
  *
  * @param {any} error
  * @returns {import('../../preload').ClaraError}

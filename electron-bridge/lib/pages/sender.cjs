@@ -2,11 +2,11 @@
 
 /**
  * Owns which pages may use window.clara: whether a call comes from the main frame of a page that is
- * allowed to, by its address. Asked for each call; nothing of a renderer's own words counts.
+ * allowed to, by its address. Asked for each call; a renderer's own words never count.
  *
  * Where Electron names the frame (`senderFrame`, Electron 13 and newer) it is known at once. Older
- * ones give the frame's id alone, and none for comparison: there the main frame is asked to answer,
- * since webContents.send() reaches no other frame, and its answer carries its id.
+ * ones give only the frame's id, and no frame to compare with: there the main frame is asked to
+ * answer, since webContents.send() reaches no other frame, and its answer carries its id.
  */
 
 const crypto = require('crypto');

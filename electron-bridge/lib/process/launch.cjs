@@ -17,15 +17,15 @@ const SIDECAR_ARGS = Object.freeze(['--wait', '--log-format', 'json']);
 const AS_MODULE = Object.freeze(['-P', '-m', 'sidecar']);
 
 /**
- * Variables the sidecar must not inherit. LIVEKIT_*: the bridge configures it by `connect` alone.
- * PyInstaller's own would make a frozen sidecar look for another program's files. The last two
- * would turn an Electron or Node that the sidecar starts into something else.
+ * Variables the sidecar must not inherit. LIVEKIT_*: the bridge configures the sidecar only by
+ * `connect`. PyInstaller's own would make a frozen sidecar look for another program's files. The
+ * last two would turn an Electron or Node that the sidecar starts into something else.
  */
 const STRIPPED = /^(LIVEKIT_.*|PYINSTALLER_.*|_PYI_.*|ELECTRON_RUN_AS_NODE|NODE_OPTIONS)$/;
 
 /** The folder above the bridge: in its repository the one of pyproject.toml. */
 const ABOVE = path.resolve(__dirname, '..', '..', '..');
-/** In a pyproject.toml, whose folder is then the sidecar's repository and not some project's. */
+/** A line of the sidecar's own pyproject.toml, which tells its repository from any other project. */
 const OURS = /^name = "clara-voice-sidecar"$/m;
 
 /**
@@ -38,7 +38,7 @@ const MACHINES = Object.freeze({ x64: [62, 3], ia32: [3, 62], arm64: [183, 40], 
 /**
  * Codes with which the system refuses a program of another system or processor: Linux's, two that
  * libuv makes of Windows' ERROR_BAD_EXE_FORMAT, and macOS's EBADARCH, which Node has no name for.
- * Linux's alone was run.
+ * Only Linux was run.
  */
 const BAD_FORMAT = Object.freeze(['ENOEXEC', 'EFTYPE', 'UNKNOWN', 'Unknown system error -86']);
 

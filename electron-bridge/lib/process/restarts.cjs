@@ -13,8 +13,8 @@ const { SidecarError } = require('../errors.cjs');
 /**
  * An event that a state does not list is refused.
  *
- * `crashed`: the process is gone, nobody asked, and another will be started. `ended`: it is gone,
- * as asked. `failed`: it is gone, or never came, and none will be started.
+ * `crashed`: the process ended unasked, and another will be started. `ended`: it is gone, as asked.
+ * `failed`: it is gone, or never came, and none will be started.
  * @type {Readonly<Record<ProcessState, Readonly<Partial<Record<ProcessEvent, ProcessState>>>>>}
  */
 const TRANSITIONS = Object.freeze({

@@ -193,7 +193,7 @@ class SidecarProcess {
 }
 
 /**
- * The ladder: what is done, and how long the child gets to end before the next rung.
+ * The ladder: the action, and how long the child gets to end before the next rung.
  * @type {ReadonlyArray<{act: (child: childProcess.ChildProcessWithoutNullStreams) => void,
  *   patience: keyof Patience}>}
  */

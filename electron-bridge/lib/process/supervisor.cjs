@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Owns the life of the sidecar's processes: their states, the run under way with its handshake, its
- * restart after an end that nobody asked for, where it sends the agent, and the stop. Knows neither
- * pipes nor frames, and leaves to the mirror what an end means for the sessions.
+ * Owns the life of the sidecar's processes: their states, the present run with its handshake, the
+ * restart after an unasked end, the room that the agent is sent to, and the stop. Knows neither
+ * pipes nor frames. The mirror decides how the end of a process changes the sessions.
  */
 
 const { performance } = require('perf_hooks');
@@ -199,7 +199,7 @@ class Supervisor {
   }
 
   /**
-   * Asks for the sessions, and takes the answer into the mirror as soon as it is read.
+   * Asks for the sessions, and gives the answer to the mirror before the next line is read.
    * @param {import('../rpc/client.cjs').RequestOptions} options
    */
   async refresh(options) {

@@ -39,7 +39,7 @@ class LineSplitter {
     this.#take(chunk.subarray(start));
   }
 
-  /** Ends the unfinished line: at a newline, or at the end of a stream whose last line counts. */
+  /** Ends the unfinished line: at a newline, or at the end of a stream that counts its last line. */
   end() {
     const line = Buffer.concat(this.#pieces);
     this.#pieces = [];

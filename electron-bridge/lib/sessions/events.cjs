@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Owns what the app hears, in which order, and what it was told last: the events one after the
- * other to every listener, also those that a listener's own call brings about; and the sessions,
- * seq and agent state that these events add up to.
+ * Owns the events that the app hears, their order, and the state after the last one: the events go
+ * one after the other to every listener, also the events that a listener's own call causes; and the
+ * sessions, seq and agent state that these events add up to.
  */
 
 const EventEmitter = require('events');

@@ -39,8 +39,8 @@ const NO_CAPABILITIES = { createConnection: false, closeSession: false, reconcil
 const MAX_IDS = 4096;
 
 /**
- * One process hands its sessions to the next in one line, which may have 16 MiB. So many bytes of it
- * are for whole sessions; the others and the ids of closed sessions need the rest.
+ * One process hands its sessions to the next in one line, which may have 16 MiB. The share of whole
+ * sessions, in bytes; the others and the ids of closed sessions need the rest.
  */
 const MAX_WHOLE_BYTES = 8 * 1024 * 1024;
 
@@ -93,7 +93,7 @@ class Mirror {
     this.#deadlines = deadlines;
   }
 
-  /** Whether notifications are missing, so that only a listing tells what is open. */
+  /** Whether notifications are missing, so that only a listing names the open sessions. */
   get isBehind() {
     return this.#isBehind;
   }
@@ -114,7 +114,7 @@ class Mirror {
   }
 
   /**
-   * Takes a notification, also one that this version does not know: its seq counts.
+   * Takes a notification, also of a method that this version does not know: its seq counts.
    *
    * @param {string} method
    * @param {any} params
@@ -168,7 +168,7 @@ class Mirror {
   }
 
   /**
-   * The process is gone and another will take its place: what is open waits for it.
+   * The process is gone and another will take its place: the open sessions wait for the answer.
    * @returns {MirrorEvent[]}
    */
   crashed() {
@@ -215,8 +215,8 @@ class Mirror {
   };
 
   /**
-   * The app is told of a state that begins where the last one ended: what a gap or a crash took away
-   * is skipped.
+   * The app is told of a state that begins where the last one ended: the seqs that a gap or a crash
+   * swallowed are skipped.
    *
    * @param {any} params of the sidecar's `agent-state-changed`
    */
@@ -259,8 +259,8 @@ class Mirror {
   };
 
   /**
-   * Takes a session as it is now, known or not, unless this process has closed it already. One whose
-   * creation was lost is created first.
+   * Takes the present form of a session, known or not, unless this process has closed the session
+   * already. A session with a lost creation is created first.
    *
    * @param {string} method
    * @param {AgentSession} session
