@@ -130,7 +130,7 @@ async def test_the_installed_command_answers_ping(plain):
 def test_without_the_extra_the_demo_names_it(plain):
     done = run([plain.program, "demo", "--embedded"])
     assert done.returncode == 1
-    assert "clara-voice-sidecar[demo]" in done.stderr
+    assert 'pip install ".[demo]"' in done.stderr
     assert "Traceback" not in done.stderr
 
 

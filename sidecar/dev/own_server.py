@@ -72,8 +72,8 @@ async def _double(show: Show, why: str | None) -> AsyncIterator[EmbeddedRoom]:
     except ImportError as error:
         raise NotConfigured(
             f"The test double needs {error.name}, which is not installed.\n{stands_in}"
-            'Fix: `pip install "clara-voice-sidecar[demo]"` (`uv run` in a checkout does it by '
-            "itself). There are no wheels of it for Windows on ARM, Macs with Intel processors and "
+            'Fix: `pip install ".[demo]"` in the checkout (`uv run` there does it by itself). '
+            "There are no wheels of it for Windows on ARM, Macs with Intel processors and "
             "macOS before 14; there, give LIVEKIT_SERVER a livekit-server of your own."
         ) from error
     if not has_interface_beside_loopback():
