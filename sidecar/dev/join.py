@@ -79,6 +79,7 @@ async def main(options: Options) -> int:
     lines = _Lines(max(len(each.identity) for each in options.guests))
     lines.show(f"Room {options.guests[0].room} at {options.url}")
     people: list[Person] = []
+    joined: list[Person] = []
     try:
         for guest in options.guests:
             person = Person(options.url, guest.token, guest.identity)
@@ -92,6 +93,7 @@ async def main(options: Options) -> int:
                 why = failure(category_of(str(error), through_proxy=False), options.url)
                 lines.say(guest.identity, f"could not join: {why.detail} Fix: {why.fix}")
                 return FAILED_STATUS
+            joined.append(person)
             lines.say(guest.identity, _joined(person))
         async with _tones(people if options.has_tone else []):
             if options.say is not None:
@@ -108,7 +110,8 @@ async def main(options: Options) -> int:
         staying = [person for person in people if not person.gone.is_set()]
         await asyncio.gather(*(person.leave() for person in staying), return_exceptions=True)
         for person in staying:
-            lines.say(person.identity, "leaves")
+            if person in joined:
+                lines.say(person.identity, "leaves")
 
 
 class _Lines:

@@ -138,7 +138,9 @@ async def test_a_person_who_cannot_join_is_told_why_and_what_to_do(tmp_path):
     env = configured(refusing_url(), "room")
     async with running(tmp_path, "join", "--name", "anna", **env) as person:
         await person.until("anna +could not join: .* Fix: ")
-        assert await person.process.wait() == 1
+        rest, _ = await person.process.communicate()
+        assert person.process.returncode == 1
+        assert b"leaves" not in (rest or b"")
 
 
 # The .env file that dev-server writes
