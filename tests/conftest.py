@@ -53,9 +53,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run every row, in up to half an hour")
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the rows of --full out, and put what needs a build behind what needs none.
+
+    First of all: pytest-xdist's own hook reads the groups.
 
     Whoever asks for more gets it: by --full, by `-m`, or by the very name of a test.
     """
