@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import pytest
 import pytest_asyncio
+from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 from sidecar.dev.server import DevServer
@@ -53,11 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run every row, in up to half an hour")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the rows of --full out, and put what needs a build behind what needs none.
-
-    First of all: pytest-xdist's own hook reads the groups.
 
     Whoever asks for more gets it: by --full, by `-m`, or by the very name of a test.
     """
@@ -68,10 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if full:
             config.hook.pytest_deselected(items=full)
             items[:] = [item for item in items if not item.get_closest_marker("full")]
-    items.sort(key=lambda item: (_rank(item), not _is_fault(item)))
-    for item in items:
-        group = "faults" if _is_fault(item) else f"{item.path.name} {_rank(item)}"
-        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: (_rank(item), not _is_fault(item.nodeid)))
 
 
 def _rank(item: pytest.Item) -> int:
@@ -79,9 +75,30 @@ def _rank(item: pytest.Item) -> int:
     return max((WORKS.index(work) + 1 for work in works_for(item)), default=0)
 
 
-def _is_fault(item: pytest.Item) -> bool:
-    """Whether a test is a row of the matrix, whose lanes are all in one process."""
-    return bool({"matrix", "frozen_matrix"} & set(getattr(item, "fixturenames", ())))
+def _is_fault(nodeid: str) -> bool:
+    """Tell whether a test is a row of the fault matrix."""
+    return nodeid.startswith("tests/livekit/faults/")
+
+
+class _Groups(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Gives each process whole groups of tests.
+
+    All rows of the fault matrix are one group: one process has all their lanes. The tests of a file
+    are one group, and its tests of the frozen build another. The mark `xdist_group` does nothing:
+    pytest-xdist 3.8.0 writes it into a member that pytest 9.2 does not read.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Name the group of a test."""
+        if _is_fault(nodeid):
+            return "faults"
+        path, _, test = nodeid.partition("::")
+        return f"{path} frozen" if "frozen" in test else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Groups:
+    """Schedule by groups."""
+    return _Groups(config, log)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
