@@ -17,6 +17,7 @@ import pytest
 
 from sidecar import __version__
 from sidecar.dev.toolchain import uv_command
+from tests.repository import repository_files
 from tests.started import client, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -150,24 +151,11 @@ def test_the_wheel_holds_the_sidecar_its_types_and_its_license_alone(built):
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def repository_files() -> set[str]:
-    """Give the paths of what is in the repository, or is about to be."""
-    git = shutil.which("git")
-    if git is None or not (ROOT / ".git").exists():
-        pytest.skip("the files of a repository are known to git alone")
-    listed = subprocess.run(
-        [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return {name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()}
-
-
 def test_the_source_distribution_holds_the_whole_repository_and_no_more(built):
     of_the_build = {"PKG-INFO", "pyproject.toml.orig"}
-    assert built.source_names() - of_the_build == repository_files()
+    assert built.source_names() - of_the_build == {
+        path.relative_to(ROOT).as_posix() for path in repository_files()
+    }
 
 
 def test_every_python_that_is_allowed_is_named_by_a_classifier(built):
