@@ -349,7 +349,7 @@ class ClaraVoiceAgent:
     # Time
 
     def _arm(self) -> None:
-        due_s = earliest(self._machine.deadline(), self._sessions.deadline())
+        due_s = earliest(self._machine.due_s, self._sessions.deadline())
         self._clock.call_at(due_s, self._carry_out_what_is_due)
 
     def _carry_out_what_is_due(self) -> None:

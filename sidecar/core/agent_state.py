@@ -1,6 +1,6 @@
 """Owns the agent's state, as one table: events in, decisions out. At most one Room exists.
 
-The shell carries out each decision. When `deadline()` has passed, it passes the event of `due()` to
+The shell carries out each decision. When `due_s` has passed, it passes the event of `due()` to
 `on`. Does not know Rooms, sessions or clocks.
 """
 
@@ -175,7 +175,9 @@ class AgentMachine:
         self._rung = 0
         self._has_failed = False
         self._joined_s = 0.0
-        self._due: tuple[float, Event] | None = None
+        self.due_s: float | None = None
+        """Attended seconds at which to call `due`; None if there is no deadline."""
+        self._due_event = Event.TIMER
 
     @property
     def is_in_room(self) -> bool:
@@ -217,31 +219,26 @@ class AgentMachine:
         retry_in_s = self._arm(event, retry, now_s, jitter)
         return Decision(previous, self.state, row.does, self.attempt, retry_in_s, is_first_failure)
 
-    def deadline(self) -> float | None:
-        """Return the attended seconds at which to call `due`, or None."""
-        return None if self._due is None else self._due[0]
-
     def due(self, now_s: float) -> Event | None:
         """Return the event that is due at *now_s*, or None. Pass it to `on`."""
-        if self._due is None or self._due[0] > now_s:
-            return None
-        return self._due[1]
+        return self._due_event if self.due_s is not None and self.due_s <= now_s else None
 
     def _arm(self, event: Event, retry: Retry | None, now_s: float, jitter: float) -> float | None:
-        self._due = None
+        retry_in_s: float | None = None
         if retry is Retry.AT_ONCE:
-            self._due = (now_s, Event.TIMER)
-            return 0.0
-        if retry is Retry.LATER:
-            delay_s = jitter * min(LONGEST_DELAY_S, 2.0**self._rung)
+            retry_in_s = 0.0
+        elif retry is Retry.LATER:
+            retry_in_s = jitter * min(LONGEST_DELAY_S, 2.0**self._rung)
             self._rung = min(self._rung + 1, 5)
-            self._due = (now_s + delay_s, Event.TIMER)
-            return delay_s
-        if self.state is AgentState.RECONNECTING:
-            self._due = (now_s + RECONNECT_WITHIN_S, Event.WATCHDOG)
+        if retry_in_s is not None:
+            self.due_s, self._due_event = now_s + retry_in_s, Event.TIMER
+        elif self.state is AgentState.RECONNECTING:
+            self.due_s, self._due_event = now_s + RECONNECT_WITHIN_S, Event.WATCHDOG
         elif self.state is AgentState.CONNECTED and event is not Event.STEADY:
-            self._due = (now_s + STEADY_S, Event.STEADY)
-        return None
+            self.due_s, self._due_event = now_s + STEADY_S, Event.STEADY
+        else:
+            self.due_s = None
+        return retry_in_s
 
 
 _ENDINGS: dict[int, Event] = {

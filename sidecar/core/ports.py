@@ -27,7 +27,7 @@ class Room(Protocol):
         """
 
     async def leave(self) -> None:
-        """Leave the room. Call after `join` returned. Emits nothing afterwards; never raises."""
+        """Leave the room. Call after `join` returned. Ignore later facts. Never raises."""
 
 
 class RoomFactory(Protocol):

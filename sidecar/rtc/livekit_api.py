@@ -17,14 +17,14 @@ from sidecar.core.config import Target
 from sidecar.core.contract.errors import ApiCallFailed
 from sidecar.core.contract.failures import BrokenInstall
 from sidecar.core.diagnosis import ServerProbe
-from sidecar.core.facts import Listed, ParticipantKind, ParticipantState
+from sidecar.core.facts import Listed
 from sidecar.core.page_access import WantedConnection
 from sidecar.rtc import native
+from sidecar.rtc.participants import listed
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.server_probe import http_url, look
 
 if TYPE_CHECKING:
-    from livekit.api import ParticipantInfo
     from livekit.api.room_service import RoomService
 
 CALL_WITHIN_S = 8.0
@@ -100,7 +100,7 @@ class LiveKitServerApi:
         async with self._calling(target) as rooms:
             wanted = api.ListParticipantsRequest(room=target.room)
             answer = await rooms.list_participants(wanted)
-        return tuple(_listed(each) for each in answer.participants)
+        return tuple(listed(each) for each in answer.participants)
 
     async def broadcast_participant(self, target: Target, identity: str) -> bool:
         """Make the server broadcast the participant *identity* to the target's room now.
@@ -266,30 +266,3 @@ def _connection_token(target: Target, wanted: WantedConnection) -> str:
 
 class _NotFound(Exception):
     """The server does not find the participant or the room."""
-
-
-def _listed(info: ParticipantInfo) -> Listed:
-    """Translate *info*. Reads the kind by its name: the SDK numbers some kinds differently."""
-    from livekit import api
-
-    return Listed(
-        sid=info.sid,
-        identity=info.identity,
-        kind=_kind(api.ParticipantInfo.Kind.Name, info.kind),
-        state=_state(api.ParticipantInfo.State.Name, info.state),
-        is_hidden=info.permission.hidden,
-    )
-
-
-def _kind(name_of: Callable[[int], str], number: int) -> ParticipantKind:
-    try:
-        return ParticipantKind(name_of(number).lower())
-    except ValueError:  # a newer server's number
-        return ParticipantKind.UNKNOWN
-
-
-def _state(name_of: Callable[[int], str], number: int) -> ParticipantState:
-    try:
-        return ParticipantState(name_of(number).lower())
-    except ValueError:  # a newer server's number
-        return ParticipantState.JOINED

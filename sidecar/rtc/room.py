@@ -16,15 +16,11 @@ from typing import TYPE_CHECKING
 from sidecar.core.config import Target, url_problem
 from sidecar.core.contract.failures import BrokenInstall, Category
 from sidecar.core.facts import (
-    ConnectionQuality,
     DisconnectReason,
     Fact,
     Joined,
     JoinFailed,
     Left,
-    Participant,
-    ParticipantKind,
-    ParticipantState,
     Reconnected,
     Reconnecting,
     RoomEnded,
@@ -33,6 +29,7 @@ from sidecar.core.facts import (
 from sidecar.rtc import native
 from sidecar.rtc.chat import MAX_TEXT_BYTES, TOPIC, Chat
 from sidecar.rtc.connect_errors import category_of
+from sidecar.rtc.participants import joined_at_ms, participant, people
 from sidecar.rtc.proxies import Proxies
 
 if TYPE_CHECKING:
@@ -65,10 +62,9 @@ class LiveKitRoom:
         self._token = token
         self._emit = emit
         self._proxies = proxies
-        self._chat = Chat(self._tell, now_s)
+        self._chat = Chat(emit, now_s)
         self._room: rtc.Room | None = None
         self._has_ended = False
-        self._is_leaving = False
         self._ending: asyncio.TimerHandle | None = None
 
     async def join(self) -> None:
@@ -102,11 +98,10 @@ class LiveKitRoom:
         self._room = room
         took_s = asyncio.get_running_loop().time() - began_s
         own, name = room.local_participant, room.name or self._target.room
-        self._emit(Joined(name, own.identity, _people(room), _server_ms(own, took_s)))
+        self._emit(Joined(name, own.identity, people(room), _server_ms(own, took_s)))
 
     async def leave(self) -> None:
-        """Leave the Room. From this call on, no fact is emitted. Never raises."""
-        self._is_leaving = True
+        """Leave the Room. Never raises. Ignore every fact that it still emits."""
         self._cancel_ending()
         if self._room is None:
             return
@@ -123,10 +118,10 @@ class LiveKitRoom:
 
         def seen(person: rtc.Participant) -> None:
             if isinstance(person, rtc.RemoteParticipant):
-                self._tell(Seen(_participant(person)))
+                self._emit(Seen(participant(person)))
 
         def left(person: rtc.RemoteParticipant) -> None:
-            self._tell(Left(person.sid, person.identity, person.disconnect_reason))
+            self._emit(Left(person.sid, person.identity, person.disconnect_reason))
 
         def state_changed(state: int) -> None:
             if state == rtc.ConnectionState.CONN_DISCONNECTED and not self._has_ended:
@@ -152,8 +147,8 @@ class LiveKitRoom:
             "participant_metadata_changed": value_changed,
             "participant_attributes_changed": attributes_changed,
             "connection_quality_changed": quality_changed,
-            "reconnecting": lambda: self._tell(Reconnecting()),
-            "reconnected": lambda: self._tell(Reconnected(_people(room))),
+            "reconnecting": lambda: self._emit(Reconnecting()),
+            "reconnected": lambda: self._emit(Reconnected(people(room))),
             "connection_state_changed": state_changed,
             "disconnected": lambda reason: self._end(int(reason)),
             "data_received": self._chat.data_received,
@@ -166,16 +161,12 @@ class LiveKitRoom:
         self._cancel_ending()
         if not self._has_ended:
             self._has_ended = True
-            self._tell(RoomEnded(reason))
+            self._emit(RoomEnded(reason))
 
     def _cancel_ending(self) -> None:
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
-
-    def _tell(self, fact: Fact) -> None:
-        if not self._is_leaving:
-            self._emit(fact)
 
     def _is_token_sendable(self) -> bool:
         if self._target.token is None:
@@ -199,71 +190,11 @@ def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def _people(room: rtc.Room) -> tuple[Participant, ...]:
-    people = []
-    for each in room.remote_participants.values():
-        try:
-            people.append(_participant(each))
-        except Exception:  # one unreadable participant must not make the join fail
-            _log.exception("A participant could not be read, by a bug, and is left out.")
-    return tuple(people)
-
-
 def _server_ms(own: rtc.LocalParticipant, took_s: float) -> int | None:
     """Estimate the server's clock at the end of a join that took *took_s* (Cristian's algorithm).
 
     The server set our `joined_at` at some moment of the join; this takes the middle. Returns
     milliseconds since 1970, or None without a `joined_at`.
     """
-    joined_at_ms = _joined_at_ms(own)
-    return None if joined_at_ms is None else joined_at_ms + round(took_s * 1000 / 2)
-
-
-def _joined_at_ms(person: rtc.Participant) -> int | None:
-    try:
-        joined_at = person.joined_at
-    except (ValueError, OverflowError, OSError):  # a time that no datetime holds
-        return None
-    return None if joined_at is None else round(joined_at.timestamp() * 1000)
-
-
-def _participant(person: rtc.RemoteParticipant) -> Participant:
-    return Participant(
-        sid=person.sid,
-        identity=person.identity,
-        name=person.name,
-        kind=_kind(person.kind),
-        state=_state(person.state),
-        joined_at_ms=_joined_at_ms(person),
-        metadata=person.metadata,
-        attributes=person.attributes,
-        quality=_quality(person),
-    )
-
-
-def _kind(number: rtc.ParticipantKind.ValueType) -> ParticipantKind:
-    """Translate *number* by its name: the server API numbers CONNECTOR and BRIDGE differently."""
-    from livekit import rtc
-
-    try:
-        name = rtc.ParticipantKind.Name(number)
-        return ParticipantKind(name.removeprefix("PARTICIPANT_KIND_").lower())
-    except ValueError:  # a newer server's number
-        return ParticipantKind.UNKNOWN
-
-
-def _state(number: rtc.ParticipantState.ValueType) -> ParticipantState:
-    from livekit import rtc
-
-    try:
-        name = rtc.ParticipantState.Name(number)
-        return ParticipantState(name.removeprefix("PARTICIPANT_STATE_").lower())
-    except ValueError:  # a newer server's number
-        return ParticipantState.JOINED
-
-
-def _quality(person: rtc.RemoteParticipant) -> ConnectionQuality:
-    try:
-        return ConnectionQuality(person.connection_quality.name.removeprefix("QUALITY_").lower())
-    except ValueError:  # a newer server's number
-        return ConnectionQuality.UNKNOWN
+    began_ms = joined_at_ms(own)
+    return None if began_ms is None else began_ms + round(took_s * 1000 / 2)

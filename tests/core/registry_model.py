@@ -18,8 +18,8 @@ from sidecar.core.registry.changes import (
     Closed,
     Created,
     Updated,
-    changed_members,
 )
+from sidecar.core.registry.stays import changed_members
 from tests.core.played import START_MS
 
 HOLD_S, SNAPSHOT_HOLD_S, ACTIVE_S, REMOVAL_S, OUTAGE_S = 2.0, 3.0, 30.0, 5.0, 45.0

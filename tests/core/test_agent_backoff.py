@@ -33,7 +33,7 @@ def test_jitter_scales_each_delay_between_nothing_and_all_of_it(jitter: float):
 def test_the_timer_is_due_when_the_delay_is_over_and_not_before():
     machine = AgentMachine()
     delay_s = failing(machine, 100.0, 0.5)
-    assert machine.deadline() == 100.0 + delay_s
+    assert machine.due_s == 100.0 + delay_s
     assert machine.due(100.0 + delay_s - 0.001) is None
     assert machine.due(100.0 + delay_s) is Event.TIMER
 
@@ -58,10 +58,10 @@ def test_the_ladder_starts_again_after_30_s_connected():
     for _ in range(5):
         failing(machine, 0.0)
     rejoined(machine, 10.0)
-    assert machine.deadline() == 40.0
+    assert machine.due_s == 40.0
     assert machine.due(40.0) is Event.STEADY
     machine.on(Event.STEADY, 40.0)
-    assert machine.deadline() is None
+    assert machine.due_s is None
     assert machine.on(Event.LOST, 41.0).retry_in_s == 1
 
 
@@ -69,7 +69,7 @@ def test_the_30_s_begin_anew_with_a_reconnect():
     machine = machine_in(AgentState.CONNECTED, 0.0)
     machine.on(Event.RECONNECTING, 20.0)
     machine.on(Event.RECONNECTED, 25.0)
-    assert machine.deadline() == 55.0
+    assert machine.due_s == 55.0
     assert machine.due(30.0) is None
 
 
@@ -84,7 +84,7 @@ def test_a_disconnect_starts_the_ladder_again():
 def test_whatever_ends_a_backoff_leaves_no_timer_behind(event: Event):
     machine = machine_in(AgentState.BACKOFF)
     machine.on(event, 0.1)
-    assert machine.deadline() is None
+    assert machine.due_s is None
 
 
 # The watchdog
@@ -93,11 +93,11 @@ def test_whatever_ends_a_backoff_leaves_no_timer_behind(event: Event):
 def test_reconnecting_for_30_s_ends_in_a_backoff_that_is_over_at_once():
     machine = machine_in(AgentState.CONNECTED, 0.0)
     machine.on(Event.RECONNECTING, 50.0)
-    assert machine.deadline() == 80.0
+    assert machine.due_s == 80.0
     assert machine.due(79.9) is None
     assert machine.due(80.0) is Event.WATCHDOG
     decision = machine.on(Event.WATCHDOG, 80.0)
-    assert (decision.retry_in_s, machine.deadline()) == (0.0, 80.0)
+    assert (decision.retry_in_s, machine.due_s) == (0.0, 80.0)
     assert machine.due(80.0) is Event.TIMER
 
 
@@ -187,7 +187,7 @@ def test_attempts_are_the_failures_since_the_last_success():
 def test_nothing_starts_again_after_a_shutdown(event: Event):
     machine = machine_in(AgentState.STOPPING)
     assert machine.on(event, 1.0).does == ()
-    assert machine.deadline() is None
+    assert machine.due_s is None
 
 
 @pytest.mark.parametrize("state", sorted(set(AgentState) - {AgentState.BACKOFF}))

@@ -66,7 +66,7 @@ class AgentLaws(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         until_s = self.now_s + seconds
         for _ in range(10_000):
-            due_s = self.machine.deadline()
+            due_s = self.machine.due_s
             if due_s is None or due_s > until_s:
                 break
             self.now_s = max(self.now_s, due_s)
@@ -78,10 +78,10 @@ class AgentLaws(RuleBasedStateMachine):
             raise AssertionError("deadlines that never end")
         self.now_s = until_s
 
-    @precondition(lambda self: self.machine.deadline() is not None)
+    @precondition(lambda self: self.machine.due_s is not None)
     @rule(fraction=st.floats(0, 0.99))
     def nothing_is_due_early(self, fraction: float) -> None:
-        due_s = self.machine.deadline()
+        due_s = self.machine.due_s
         assert due_s is not None
         early_s = self.now_s + (due_s - self.now_s) * fraction
         assert early_s >= due_s or self.machine.due(early_s) is None
@@ -129,13 +129,13 @@ class AgentLaws(RuleBasedStateMachine):
     @invariant()
     def backoff_and_reconnecting_always_end(self) -> None:
         if self.machine.state in PENDING:
-            assert self.machine.deadline() is not None
+            assert self.machine.due_s is not None
 
     @invariant()
     def nothing_is_pending_where_nothing_waits(self) -> None:
         may_wait = (*PENDING, AgentState.CONNECTED, AgentState.WAITING_FOR_TOKEN)
         if self.machine.state not in may_wait:
-            assert self.machine.deadline() is None
+            assert self.machine.due_s is None
 
 
 TestAgentLaws = AgentLaws.TestCase

@@ -24,11 +24,11 @@ ROWS = [(*pair, row) for pair, row in TABLE.items()]
 @pytest.mark.parametrize(("state", "event"), NOT_IN_TABLE)
 def test_every_other_pair_does_nothing_and_changes_nothing(state: AgentState, event: Event):
     machine = machine_in(state)
-    before = (machine.state, machine.attempt, machine.deadline())
+    before = (machine.state, machine.attempt, machine.due_s)
     decision = machine.on(event, 1.0)
     assert (decision.previous, decision.state, decision.does) == (state, state, ())
     assert decision.retry_in_s is None
-    assert (machine.state, machine.attempt, machine.deadline()) == before
+    assert (machine.state, machine.attempt, machine.due_s) == before
 
 
 def test_every_event_every_effect_and_every_retry_has_a_row():

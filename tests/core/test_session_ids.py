@@ -17,16 +17,16 @@ def test_an_id_is_of_the_stay_s_own_millisecond_and_after_that_of_the_first_free
 
 def test_an_id_that_came_from_elsewhere_is_used():
     ids = SessionIds()
-    ids.take("session_5_a")
+    ids.add("session_5_a")
     assert ids.new("a", 5, 100) == "session_100_a"
 
 
 def test_an_id_that_was_taken_again_is_as_young_as_a_new_one():
     ids = SessionIds()
-    ids.take("session_0_a")
+    ids.add("session_0_a")
     for number in range(1, MAX_USED_IDS):
         ids.new("a", number, number)
-    ids.take("session_0_a")
+    ids.add("session_0_a")
     for number in range(1, MAX_USED_IDS):
         ids.new("b", number, number)
     assert ids.new("a", 0, 7_000_000) == "session_7000000_a"

@@ -11,8 +11,9 @@ from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 from sidecar.core.contract.wire import iso_time, to_wire, wall_ms
 from sidecar.core.facts import Moment, Participant
-from sidecar.core.registry.changes import Closed, believable_ms
+from sidecar.core.registry.changes import Closed
 from sidecar.core.registry.resumption import Inheritance
+from sidecar.core.registry.stays import believable_ms
 from tests.core.played import START_MS, UPTIME_MS, Registry, earlier, moment, someone
 
 ALICE = someone("alice")

@@ -71,7 +71,7 @@ class Comparison:
             for each in listed
             if each.is_announced
             and each.identity != own_identity
-            and self._stays.of_sid(each.sid) is None
+            and each.sid not in self._stays.by_sid
             and each.sid not in self._stays.tombstones
         )
         is_listed = any(each.identity == own_identity for each in listed)
@@ -120,7 +120,7 @@ class Comparison:
 
         If the participant is not there, the session closes with `left`, detail `reconcile`.
         """
-        stay = self._stays.of_session(session_id)
+        stay = self._stays.by_session_id.get(session_id)
         if stay is None or stay.missed_s is None or not self._is_still_good(poll):
             return []
         if is_there:

@@ -56,9 +56,12 @@ class Deadlines(Generic[Key]):
 
     def earliest(self) -> float | None:
         """Return the earliest deadline, or None."""
-        while self._heap and not self._is_current(self._heap[0]):
+        while self._heap:
+            due_s, _, key = self._heap[0]
+            if self._due_s.get(key) == due_s:
+                return due_s
             heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        return None
 
     def passed(self, now_s: float) -> Iterator[Key]:
         """Remove and yield each key due at *now_s*, earliest first."""
@@ -67,11 +70,8 @@ class Deadlines(Generic[Key]):
             del self._due_s[key]
             yield key
 
-    def _is_current(self, entry: tuple[float, int, Key]) -> bool:
-        return self._due_s.get(entry[2]) == entry[0]
-
     def _sweep(self) -> None:
-        self._heap = [entry for entry in self._heap if self._is_current(entry)]
+        self._heap = [each for each in self._heap if self._due_s.get(each[2]) == each[0]]
         heapq.heapify(self._heap)
 
 

@@ -17,7 +17,7 @@ from sidecar.core.contract.messages import (
 )
 from sidecar.core.contract.wire import iso_time, wall_ms
 from sidecar.core.facts import ConnectionQuality, Participant, ParticipantKind
-from sidecar.core.registry.changes import YEAR_10000_MS, shown_session
+from sidecar.core.registry.stays import YEAR_10000_MS, shown_session
 
 
 @dataclass(frozen=True, slots=True)

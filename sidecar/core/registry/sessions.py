@@ -42,7 +42,7 @@ class Sessions:
 
     def __len__(self) -> int:
         """Count the open sessions."""
-        return len(self._stays)
+        return len(self._stays.by_sid)
 
     def listed(self) -> tuple[AgentSession, ...]:
         """Return the open sessions, oldest announcement first."""
@@ -50,12 +50,12 @@ class Sessions:
 
     def get(self, session_id: str) -> AgentSession | None:
         """Return the open session with this id, or None."""
-        stay = self._stays.of_session(session_id)
+        stay = self._stays.by_session_id.get(session_id)
         return None if stay is None else stay.shown
 
     def of_identity(self, identity: str) -> AgentSession | None:
         """Return the open session of this identity, or None."""
-        stay = self._stays.of_identity(identity)
+        stay = self._stays.by_identity.get(identity)
         return None if stay is None else stay.shown
 
     def server_ahead_ms(self, at: Moment) -> int | None:
@@ -70,7 +70,7 @@ class Sessions:
         They stay `reconnecting` until the next snapshot. The outage of the earlier process counts
         towards the 45 s after which they close.
         """
-        if self._stays.ever_created or self._stays or self._clock.is_up:
+        if self._stays.ever_created or self._stays.by_sid or self._clock.is_up:
             return False
         self._stays.take_ids(inherited.used_ids)
         if inherited.server_ahead_ms is not None:
@@ -120,11 +120,11 @@ class Sessions:
             return []
         changes: list[Change] = []
         new_messages = 0
-        stay = self._stays.of_sid(person.sid)
+        stay = self._stays.by_sid.get(person.sid)
         if stay is not None and stay.shown.participant_id != person.identity:
             return []  # a session never changes its identity, even if the server reuses a sid
         if stay is None:
-            earlier = self._stays.of_identity(person.identity)
+            earlier = self._stays.by_identity.get(person.identity)
             if earlier is not None:
                 why = earlier.why_absent(CloseReason.REPLACED)
                 changes += self._stays.close(earlier, why, None, at, by_server=True)
@@ -143,7 +143,7 @@ class Sessions:
 
     def creation_failed(self, session_id: str) -> None:
         """Discard the session and tombstone its sid, so that it is not created again."""
-        stay = self._stays.of_session(session_id)
+        stay = self._stays.by_session_id.get(session_id)
         if stay is not None:
             self._stays.forget(stay)
             self._stays.tombstones.add(stay.sid)
@@ -153,7 +153,7 @@ class Sessions:
 
         The SDK reports every participant as gone, without a reason, while it reconnects fully.
         """
-        stay = self._stays.of_sid(sid)
+        stay = self._stays.by_sid.get(sid)
         if stay is None:
             return []
         if reason is None or reason == DisconnectReason.UNKNOWN_REASON:
@@ -180,7 +180,7 @@ class Sessions:
 
         If the identity has no session yet, the message is kept for 5 s.
         """
-        stay = self._stays.of_identity(identity)
+        stay = self._stays.by_identity.get(identity)
         session_opened_s = None if stay is None else stay.opened_s
         if not self._texts.take(identity, opened_s, at.attended_s, session_opened_s):
             return []
@@ -192,13 +192,13 @@ class Sessions:
         From now on the session closes with `removed` when it leaves without a reason, when the
         server's list misses it, or when its identity comes back with another sid.
         """
-        stay = self._stays.of_session(session_id)
+        stay = self._stays.by_session_id.get(session_id)
         if stay is not None:
             stay.is_being_removed = True
 
     def removal_agreed(self, session_id: str, at: Moment) -> list[Change]:
         """Note that the server agreed to the removal; without a leave in 5 s, close `removed`."""
-        stay = self._stays.of_session(session_id)
+        stay = self._stays.by_session_id.get(session_id)
         if stay is not None:
             self._clock.set(Due.REMOVAL, stay.sid, at.attended_s)
         return []
@@ -208,14 +208,14 @@ class Sessions:
 
         Pass `left`, or `replaced` when the identity has another sid.
         """
-        stay = self._stays.of_session(session_id)
+        stay = self._stays.by_session_id.get(session_id)
         if stay is None:
             return []
         return self._stays.close(stay, reason, None, at, by_server=reason is CloseReason.REPLACED)
 
     def removal_failed(self, session_id: str) -> None:
         """Undo `removing`: the server did not remove the participant."""
-        stay = self._stays.of_session(session_id)
+        stay = self._stays.by_session_id.get(session_id)
         if stay is not None:
             stay.is_being_removed = False
 
@@ -235,7 +235,9 @@ class Sessions:
 
     def deadline(self) -> float | None:
         """Return the attended seconds at which to call `expire`; None if no deadline is set."""
-        return earliest(self._clock.earliest() if self._stays else None, self._texts.deadline())
+        return earliest(
+            self._clock.earliest() if self._stays.by_sid else None, self._texts.deadline()
+        )
 
     def expire(self, at: Moment) -> list[Change]:
         """Close, or update, each session with a deadline that has passed. Call at `deadline()`."""
@@ -251,7 +253,7 @@ class Sessions:
             for each in self._stays:
                 yield from self._stays.close(each, why, detail, at)
             return
-        stay = self._stays.of_sid(sid)
+        stay = self._stays.by_sid.get(sid)
         if stay is None:
             return
         if due is Due.HOLD:

@@ -5,25 +5,20 @@ Does not know why a stay begins or ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
-from sidecar.core.contract.wire import iso_time, wall_ms
+from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
+from sidecar.core.contract.wire import IsoTime, fields_of, iso_time, wall_ms
 from sidecar.core.facts import Moment, Participant
-from sidecar.core.registry.changes import (
-    Change,
-    Closed,
-    Created,
-    Updated,
-    believable_ms,
-    changed_members,
-    shown_session,
-)
+from sidecar.core.registry.changes import Change, Closed, Created, Updated
 from sidecar.core.registry.deadlines import Due, LinkClock
 from sidecar.core.registry.texts import Texts
 
+YEAR_10000_MS = 253_402_300_800_000
+"""Milliseconds from 1970 to the first year that ISO-8601 cannot write in four digits."""
 MAX_USED_IDS = 65_536
 """Remembered session ids. An id contains milliseconds, so an older id cannot be made again."""
 MAX_TOMBSTONES = 4_096
@@ -34,6 +29,8 @@ MAX_TOMBSTONES = 4_096
 class Stay:
     """One open session."""
 
+    sid: str
+    """LiveKit's id of this stay."""
     person: Participant | None
     """LiveKit's last description; None for a stay of an earlier process until it is seen."""
     opened_s: float
@@ -52,11 +49,6 @@ class Stay:
     """Milliseconds by which its start was ahead of our estimate of the server's clock."""
     missed_s: float | None = None
     """Attended seconds of the first list without this sid; None after a list with it."""
-
-    @property
-    def sid(self) -> str:
-        """Return LiveKit's id of this stay."""
-        return self.shown.participant_sid
 
     def why_absent(self, otherwise: CloseReason) -> CloseReason:
         """Return `removed` during a removal by the agent, else *otherwise*."""
@@ -95,49 +87,44 @@ class ServerClock:
         return max(0, start_ms - self.now_ms(at)) if self._has_joined else 0
 
 
-class Recent:
-    """Keeps the *limit* strings that were added last."""
+class Recent(dict[str, None]):
+    """The *limit* strings that were added last, oldest first."""
 
     def __init__(self, limit: int) -> None:
         """Start empty."""
+        super().__init__()
         self._limit = limit
-        self._kept: dict[str, None] = {}
-
-    def __contains__(self, text: str) -> bool:
-        """Return whether *text* is still kept."""
-        return text in self._kept
 
     def add(self, text: str) -> None:
         """Keep *text* as the newest, and drop the oldest if there are more than the limit."""
-        self._kept.pop(text, None)
-        self._kept[text] = None
-        if len(self._kept) > self._limit:
-            del self._kept[next(iter(self._kept))]
+        self.pop(text, None)
+        self[text] = None
+        if len(self) > self._limit:
+            del self[next(iter(self))]
 
 
-class SessionIds:
-    """Makes session ids, `session_{milliseconds}_{identity}`, and never makes an id twice."""
+class SessionIds(Recent):
+    """Used session ids. Makes new ones, `session_{milliseconds}_{identity}`, each only once."""
 
     def __init__(self) -> None:
-        """Start without used ids."""
-        self._used = Recent(MAX_USED_IDS)
-
-    def take(self, session_id: str) -> None:
-        """Mark an id as used; an earlier process made it."""
-        self._used.add(session_id)
+        """Start without used ids; `add` the ids that an earlier process made."""
+        super().__init__(MAX_USED_IDS)
 
     def new(self, identity: str, joined_at_ms: int, now_ms: int) -> str:
         """Make an id from *joined_at_ms*; if it is used, from *now_ms* or the next free ms."""
         session_id = f"session_{joined_at_ms}_{identity}"
-        while session_id in self._used:
+        while session_id in self:
             session_id = f"session_{now_ms}_{identity}"
             now_ms += 1
-        self._used.add(session_id)
+        self.add(session_id)
         return session_id
 
 
 class OpenStays:
-    """Holds at most one stay for each sid, each identity and each session id; oldest first."""
+    """Holds at most one stay for each sid, each identity and each session id; oldest first.
+
+    Look stays up in `by_sid`, `by_identity` and `by_session_id`. Only this class changes them.
+    """
 
     def __init__(self, clock: LinkClock, texts: Texts) -> None:
         """Start empty; *clock* has the stays' deadlines, *texts* the messages kept for later."""
@@ -151,29 +138,13 @@ class OpenStays:
         self.own_identity = ""
         """The agent's identity."""
         self.ever_created = False
-        self._by_sid: dict[str, Stay] = {}
-        self._by_identity: dict[str, Stay] = {}
-        self._by_session_id: dict[str, Stay] = {}
-
-    def __len__(self) -> int:
-        """Count the open stays."""
-        return len(self._by_sid)
+        self.by_sid: dict[str, Stay] = {}
+        self.by_identity: dict[str, Stay] = {}
+        self.by_session_id: dict[str, Stay] = {}
 
     def __iter__(self) -> Iterator[Stay]:
         """Iterate over a copy, so that the caller may close stays meanwhile."""
-        return iter(list(self._by_sid.values()))
-
-    def of_sid(self, sid: str) -> Stay | None:
-        """Return the open stay with this sid, or None."""
-        return self._by_sid.get(sid)
-
-    def of_identity(self, identity: str) -> Stay | None:
-        """Return the open stay of this identity, or None."""
-        return self._by_identity.get(identity)
-
-    def of_session(self, session_id: str) -> Stay | None:
-        """Return the open stay with this session id, or None."""
-        return self._by_session_id.get(session_id)
+        return iter(list(self.by_sid.values()))
 
     def create(self, person: Participant, at: Moment) -> tuple[Stay, Created]:
         """Open a stay for *person*. Call only if the sid and the identity have no open stay."""
@@ -188,7 +159,7 @@ class OpenStays:
             connection_state=ConnectionState.CONNECTING,
         )
         ahead_ms = self.server_clock.behind_ms(joined_at_ms, at)
-        stay = Stay(person, at.attended_s, shown, ahead_ms=ahead_ms)
+        stay = Stay(person.sid, person, at.attended_s, shown, ahead_ms=ahead_ms)
         self.ever_created = True
         self._add(stay, at)
         self._clock.set(Due.ACTIVE, person.sid, at.attended_s)
@@ -197,15 +168,15 @@ class OpenStays:
     def take_ids(self, session_ids: Iterable[str]) -> None:
         """Mark session ids as used; an earlier process made them."""
         for session_id in session_ids:
-            self._ids.take(session_id)
+            self._ids.add(session_id)
 
     def adopt(self, session: AgentSession, at: Moment) -> None:
         """Open a stay again that an earlier process opened; it keeps its session id."""
         ahead_ms = self.server_clock.behind_ms(wall_ms(session.start_time), at)
-        stay = Stay(None, at.attended_s, session, ahead_ms=ahead_ms)
+        stay = Stay(session.participant_sid, None, at.attended_s, session, ahead_ms=ahead_ms)
         stay.shown = replace(session, connection_state=self.state_of(stay))
         self.ever_created = True
-        self._ids.take(session.session_id)
+        self._ids.add(session.session_id)
         self._add(stay, at)
         self._clock.set(Due.ACTIVE, stay.sid, at.attended_s)
 
@@ -259,7 +230,7 @@ class OpenStays:
         Set *by_server* only if the server itself said that the stay ended.
         """
         self.forget(stay)
-        self._ids.take(stay.shown.session_id)  # a long stay's id becomes the newest used id
+        self._ids.add(stay.shown.session_id)  # a long stay's id becomes the newest used id
         self._texts.closed(stay.shown.participant_id, at.attended_s)
         if by_server:
             self.tombstones.add(stay.sid)
@@ -270,16 +241,83 @@ class OpenStays:
 
     def forget(self, stay: Stay) -> None:
         """Drop *stay* and its deadlines, without a change."""
-        del self._by_sid[stay.sid]
-        del self._by_identity[stay.shown.participant_id]
-        del self._by_session_id[stay.shown.session_id]
+        del self.by_sid[stay.sid]
+        del self.by_identity[stay.shown.participant_id]
+        del self.by_session_id[stay.shown.session_id]
         self._clock.forget(stay.sid)
 
     def _add(self, stay: Stay, at: Moment) -> None:
         if not self._clock.is_up:
-            if not self and self._clock.is_outage_over(at.attended_s):
+            if not self.by_sid and self._clock.is_outage_over(at.attended_s):
                 self._clock.end_outage()  # it ended without open stays, so it closes nothing now
             self._clock.start_outage(at.attended_s)
-        self._by_sid[stay.sid] = stay
-        self._by_identity[stay.shown.participant_id] = stay
-        self._by_session_id[stay.shown.session_id] = stay
+        self.by_sid[stay.sid] = stay
+        self.by_identity[stay.shown.participant_id] = stay
+        self.by_session_id[stay.shown.session_id] = stay
+
+
+def believable_ms(joined_at_ms: int | None, now_ms: int) -> int:
+    """Return *joined_at_ms*, or *now_ms* if it is missing, not positive, or after 9999."""
+    if joined_at_ms is None or not 0 < joined_at_ms < YEAR_10000_MS:
+        return now_ms
+    return joined_at_ms
+
+
+def shown_session(
+    person: Participant,
+    *,
+    session_id: str,
+    room_name: str,
+    start_time: IsoTime,
+    message_count: int,
+    connection_state: ConnectionState,
+) -> AgentSession:
+    """Build the session of *person* for the wire; cuts metadata and attributes at 16 KiB each."""
+    metadata, metadata_cut = _cut_text(person.metadata, MAX_SHOWN_BYTES)
+    attributes, attributes_cut = _cut_attributes(person.attributes)
+    return AgentSession(
+        session_id=session_id,
+        participant_id=person.identity,
+        participant_sid=person.sid,
+        room_name=room_name,
+        start_time=start_time,
+        message_count=message_count,
+        connection_state=connection_state,
+        name=person.name,
+        kind=person.kind,
+        metadata=metadata,
+        attributes=attributes,
+        connection_quality=person.quality,
+        end_time=None,
+        truncated=True if metadata_cut or attributes_cut else None,
+    )
+
+
+def changed_members(before: AgentSession, now: AgentSession) -> tuple[str, ...]:
+    """Return the wire names of the members that differ."""
+    return tuple(
+        each.wire_name
+        for each in fields_of(AgentSession)
+        if getattr(before, each.name) != getattr(now, each.name)
+    )
+
+
+def _cut_text(text: str, max_bytes: int) -> tuple[str, bool]:
+    # A character takes at most 4 bytes of UTF-8, so a short text needs no encoding here.
+    if len(text) * 4 <= max_bytes:
+        return text, False
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= max_bytes:
+        return text, False
+    return encoded[:max_bytes].decode("utf-8", "ignore"), True
+
+
+def _cut_attributes(attributes: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    room_bytes = MAX_SHOWN_BYTES
+    kept: dict[str, str] = {}
+    for key, value in sorted(attributes.items()):
+        room_bytes -= len(key.encode("utf-8", "replace")) + len(value.encode("utf-8", "replace"))
+        if room_bytes < 0:
+            return kept, True
+        kept[key] = value
+    return kept, False

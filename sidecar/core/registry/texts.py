@@ -44,11 +44,12 @@ class Texts:
 
     def claim(self, identity: str, now_s: float) -> int:
         """Remove the messages kept for *identity* and count them. Call when its session opens."""
+        if not self._kept:
+            return 0
         self.expire(now_s)
-        mine = sum(1 for who, _ in self._kept if who == identity)
-        if self._kept:
-            rest = [each for each in self._kept if each[0] != identity]
-            self._kept = deque(rest, maxlen=MAX_KEPT)
+        rest = [each for each in self._kept if each[0] != identity]
+        mine = len(self._kept) - len(rest)
+        self._kept = deque(rest, maxlen=MAX_KEPT)
         return mine
 
     def deadline(self) -> float | None:
