@@ -15,14 +15,13 @@ import platform
 import random
 import secrets
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from sidecar import __version__, tasks
+from sidecar import __version__, memory, tasks
 from sidecar.agent.agent import ClaraVoiceAgent
 from sidecar.agent.clock import AttendedClock
 from sidecar.core.config import Settings
@@ -36,7 +35,8 @@ from sidecar.rpc.client_requests import ClientRequests
 from sidecar.rpc.framing import LineSplitter, LineTooLong
 from sidecar.rpc.jsonrpc import Dispatcher, encode_notification
 from sidecar.rpc.methods import handlers
-from sidecar.rpc.stdio import Reader, Wire, Writer, watch_parent
+from sidecar.rpc.parent import watch_parent
+from sidecar.rpc.stdio import Reader, Wire, Writer
 from sidecar.rpc.typed import hint
 from sidecar.rtc import native
 from sidecar.rtc.livekit_api import LiveKitServerApi
@@ -148,7 +148,11 @@ class _App:
     def watch_parent(self, pid: int) -> None:
         """Begin the drain when the process *pid* has ended."""
         if not watch_parent(pid, self._on_parent_gone):
-            _log.warning("No process has the parentPid %d; the sidecar ends when stdin ends.", pid)
+            _log.warning(
+                "No process that can be watched has the parentPid %d; the sidecar ends when stdin"
+                " ends.",
+                pid,
+            )
 
     # For `getStatus`
 
@@ -158,14 +162,7 @@ class _App:
 
     def rss_bytes(self) -> int:
         """Return the resident memory; its peak on macOS; 0 where it is unknown."""
-        if sys.platform == "linux":
-            with contextlib.suppress(OSError), open("/proc/self/statm", "rb") as file:
-                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        if sys.platform == "darwin":
-            import resource
-
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return 0
+        return memory.rss_bytes()
 
     def versions(self) -> Mapping[str, str]:
         """Return the versions of the sidecar, protocol, Python and LiveKit's packages, by name."""
@@ -224,7 +221,7 @@ class _App:
         for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
             try:
                 self._loop.add_signal_handler(number, self.stop)
-            except NotImplementedError:  # Windows, not run
+            except NotImplementedError:  # Windows
                 signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(self.stop))
 
     def _on_parent_gone(self) -> None:

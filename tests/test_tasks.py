@@ -22,7 +22,8 @@ from sidecar.core.contract.messages import AgentState, ConnectionParams
 from sidecar.core.facts import Fact, Left
 from sidecar.dev.stdio_client import SidecarClient
 from sidecar.rpc.jsonrpc import Dispatcher
-from sidecar.rpc.stdio import Reader, Writer, watch_parent
+from sidecar.rpc.parent import watch_parent
+from sidecar.rpc.stdio import Reader, Writer
 from sidecar.rtc import native
 from sidecar.rtc.chat import Chat
 from sidecar.watchdog import Watchdog

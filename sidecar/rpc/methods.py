@@ -33,6 +33,9 @@ from sidecar.rpc.openrpc import document
 
 SERVER_NAME = "clara-voice-sidecar"
 
+MAX_PID = 2**32 - 1
+"""The largest process id: that of Windows (a DWORD). Linux and macOS stay far below it."""
+
 _Call = Callable[[Any], object]
 """Takes the params of one row of METHODS. Any, because each row has its own shape."""
 
@@ -148,7 +151,7 @@ class _Handshake:
             )
         if self._is_done:
             raise InvalidRequest("Initialized already.", "Send `initialize` once per process.")
-        if params.parent_pid is not None and params.parent_pid <= 0:
+        if params.parent_pid is not None and not 0 < params.parent_pid <= MAX_PID:
             raise InvalidParams(
                 "Invalid params: params.parentPid must be a process id.", "Pass process.pid."
             )

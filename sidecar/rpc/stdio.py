@@ -7,6 +7,7 @@ the loop, and never keeps the process alive. Does not know JSON-RPC.
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import os
 import select
@@ -28,9 +29,6 @@ TURN_S = 0.05
 
 Without this limit, 20,000 requests at once blocked the loop for 30 s, and the watchdog ended the
 process."""
-PARENT_POLL_S = 1.0
-"""Seconds between two checks that the parent's pid exists. The drain must end within 3 s of the
-parent's death."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,11 @@ def claim() -> Wire:
     os.dup2(2, 1)
     if sys.platform == "win32":
         _rebind_windows_handles()
+    for stream in (sys.stdout, sys.stderr):
+        # A program from source may have another encoding (cp1252 on Windows): an emoji that a
+        # library prints would raise an exception there.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     return Wire(read_fd, write_fd, is_typed=os.isatty(read_fd))
 
 
@@ -168,38 +171,6 @@ class Writer:
         self._on_broken("stdout cannot be written, or a notification has no JSON form")
 
 
-def watch_parent(pid: int, on_gone: Callable[[], None]) -> bool:
-    """Call *on_gone*, on a new thread, when the process *pid* has ended.
-
-    Returns False, and watches nothing, when no process has this pid. The end of stdin is not
-    enough: another child of a dead parent may hold the pipe open.
-    """
-    if not process_exists(pid):
-        return False
-
-    def run() -> None:
-        pause = threading.Event()
-        while process_exists(pid):
-            pause.wait(PARENT_POLL_S)
-        on_gone()
-
-    tasks.start_thread("parent", run)
-    return True
-
-
-def process_exists(pid: int) -> bool:
-    """Whether a process has this pid. A zombie counts."""
-    if sys.platform == "win32":
-        return _process_exists_on_windows(pid)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
-
-
 def _read(fd: int) -> bytes:
     while True:
         try:
@@ -230,9 +201,6 @@ def _call_on(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: 
     return True
 
 
-# Windows, checked by `mypy --platform win32` and not run.
-
-
 def _rebind_windows_handles() -> None:
     # os.dup2 does not move the Win32 standard handles, which child processes and native code use.
     if sys.platform == "win32":
@@ -241,17 +209,3 @@ def _rebind_windows_handles() -> None:
 
         for number, fd in ((-10, 0), (-11, 1)):
             ctypes.windll.kernel32.SetStdHandle(number, msvcrt.get_osfhandle(fd))
-
-
-def _process_exists_on_windows(pid: int) -> bool:
-    if sys.platform == "win32":
-        import ctypes
-
-        synchronize, still_running = 0x0010_0000, 0x0000_0102
-        handle = ctypes.windll.kernel32.OpenProcess(synchronize, False, pid)
-        if not handle:
-            return False
-        state = ctypes.windll.kernel32.WaitForSingleObject(handle, 0)
-        ctypes.windll.kernel32.CloseHandle(handle)
-        return bool(state == still_running)
-    return True

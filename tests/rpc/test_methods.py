@@ -55,7 +55,7 @@ async def test_positional_params_are_refused(methods, method, params):
 
 WRONG: dict[tuple[str, str], list[object]] = {
     ("initialize", "protocolVersion"): ["1", None, 1.5, True, [], {}],
-    ("initialize", "parentPid"): ["1", 1.5, True, [], 0, -1],
+    ("initialize", "parentPid"): ["1", 1.5, True, [], 0, -1, 2**32, 2**64],
     ("initialize", "client"): ["bridge", [], 1, {}, {"name": "b"}, {"name": 1, "version": "1"}],
     ("initialize", "resume"): [1, "all", {}, [1], [{}]],
     ("getSession", "sessionId"): [None, 1, True, [], {}],

@@ -106,7 +106,8 @@ class SidecarProcess {
     const child = this.#alive();
     if (child && IS_WINDOWS) {
       const options = { windowsHide: true, timeout: this.#patience.killMs };
-      childProcess.spawnSync(TASKKILL, taskkillArgs(child), options); // not run
+      const { status } = childProcess.spawnSync(TASKKILL, taskkillArgs(child), options);
+      if (status !== 0) child.kill('SIGKILL'); // a policy may forbid taskkill
     } else if (child) endTree(child, 'SIGKILL');
   }
 
