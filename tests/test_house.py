@@ -70,6 +70,7 @@ CORE_MAY_IMPORT = {
     "dataclasses",
     "datetime",
     "enum",
+    "functools",
     "heapq",
     "json",
     "math",

@@ -57,7 +57,8 @@ class Removals:
         session = self._sessions.get(session_id)
         if session is None:
             raise UnknownSession
-        if not self._destination.capabilities().close_session:
+        target = self._destination.target
+        if target is None or target.api_secret is None:
             raise NotAllowed(
                 "Removing a person needs the API secret.",
                 "Connect with apiKey and apiSecret, or remove the person from your own server.",
@@ -68,7 +69,7 @@ class Removals:
             # Read the exception here, since each caller may have been cancelled before.
             waiting.add_done_callback(lambda done: done.exception())
             self._waiting[session_id] = waiting
-            tasks.start("remove a participant", self._remove(session))
+            tasks.start("remove a participant", self._remove(session, target))
         return await asyncio.shield(waiting)
 
     def closed(self, closed: Closed) -> None:
@@ -81,10 +82,10 @@ class Removals:
         else:
             waiting.set_result(closed.session)
 
-    async def _remove(self, session: AgentSession) -> None:
+    async def _remove(self, session: AgentSession, target: Target) -> None:
         session_id, identity = session.session_id, session.participant_id
         # The agent may already join another room while sessions of this room are still open.
-        target = replace(self._destination.required(), room=session.room_name)
+        target = replace(target, room=session.room_name)
         try:
             # The server removes by identity: check that this sid still has the identity.
             listed = await self._api.list_participants(target)
@@ -93,15 +94,18 @@ class Removals:
             sids = [each.sid for each in listed if each.identity == identity]
             if sids and session.participant_sid not in sids:
                 self._moot(session_id, CloseReason.REPLACED)
-            elif sids and await self._is_removed(session_id, target, identity):
-                self._announce(self._sessions.removal_agreed(session_id, self._clock.tick()))
-            elif await self._api.is_there(target, identity):
+                return
+            if sids:
+                self._sessions.removing(session_id)
+                if await self._api.remove_participant(target, identity):
+                    self._announce(self._sessions.removal_agreed(session_id, self._clock.tick()))
+                    return
+            if await self._api.is_there(target, identity):
                 raise ApiCallFailed(
                     "The LiveKit server lists this participant but cannot remove them.",
                     "Let the participant leave and join again, or delete the room.",
                 )
-            else:
-                self._moot(session_id, CloseReason.LEFT)
+            self._moot(session_id, CloseReason.LEFT)
         except Exception as error:  # a bug answers the callers too
             self._sessions.removal_failed(session_id)
             waiting = self._waiting.pop(session_id, None)
@@ -109,10 +113,6 @@ class Removals:
                 waiting.set_exception(error)
             if not isinstance(error, SidecarError):
                 raise
-
-    async def _is_removed(self, session_id: str, target: Target, identity: str) -> bool:
-        self._sessions.removing(session_id)
-        return await self._api.remove_participant(target, identity)
 
     def _moot(self, session_id: str, reason: CloseReason) -> None:
         self._announce(self._sessions.removal_moot(session_id, reason, self._clock.tick()))

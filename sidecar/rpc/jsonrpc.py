@@ -196,7 +196,7 @@ def encode_notification(notification: Notification) -> bytes:
         TypeError: the notification holds a value that JSON has no form for.
     """
     method = NOTIFICATIONS[type(notification)]
-    return _encode({"jsonrpc": "2.0", "method": method, "params": to_wire(notification)})
+    return orjson.dumps({"jsonrpc": "2.0", "method": method, "params": to_wire(notification)})
 
 
 def encode_request(request_id: str, method: str, params: object) -> bytes:
@@ -204,7 +204,7 @@ def encode_request(request_id: str, method: str, params: object) -> bytes:
 
     Pass *params* through `wire.to_wire` first.
     """
-    return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
 
 
 def _failed(error: BaseException) -> tuple[ErrorCode, str, Mapping[str, object] | None]:
@@ -303,18 +303,12 @@ def _restore_ids(decoded: Any, line: bytes) -> None:
     Raises:
         RecursionError: *line* nests deeper than `json` can read.
     """
-    members = decoded if isinstance(decoded, list) else [decoded]
-    rounded = [index for index, each in enumerate(members) if _has_rounded_id(each)]
-    if not rounded:
-        return
-    exact = json.loads(line)
-    for index in rounded:
-        members[index]["id"] = (exact if isinstance(exact, list) else [exact])[index]["id"]
-
-
-def _has_rounded_id(message: Any) -> bool:
-    request_id = message.get("id") if isinstance(message, dict) else None
-    return isinstance(request_id, float) and abs(request_id) >= 2.0**63
+    exact: Any = None
+    for index, each in enumerate(decoded if isinstance(decoded, list) else [decoded]):
+        request_id = each.get("id") if isinstance(each, dict) else None
+        if isinstance(request_id, float) and abs(request_id) >= 2.0**63:
+            exact = exact or json.loads(line)
+            each["id"] = (exact[index] if isinstance(exact, list) else exact)["id"]
 
 
 def _signature(handler: Handler) -> inspect.Signature:

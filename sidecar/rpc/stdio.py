@@ -14,12 +14,12 @@ import select
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sidecar import tasks
-from sidecar.core.contract.messages import Notification
-from sidecar.rpc.outbox import Item, Outbox
+from sidecar.core.contract.messages import AgentSession, Notification, SessionUpdated
 
 _log = logging.getLogger("sidecar.rpc")
 
@@ -29,6 +29,17 @@ TURN_S = 0.05
 
 Without this limit, 20,000 requests at once blocked the loop for 30 s, and the watchdog ended the
 process."""
+
+MERGE_BYTES = 8 * 1024 * 1024
+"""Above this, a newer `session-updated` replaces the queued one of the same session."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Above this the reader will not catch up, and the process ends."""
+
+_FRAME_BYTES = 700
+"""Roughly the size of a notification without the texts that participants chose."""
+
+Item = bytes | Notification
+"""An encoded answer, or a notification, which the writer encodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,84 @@ class Reader:
         self._is_taken.release()
 
 
+class Outbox:
+    """The queue of answers and notifications to write: keeps their order, bounds their size.
+
+    The loop puts items in, and the writer's thread takes them out. Merges `session-updated`
+    notifications when the reader is slow.
+    """
+
+    def __init__(self, on_full: Callable[[], None]) -> None:
+        """Make an empty, open queue. Calls *on_full* when more than MAX_BYTES wait."""
+        self._on_full = on_full
+        self._items: OrderedDict[int, tuple[Item, int]] = OrderedDict()
+        self._updates: dict[str, int] = {}
+        self._next = 0
+        self._bytes = 0
+        self._is_closed = False
+        self._changed = threading.Condition()
+
+    def put(self, item: Item) -> None:
+        """Queue *item*; never blocks."""
+        with self._changed:
+            if isinstance(item, SessionUpdated):
+                item = self._merged(item)
+                self._updates[item.session.session_id] = self._next
+            weight = _weight(item)
+            self._items[self._next] = (item, weight)
+            self._next += 1
+            self._bytes += weight
+            self._changed.notify()
+            is_full = self._bytes > MAX_BYTES
+        if is_full:
+            self._on_full()
+
+    def take(self) -> Item | None:
+        """Remove and return the oldest item; wait until there is one.
+
+        Returns None when the queue is closed and empty.
+        """
+        with self._changed:
+            while not self._items and not self._is_closed:
+                self._changed.wait()
+            if not self._items:
+                return None
+            key, (item, weight) = self._items.popitem(last=False)
+            self._bytes -= weight
+            if isinstance(item, SessionUpdated):
+                if self._updates.get(item.session.session_id) == key:
+                    del self._updates[item.session.session_id]
+            return item
+
+    def close(self) -> None:
+        """End the queue: `take` returns the remaining items, then None. Do not call `put` again."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+
+    def _merged(self, newer: SessionUpdated) -> SessionUpdated:
+        # Drops the older seq on purpose: the gap tells a consumer to call `listSessions`.
+        key = self._updates.get(newer.session.session_id)
+        if key is None or self._bytes <= MERGE_BYTES:
+            return newer
+        older, weight = self._items.pop(key)
+        self._bytes -= weight
+        if not isinstance(older, SessionUpdated):
+            return newer
+        return replace(newer, changed=tuple(dict.fromkeys(older.changed + newer.changed)))
+
+
+def _weight(item: Item) -> int:
+    if isinstance(item, bytes):
+        return len(item)
+    session: AgentSession | None = getattr(item, "session", None)
+    if session is None:
+        return _FRAME_BYTES
+    texts = 2 * len(session.session_id) + len(session.name) + len(session.metadata)
+    attributes = (*session.attributes.keys(), *session.attributes.values())
+    return _FRAME_BYTES + texts + sum(map(len, attributes))
+
+
 class Writer:
     """Writes each queued item as one line to stdout, on its own thread."""
 
@@ -142,17 +231,14 @@ class Writer:
         self._encode = encode
         self._on_gone = on_gone
         self._on_broken = on_broken
-        self._outbox = Outbox()
+        self._outbox = Outbox(lambda: on_broken("The parent does not read stdout"))
+        self.put = self._outbox.put
+        """Queues an answer or a notification. Never blocks."""
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the thread that writes."""
         self._thread = tasks.start_thread("stdout", self._run, self._break)
-
-    def put(self, item: Item) -> None:
-        """Queue *item*; never blocks. Calls *on_broken* when too much waits."""
-        if not self._outbox.put(item):
-            self._on_broken("The parent does not read stdout")
 
     def flush(self, timeout_s: float) -> None:
         """Write all queued items, then stop; wait *timeout_s* at most. Do not `put` after it."""

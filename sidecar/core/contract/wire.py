@@ -6,6 +6,7 @@ Python has `snake_case`, JSON has `camelCase`. Does not know any message, nor by
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -77,14 +78,10 @@ def wire_name(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-_FIELDS: dict[type, tuple[WireField, ...]] = {}
-
-
+@functools.cache
 def fields_of(cls: type) -> tuple[WireField, ...]:
     """Return the members of *cls*'s JSON object, in order."""
-    if cls not in _FIELDS:
-        _FIELDS[cls] = tuple(_read_fields(cls))
-    return _FIELDS[cls]
+    return tuple(_read_fields(cls))
 
 
 def _read_fields(cls: type) -> Iterator[WireField]:
@@ -131,7 +128,7 @@ def parse(cls: type[T], value: object, *, ignore_unknown: bool = False, where: s
     """
     if not isinstance(value, Mapping):
         raise _refusal(where, "must be an object with named members")
-    fields = fields_of(cls)
+    fields = fields_of(cls)  # type: ignore[arg-type]  # mypy: a type[T] may not be Hashable
     known = {each.wire_name: each for each in fields}
     if not ignore_unknown:
         for key in value:
