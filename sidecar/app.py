@@ -111,9 +111,7 @@ class _App:
             self._start.wire.write_fd, encode_notification, self._on_parent_gone, self._on_broken
         )
         clock = AttendedClock()
-        self._client = ClientRequests(
-            self._writer.put, lambda: clock.tick().attended_s, self._start.redactor
-        )
+        self._client = ClientRequests(self._writer.put, clock.within, self._start.redactor)
         self._agent = ClaraVoiceAgent(self._ports(clock), self._start.settings)
         self._dispatcher = Dispatcher(
             handlers(self._agent, self, self._client),

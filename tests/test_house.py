@@ -67,6 +67,7 @@ CORE_MAY_IMPORT = {
     "binascii",
     "collections",
     "collections.abc",
+    "contextlib",
     "dataclasses",
     "datetime",
     "enum",

@@ -142,14 +142,16 @@ class ClaraVoiceAgent:
             return self.status()
         waiter = self._waiters.add()
         self._happen(Cause(self._joining(Event.CONNECT)))
-        if not await self._waiters.decided(waiter, ANSWER_WITHIN_S, self._clock):
+        try:
+            async with self._clock.within(ANSWER_WITHIN_S):
+                return await waiter
+        except TimeoutError:
             if self._machine.state is AgentState.WAITING_FOR_TOKEN:
                 self._last_error = no_token_yet(ANSWER_WITHIN_S)
             else:
                 url = shown_url(self._destination.required().url)
                 self._last_error = failure(Category.TIMEOUT, url)
-            raise connect_failure(self._last_error)
-        return waiter.result()
+            raise connect_failure(self._last_error) from None
 
     async def disconnect(self) -> Status:
         """Close all sessions and leave the room. Does not wait for a connect in flight."""
@@ -295,9 +297,7 @@ class ClaraVoiceAgent:
             case Do.SNAPSHOT:
                 self._take_snapshot(cause)
             case Do.LINK_LOST:
-                self._announce(self._sessions.link_lost(at))
-            case Do.ROOM_LOST:
-                self._announce(self._sessions.room_lost(cause.reason, at))
+                self._announce(self._sessions.link_lost(cause.reason, at))
             case Do.CLOSE_ALL:
                 detail = reason_name(cause.reason) if cause.reason else None
                 self._announce(self._sessions.close_all(closing_of(cause.event), detail, at))

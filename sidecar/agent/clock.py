@@ -1,4 +1,4 @@
-"""Owns attended time and the timer.
+"""Owns attended time, the timer and the time limits.
 
 While the process is stopped or the laptop sleeps, the agent does not see the room. That time is not
 attended and must not expire a deadline. Does not know what the timer is for.
@@ -7,9 +7,10 @@ attended and must not expire a deadline. Does not know what the timer is for.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from sidecar.core.facts import Moment
 
@@ -81,6 +82,33 @@ class AttendedClock:
             self._handle = None
         if due_s is not None:
             self._schedule(due_s)
+
+    @contextlib.asynccontextmanager
+    async def within(self, seconds: float) -> AsyncIterator[None]:
+        """Limit an `async with` block to *seconds* of attended time; see `asyncio.timeout`.
+
+        Raises:
+            TimeoutError: the block took longer, and was cancelled.
+        """
+        loop = asyncio.get_running_loop()
+        until_s = self.tick().attended_s + seconds
+        handle: asyncio.TimerHandle | None = None
+        async with asyncio.timeout(None) as limit:
+
+            def look() -> None:
+                nonlocal handle
+                rest_s = until_s - self.tick().attended_s
+                if rest_s > 0:
+                    handle = loop.call_later(min(TICK_S, rest_s), look)
+                else:
+                    limit.reschedule(loop.time())
+
+            look()
+            try:
+                yield
+            finally:
+                if handle is not None:
+                    handle.cancel()
 
     def _schedule(self, due_s: float) -> None:
         wait_s = min(TICK_S, max(0.0, max(due_s, self._not_before_s) - self._attended_s))

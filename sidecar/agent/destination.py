@@ -82,7 +82,7 @@ class Destination:
             merged = merged.without_token()
             lasting = resolved(merged, client_gives_tokens=True)
         if is_under_way and self.target is not None and self._wanted is not None:
-            if lasting.place != self._wanted.place:
+            if lasting.server_room_identity != self._wanted.server_room_identity:
                 raise OtherRoom(
                     f"The agent is in room {self.target.room!r} already, or on its way there.",
                     "Send `disconnect` first.",

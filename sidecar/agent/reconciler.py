@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 
 from sidecar import tasks
@@ -23,9 +24,8 @@ EVERY_S = 30.0
 """Seconds between two polls while list and sessions agree."""
 AFTER_MISS_S = 5.0
 """Attended seconds to the next poll while list and sessions differ."""
-LOOK_S = 0.25
-"""Seconds between two ticks of the clock: a tick advances attended time by 1 s at most. It is also
-the grace for a page reload."""
+RELOAD_WITHIN_S = 0.25
+"""Seconds from a leave in doubt to the comparison: a page that reloads is back by then."""
 UNHEARD_POLLS = 3
 """The agent rejoins after so many polls in a row with the same participant listed but without a
 session, or with the agent itself not listed."""
@@ -88,7 +88,8 @@ class Reconciler:
             except Exception:
                 _log.exception("The sessions could not be compared with the server's list.")
                 is_soon = False
-            is_early = await (self._attend(AFTER_MISS_S) if is_soon else self._rest())
+            limit = self._clock.within(AFTER_MISS_S) if is_soon else asyncio.timeout(EVERY_S)
+            is_early = await self._has_doubts(limit)
 
     async def _poll(self, *, is_early: bool) -> bool:
         """Compare once, and return whether to poll again in 5 s.
@@ -132,29 +133,17 @@ class Reconciler:
     def _asked(self, session_id: str, _: asyncio.Task[None]) -> None:
         del self._asking[session_id]
 
-    async def _attend(self, seconds: float) -> bool:
-        """Wait for *seconds* of attended time; return True earlier if a leave is in doubt."""
-        until_s = self._clock.tick().attended_s + seconds
-        while self._clock.tick().attended_s < until_s:
-            is_news = self._news.is_set()
-            self._news.clear()
-            await asyncio.sleep(LOOK_S)
-            if is_news and self._comparison.has_doubts:
-                return True
-        return False
-
-    async def _rest(self) -> bool:
-        """Wait for EVERY_S; return True earlier if a leave is in doubt."""
-        try:
-            async with asyncio.timeout(EVERY_S):
+    async def _has_doubts(self, limit: AbstractAsyncContextManager[object]) -> bool:
+        """Wait until a leave is in doubt; return False when *limit* ends the wait."""
+        with suppress(TimeoutError):
+            async with limit:
                 while True:
                     await self._news.wait()
                     self._news.clear()
-                    await asyncio.sleep(LOOK_S)
+                    await asyncio.sleep(RELOAD_WITHIN_S)
                     if self._comparison.has_doubts:
                         return True
-        except TimeoutError:
-            return False
+        return False
 
     def _rejoin(self) -> None:
         now_s = asyncio.get_running_loop().time()

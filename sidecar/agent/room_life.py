@@ -17,10 +17,7 @@ from sidecar.core.contract.errors import SidecarError
 from sidecar.core.contract.failures import BrokenInstall, Category
 from sidecar.core.contract.messages import Status
 from sidecar.core.facts import DisconnectReason, Fact, JoinFailed, RoomEnded
-from sidecar.core.ports import Clock, LiveKitApi, Room, RoomFactory
-
-LOOK_S = 0.25
-"""Seconds between two ticks of the clock: a tick advances attended time by 1 s at most."""
+from sidecar.core.ports import LiveKitApi, Room, RoomFactory
 
 _log = logging.getLogger("sidecar.agent")
 
@@ -111,19 +108,11 @@ class Waiters:
         self._waiting: set[asyncio.Future[Status]] = set()
 
     def add(self) -> asyncio.Future[Status]:
-        """Add a caller; pass the future to `decided`, then read its result."""
+        """Add a caller. Await the future; cancel it if the caller waits no longer."""
         waiter: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
         self._waiting.add(waiter)
+        waiter.add_done_callback(self._waiting.discard)
         return waiter
-
-    async def decided(self, waiter: asyncio.Future[Status], within_s: float, clock: Clock) -> bool:
-        """Wait for *waiter*, *within_s* attended seconds at most; False if it got no answer."""
-        until_s = clock.tick().attended_s + within_s
-        while not waiter.done() and (rest_s := until_s - clock.tick().attended_s) > 0:
-            await asyncio.wait({waiter}, timeout=min(LOOK_S, rest_s))
-        if not waiter.done():
-            self._waiting.discard(waiter)
-        return waiter.done()
 
     def answer(self, status: Status) -> None:
         """Answer all callers with *status*."""

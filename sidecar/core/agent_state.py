@@ -60,8 +60,7 @@ class Do(Enum):
     ASK = "ask the client for a token, unless that is under way"
     DROP = "drop the Room"
     SNAPSHOT = "give the sessions the snapshot"
-    LINK_LOST = "tell the sessions that the link is lost"
-    ROOM_LOST = "tell the sessions that the link is lost, and LiveKit's reason"
+    LINK_LOST = "tell the sessions that the link is lost, and LiveKit's reason if the Room ended"
     CLOSE_ALL = "close all sessions"
     LOG_FAILURE = "log the failure; the first of a series has the critical line"
     ANSWER = "answer the callers of `connect`"
@@ -117,14 +116,14 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
     (_S.WAITING_FOR_TOKEN, _E.TIMER): Row(_S.CONNECTING, (Do.OPEN,)),
     (_S.CONNECTED, _E.STEADY): Row(_S.CONNECTED, ()),
     (_S.CONNECTED, _E.RECONNECTING): Row(_S.RECONNECTING, (Do.LINK_LOST,)),
-    (_S.CONNECTED, _E.DEAF): Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST), Retry.AT_ONCE),
+    (_S.CONNECTED, _E.DEAF): Row(_S.BACKOFF, (Do.DROP, Do.LINK_LOST), Retry.AT_ONCE),
     (_S.RECONNECTING, _E.RECONNECTED): Row(_S.CONNECTED, (Do.SNAPSHOT, Do.POLL)),
-    (_S.RECONNECTING, _E.WATCHDOG): Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST), Retry.AT_ONCE),
+    (_S.RECONNECTING, _E.WATCHDOG): Row(_S.BACKOFF, (Do.DROP, Do.LINK_LOST), Retry.AT_ONCE),
     **{
         (state, event): row
         for state in (_S.CONNECTED, _S.RECONNECTING)
         for event, row in {
-            _E.LOST: Row(_S.BACKOFF, (Do.DROP, Do.ROOM_LOST), Retry.LATER),
+            _E.LOST: Row(_S.BACKOFF, (Do.DROP, Do.LINK_LOST), Retry.LATER),
             _E.ROOM_GONE: Row(_S.BACKOFF, (Do.DROP, Do.CLOSE_ALL), Retry.LATER),
             _E.EVICTED: Row(_S.FAILED, (Do.LOG_FAILURE, Do.DROP, Do.CLOSE_ALL)),
         }.items()

@@ -102,8 +102,8 @@ class Target:
     """None if there is a secret, or until the client gives a token."""
 
     @property
-    def place(self) -> tuple[str, str, str]:
-        """Return server, room and identity. Equal places need no rejoin."""
+    def server_room_identity(self) -> tuple[str, str, str]:
+        """Return the server, the room and the identity. If all three stay the same, stay joined."""
         return (_server(self.url), self.room, self.identity)
 
     @property

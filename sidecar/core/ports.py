@@ -6,6 +6,7 @@ Does not know the implementations.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -133,6 +134,13 @@ class Clock(Protocol):
         """Call *wake* once at *due_s*, attended seconds; None cancels. Replaces an earlier call.
 
         Runs the queued events of the Room first.
+        """
+
+    def within(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        """Limit an `async with` block to *seconds* of attended time; see `asyncio.timeout`.
+
+        Raises:
+            TimeoutError: the block took longer, and was cancelled.
         """
 
 

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 from sidecar.core.access_token import given_token
 from sidecar.core.contract.errors import ClientFailed, ShuttingDown
@@ -31,8 +32,6 @@ RESOLVE_PROXY_WITHIN_S = 3.0
 waits for the answer too, and must answer within 10 s."""
 MAX_WAITING = 256
 """Requests that the client has not answered yet; more are refused."""
-LOOK_S = 0.25
-"""Seconds between two reads of the clock, which takes a gap over 1 s for a suspended process."""
 SHOWN_CHARS = 300
 """Characters of the client's error message that our own message repeats."""
 
@@ -45,18 +44,18 @@ class ClientRequests:
     def __init__(
         self,
         send: Callable[[bytes], None],
-        now_s: Callable[[], float],
+        within: Callable[[float], AbstractAsyncContextManager[object]],
         redact: Callable[[str], str],
     ) -> None:
         """Start with no capabilities, until `offers` names some.
 
-        *send* takes one line without its newline; *now_s* returns attended seconds. *redact*
-        removes tokens and passwords from the client's error messages.
+        *send* takes one line without its newline. *within* limits a wait to so many seconds; see
+        `ports.Clock`. *redact* removes tokens and passwords from the client's error messages.
         """
         self.gives_tokens = False
         self.resolves_proxies = False
         self._send = send
-        self._now_s = now_s
+        self._within = within
         self._redact = redact
         self._numbers = itertools.count(1)
         self._waiting: dict[str, tuple[str, asyncio.Future[object]]] = {}
@@ -125,12 +124,10 @@ class ClientRequests:
         self._waiting[request_id] = (name, waiter)
         try:
             self._send(encode_request(request_id, name, params))
-            until_s = self._now_s() + within_s
-            while not waiter.done() and (rest_s := until_s - self._now_s()) > 0:
-                await asyncio.wait({waiter}, timeout=min(LOOK_S, rest_s))
-            if not waiter.done():
-                raise ClientFailed(f"{name} gave no answer within {within_s:g} s")
-            return waiter.result()
+            async with self._within(within_s):
+                return await waiter
+        except TimeoutError:
+            raise ClientFailed(f"{name} gave no answer within {within_s:g} s") from None
         finally:
             del self._waiting[request_id]
             waiter.cancel()

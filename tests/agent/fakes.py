@@ -320,6 +320,10 @@ class FakeClock:
         """Keep *wake* for when the clock is advanced so far."""
         self.due_s, self._wake = due_s, wake
 
+    def within(self, seconds: float) -> asyncio.Timeout:
+        """A limit in seconds of the loop."""
+        return asyncio.timeout(seconds)
+
     def advance(self, seconds: float) -> None:
         """Let *seconds* pass, deadline by deadline."""
         until_s = self.now_s + seconds

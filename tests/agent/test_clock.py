@@ -254,3 +254,54 @@ async def test_a_flood_of_facts_does_not_hold_up_a_deadline_that_is_due():
         if wakes.at_s:
             break
     assert wakes.at_s
+
+
+# A limit
+
+
+@in_virtual_time
+async def test_a_block_that_ends_in_time_goes_on_and_leaves_no_timer():
+    clock, _ = made()
+    async with clock.within(3.0):
+        await asyncio.sleep(2.9)
+    await asyncio.sleep(10.0)
+    assert clock.tick().attended_s <= 4.0
+
+
+@pytest.mark.parametrize("limit_s", [0.0, 0.1, 3.0])
+@in_virtual_time
+async def test_a_block_that_takes_longer_is_cancelled_at_its_limit(limit_s: float):
+    clock, _ = made()
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    with pytest.raises(TimeoutError):
+        async with clock.within(limit_s):
+            await asyncio.sleep(60.0)
+    assert loop.time() - began_s == pytest.approx(limit_s, abs=0.001)
+
+
+@in_virtual_time
+async def test_a_stopped_process_uses_up_no_limit():
+    watch = Watch()
+    clock = AttendedClock(watch)
+    asleep = asyncio.Event()
+    async with clock.within(3.0):
+        watch.now_s += 3_600.0
+        await asyncio.sleep(1.0)
+        asleep.set()
+    assert asleep.is_set()
+
+
+@in_virtual_time
+async def test_a_cancelled_block_stays_cancelled():
+    clock, _ = made()
+
+    async def limited() -> None:
+        async with clock.within(3.0):
+            await asyncio.sleep(60.0)
+
+    task = asyncio.create_task(limited())
+    await asyncio.sleep(1.0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -121,7 +121,7 @@ async def test_settings_of_one_connect_are_the_defaults_of_the_next():
     await world.agent.disconnect()
     connecting = world.connecting(Settings(room="attic"))
     second = await world.rooms.opened(2)
-    assert second.target.place == (URL, "attic", "clara")
+    assert second.target.server_room_identity == (URL, "attic", "clara")
     await second.joins()
     await connecting
 

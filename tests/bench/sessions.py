@@ -201,7 +201,7 @@ def measured() -> Iterator[str]:
         resumed[-1].resume(Inheritance(resumed_sessions(entries)), _at(0.0))
 
     def outage() -> None:
-        sessions.link_lost(_at(1.0))
+        sessions.link_lost(0, _at(1.0))
         sessions.snapshot(people, _at(2.0))
 
     lines: list[bytes] = []

@@ -57,7 +57,7 @@ def test_who_leaves_a_room_drops_it_and_tells_the_sessions(
 ):
     if state in IN_ROOM and row.next not in IN_ROOM:
         assert Do.DROP in row.does
-        assert {Do.ROOM_LOST, Do.CLOSE_ALL} & set(row.does)
+        assert {Do.LINK_LOST, Do.CLOSE_ALL} & set(row.does)
 
 
 @pytest.mark.parametrize(("state", "event", "row"), ROWS)

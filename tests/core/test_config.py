@@ -82,7 +82,7 @@ def test_a_key_and_a_secret_given_beside_a_token_are_used_with_the_room_of_the_s
 
 def test_a_key_a_secret_and_a_room_are_a_target_with_defaults():
     resolved = target(BY_SECRET)
-    assert resolved.place == (URL, "den", "clara-voice-agent")
+    assert resolved.server_room_identity == (URL, "den", "clara-voice-agent")
     assert (resolved.name, resolved.auto_subscribe) == ("Clara", False)
     assert resolved.capabilities(0.0) == ALL
     assert resolved.claims is None
@@ -90,7 +90,7 @@ def test_a_key_a_secret_and_a_room_are_a_target_with_defaults():
 
 def test_a_token_says_room_and_identity_itself():
     resolved = target(BY_TOKEN)
-    assert resolved.place == (URL, "den", "clara")
+    assert resolved.server_room_identity == (URL, "den", "clara")
     assert resolved.capabilities(0.0) == NO_CAPABILITIES
     assert (resolved.api_key, resolved.api_secret) == (None, None)
 
@@ -207,8 +207,8 @@ def test_a_token_reconciles_while_it_grants_room_admin_and_has_not_expired(
     ["wss://livekit.example/", "wss://LiveKit.example", "https://livekit.example:443"],
 )
 def test_another_spelling_of_the_servers_url_is_the_same_place(same: str):
-    place = target(Settings(url="wss://livekit.example").over(BY_SECRET)).place
-    assert target(Settings(url=same).over(BY_SECRET)).place == place
+    place = target(Settings(url="wss://livekit.example").over(BY_SECRET)).server_room_identity
+    assert target(Settings(url=same).over(BY_SECRET)).server_room_identity == place
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,8 @@ def test_another_spelling_of_the_servers_url_is_the_same_place(same: str):
     ],
 )
 def test_another_server_is_another_place(other: str):
-    place = target(Settings(url="wss://livekit.example").over(BY_SECRET)).place
-    assert target(Settings(url=other).over(BY_SECRET)).place != place
+    place = target(Settings(url="wss://livekit.example").over(BY_SECRET)).server_room_identity
+    assert target(Settings(url=other).over(BY_SECRET)).server_room_identity != place
 
 
 @pytest.mark.parametrize("settings", [BY_SECRET, BY_TOKEN], ids=["secret", "token"])

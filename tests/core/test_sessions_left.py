@@ -205,7 +205,7 @@ def test_a_session_that_closed_leaves_nothing_pending_while_others_go_on():
 def test_nothing_is_pending_after_close_all():
     registry = Registry().joined(ALICE, joining("bob"))
     registry.at(5, "left", "PA_alice", None)
-    registry.at(6, "link_lost")
+    registry.at(6, "link_lost", 0)
     registry.at(7, "close_all", CloseReason.AGENT_DISCONNECTED, None)
     assert registry.sessions.deadline() is None
     assert registry.at(500) == []

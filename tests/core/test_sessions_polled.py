@@ -66,7 +66,7 @@ def test_an_answer_to_a_poll_during_which_the_link_changed_counts_for_nothing(se
     registry = Registry().joined(ALICE)
     registry.at(10)
     poll = registry.sessions.comparison.begin()
-    registry.at(10.5, "link_lost")
+    registry.at(10.5, "link_lost", 0)
     if second == 12:
         registry.at(11.5, "snapshot", [ALICE])
     assert registry.at(second, "polled", poll, listing()) == []
@@ -76,7 +76,7 @@ def test_an_answer_to_a_poll_during_which_the_link_changed_counts_for_nothing(se
 def test_a_miss_from_before_an_outage_does_not_count_after_it():
     registry = Registry().joined(ALICE)
     registry.poll(10)
-    registry.at(11, "link_lost")
+    registry.at(11, "link_lost", 0)
     registry.at(14, "snapshot", [ALICE])
     assert registry.poll(20) == []
     assert registry.poll(25) == ["25 closed PA_alice left reconcile"]
@@ -85,7 +85,7 @@ def test_a_miss_from_before_an_outage_does_not_count_after_it():
 def test_a_miss_from_before_an_outage_does_not_close_who_is_missing_from_the_snapshot_too():
     registry = Registry().joined(ALICE)
     registry.poll(9)
-    registry.at(10, "link_lost")
+    registry.at(10, "link_lost", 0)
     registry.at(12, "snapshot", [])
     assert registry.poll(14.5) == []
     assert registry.at(60) == ["15 closed PA_alice left-during-reconnect"]
@@ -153,7 +153,7 @@ def test_a_word_of_one_who_left_meanwhile_counts_for_nothing():
 
 def test_a_word_from_before_a_reconnect_counts_for_nothing():
     registry, poll, session_id = suspected()
-    registry.at(16, "link_lost")
+    registry.at(16, "link_lost", 0)
     registry.at(17, "snapshot", [ALICE])
     registry.poll(17.5)
     assert registry.at(18, "asked", poll, session_id, False) == []

@@ -151,15 +151,10 @@ class RegistryLaws(RuleBasedStateMachine):
         sid = data.draw(st.sampled_from(sorted(self.model.open)))
         self.seen(someone(sid[3:-1], sid))
 
-    @rule()
-    def link_lost(self) -> None:
-        self.model.goes_down()
-        self._take(self.registry.link_lost(moment(self.model.now_s)))
-
-    @rule(reason=reasons)
-    def room_lost(self, reason: int) -> None:
+    @rule(reason=st.just(0) | reasons)
+    def link_lost(self, reason: int) -> None:
         self.model.goes_down(reason)
-        self._take(self.registry.room_lost(reason, moment(self.model.now_s)))
+        self._take(self.registry.link_lost(reason, moment(self.model.now_s)))
 
     @rule(identity=st.sampled_from([*IDENTITIES, OWN, ""]), ago_s=pauses)
     def text(self, identity: str, ago_s: float) -> None:
@@ -380,7 +375,7 @@ def test_a_stay_resumed_after_a_join_lasts_as_long_as_it_was_seen_whatever_its_s
     laws = RegistryLaws()
     laws.begin(start_s=0.0, server_ahead_ms=-60_000)
     laws.snapshot([])
-    laws.link_lost()
+    laws.link_lost(0)
     laws.resume([someone("alice", SIDS[0])], ROOM, 0.0, is_clock_inherited=False)
     laws.time_passes(0.1)
     laws.removal_moot(SIDS[0], CloseReason.LEFT)

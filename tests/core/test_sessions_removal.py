@@ -75,13 +75,13 @@ def test_a_removal_agreed_and_not_followed_by_a_leave_closes_after_five_seconds(
 def test_a_removal_agreed_closes_even_while_the_link_is_shaky():
     registry, session_id = removing()
     registry.at(11, "removal_agreed", session_id)
-    registry.at(12, "link_lost")
+    registry.at(12, "link_lost", 0)
     assert registry.at(30)[-1] == "16 closed PA_alice removed"
 
 
 def test_one_being_removed_and_absent_after_a_reconnect_closes_removed():
     registry, _ = removing()
-    registry.at(11, "link_lost")
+    registry.at(11, "link_lost", 0)
     registry.at(12, "snapshot", [])
     assert registry.at(60) == ["15 closed PA_alice removed"]
 

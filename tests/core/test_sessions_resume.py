@@ -133,7 +133,7 @@ def test_resumed_sessions_close_with_the_rest_before_any_join(reason: CloseReaso
 
 def test_a_resume_after_an_outage_with_nobody_there_has_45_s_of_its_own():
     registry = Registry().joined()
-    registry.at(10, "room_lost", 0)
+    registry.at(10, "link_lost", 0)
     registry.at(100)
     assert registry.sessions.resume(Inheritance((earlier(),)), moment(100))
     assert registry.at(144) == []
@@ -142,7 +142,7 @@ def test_a_resume_after_an_outage_with_nobody_there_has_45_s_of_its_own():
 
 def test_a_loss_during_the_resume_does_not_prolong_the_outage():
     registry = resumed(earlier())
-    registry.at(30, "room_lost", 0)
+    registry.at(30, "link_lost", 0)
     assert registry.at(99) == ["45 closed PA_alice connection-lost"]
 
 

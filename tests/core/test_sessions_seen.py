@@ -164,7 +164,7 @@ def test_a_snapshot_creates_in_its_order_and_lists_in_that_order():
 def test_a_snapshot_in_which_somebody_came_back_under_another_sid_replaces_them():
     assert played(
         (0, "snapshot", [ALICE, BOB]),
-        (10, "link_lost"),
+        (10, "link_lost", 0),
         (12, "snapshot", [someone("alice", "PA_2"), BOB]),
         (60,),
     )[6:] == [
@@ -192,7 +192,7 @@ def test_a_person_not_active_after_30_s_is_in_error_and_recovers():
 def test_the_30_s_until_active_count_only_while_the_link_is_up():
     assert played(
         (0, "snapshot", [joining()]),
-        (20, "link_lost"),
+        (20, "link_lost", 0),
         (40, "snapshot", [joining()]),
         (49.9,),
         (50.1,),
@@ -207,7 +207,7 @@ def test_the_30_s_until_active_count_only_while_the_link_is_up():
 def test_one_in_error_is_in_error_again_after_an_outage():
     assert played(
         (0, "snapshot", [joining()]),
-        (31, "link_lost"),
+        (31, "link_lost", 0),
         (35, "snapshot", [joining()]),
     )[1:] == [
         "30 updated PA_alice connectionState=error",
@@ -218,7 +218,7 @@ def test_one_in_error_is_in_error_again_after_an_outage():
 
 def test_one_seen_while_the_link_is_shaky_is_reconnecting_after_the_creation():
     assert played(
-        (0, "snapshot", []), (5, "link_lost"), (6, "seen", ALICE), (7, "seen", ALICE)
+        (0, "snapshot", []), (5, "link_lost", 0), (6, "seen", ALICE), (7, "seen", ALICE)
     ) == [
         "6 created PA_alice connecting",
         "6 updated PA_alice connectionState=reconnecting",

@@ -114,7 +114,7 @@ def test_between_a_reload_and_its_announcement_a_message_counts_for_the_old_sess
 
 def test_a_message_while_the_link_is_shaky_counts():
     registry = Registry().joined(ALICE)
-    registry.at(5, "link_lost")
+    registry.at(5, "link_lost", 0)
     assert registry.at(6, "text", "alice", 6) == ["6 updated PA_alice messageCount=1"]
 
 

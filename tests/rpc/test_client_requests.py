@@ -38,9 +38,8 @@ class Asked:
 
     def __init__(self) -> None:
         """The client offers all."""
-        loop = asyncio.get_running_loop()
         self.lines: list[bytes] = []
-        self.requests = ClientRequests(self.lines.append, loop.time, Redactor())
+        self.requests = ClientRequests(self.lines.append, asyncio.timeout, Redactor())
         self.requests.offers(ClientCapabilities(get_token=True, resolve_proxy=True))
         self.peer = Peer({}, self.requests.take_response)
 
@@ -234,7 +233,7 @@ async def test_at_the_end_everything_fails_and_nothing_more_is_asked():
     ],
 )
 def test_a_client_is_asked_for_nothing_that_it_does_not_offer(capabilities, expected):
-    requests = ClientRequests(lambda _: None, lambda: 0.0, Redactor())
+    requests = ClientRequests(lambda _: None, asyncio.timeout, Redactor())
     requests.offers(capabilities)
     assert (requests.gives_tokens, requests.resolves_proxies) == expected
 

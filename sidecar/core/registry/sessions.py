@@ -164,16 +164,17 @@ class Sessions:
         why = close_reason(reason, was_active=stay.was_active)
         return self._stays.close(stay, why, reason_name(reason), at, by_server=True)
 
-    def link_lost(self, at: Moment) -> list[Change]:
-        """Mark the link down and start the 45 s outage; holds and active deadlines pause."""
-        return self._down(DisconnectReason.UNKNOWN_REASON, at)
+    def link_lost(self, reason: int, at: Moment) -> list[Change]:
+        """Mark the link down and start the 45 s outage; holds and active deadlines pause.
 
-    def room_lost(self, reason: int, at: Moment) -> list[Change]:
-        """Mark the link down as `link_lost` does; the Room ended with LiveKit's *reason*.
-
-        After SERVER_SHUTDOWN the outage closes the sessions with `server-shutdown`.
+        *reason* is LiveKit's if the Room ended, else 0. After SERVER_SHUTDOWN the outage closes the
+        sessions with `server-shutdown`.
         """
-        return self._down(reason, at)
+        self._clock.start_outage(at.attended_s, reason)
+        self._clock.down(at.attended_s)
+        for stay in self._stays:
+            stay.missed_s = None
+        return list(self._stays.show_all())
 
     def text(self, identity: str, opened_s: float, at: Moment) -> list[Change]:
         """Count a message for the session that was open at *opened_s*, attended seconds.
@@ -263,10 +264,3 @@ class Sessions:
         elif due is Due.ACTIVE:
             stay.is_overdue = True
             yield from self._stays.show(stay)
-
-    def _down(self, outage_reason: int, at: Moment) -> list[Change]:
-        self._clock.start_outage(at.attended_s, outage_reason)
-        self._clock.down(at.attended_s)
-        for stay in self._stays:
-            stay.missed_s = None
-        return list(self._stays.show_all())
