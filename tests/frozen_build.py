@@ -54,8 +54,11 @@ def inputs_hash(repository: Path = REPOSITORY) -> str:
     digest = hashlib.sha256(f"{platform.platform()} {sys.version}".encode())
     sources = sorted((repository / "sidecar").rglob("*"))
     development = repository / "sidecar" / "dev"
-    for path in (repository / "build.spec", repository / "pyproject.toml", *sources):
-        if path.is_file() and path.suffix != ".pyc" and not path.is_relative_to(development):
+    release = development / "release"  # build.spec ends with it
+    top = (repository / each for each in ("LICENSE", "build.spec", "pyproject.toml"))
+    for path in (*top, *sources):
+        is_frozen = not path.is_relative_to(development) or path.is_relative_to(release)
+        if path.is_file() and path.suffix != ".pyc" and is_frozen:
             name = path.relative_to(repository).as_posix()
             digest.update(f"{name}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())

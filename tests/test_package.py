@@ -146,6 +146,7 @@ def test_with_the_extra_the_demo_runs(built, tmp_path):
 def test_the_wheel_holds_the_sidecar_its_types_and_its_license_alone(built):
     names = built.wheel_names()
     assert {"sidecar/cli.py", "sidecar/py.typed", "sidecar/dev/demo.py"} <= names
+    assert [name for name in names if "dev/release" in name] == []
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"sidecar", f"clara_voice_sidecar-{__version__}.dist-info"}
     assert any(name.endswith("licenses/LICENSE") for name in names)

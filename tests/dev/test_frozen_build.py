@@ -44,14 +44,19 @@ def test_the_frozen_program_passes_its_self_test(program):
 
 
 def test_a_build_is_of_exactly_its_inputs(tmp_path):
-    for name in ("build.spec", "pyproject.toml"):
+    for name in ("LICENSE", "build.spec", "pyproject.toml"):
         shutil.copy(REPOSITORY / name, tmp_path)
     shutil.copytree(REPOSITORY / "sidecar", tmp_path / "sidecar")
     before = inputs_hash(tmp_path)
     assert before == inputs_hash()
     (tmp_path / "sidecar" / "dev" / "demo.py").write_text("# not frozen in")
     assert inputs_hash(tmp_path) == before
-    for changed in ("sidecar/cli.py", "build.spec", "pyproject.toml"):
+    for changed in (
+        "sidecar/cli.py",
+        "sidecar/dev/release/sbom.py",
+        "build.spec",
+        "pyproject.toml",
+    ):
         (tmp_path / changed).write_text("# changed")
         after = inputs_hash(tmp_path)
         assert after != before, changed
