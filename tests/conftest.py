@@ -8,6 +8,7 @@ sidecar's command as source and frozen.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ from tests.frozen_build import frozen_sidecar, why_no_build
 
 # For the server's fixture, which is the one that may use it.
 GIVEN_LIVEKIT_SERVER = os.environ.get("LIVEKIT_SERVER")
+
+GIVEN_COMMAND = shlex.split(os.environ.get("SIDECAR_COMMAND", ""))
+"""Another sidecar than that of these sources, to run the tests of `sidecar_command` with."""
 
 for _name in list(os.environ):
     # The SDK honours this proxy even for a server on this machine.
@@ -92,6 +96,8 @@ class _Groups(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no
         """Name the group of a test."""
         if _is_fault(nodeid):
             return "faults"
+        if nodeid.startswith("tests/windows/"):
+            return "windows"  # they share Wine's one prefix
         path, _, test = nodeid.partition("::")
         return f"{path} frozen" if "frozen" in test else path
 
@@ -204,7 +210,8 @@ async def server(server_binary: Path) -> AsyncIterator[DevServer]:
 
     Who kills, freezes or configures one makes it: `async with DevServer(server_binary, ...)`.
     """
-    async with DevServer(server_binary) as running:
+    # A given sidecar may run under Wine, whose UDP does not reach loopback.
+    async with DevServer(server_binary, ice_tcp=bool(GIVEN_COMMAND)) as running:
         yield running
 
 
@@ -233,8 +240,10 @@ def frozen_command() -> list[str]:
     return [str(frozen_sidecar())]
 
 
-@pytest.fixture(scope="session", params=["source", "frozen"])
+@pytest.fixture(scope="session", params=["given"] if GIVEN_COMMAND else ["source", "frozen"])
 def sidecar_command(request: pytest.FixtureRequest) -> list[str]:
-    """The command of the sidecar, once as source and once frozen."""
+    """The command of the sidecar: $SIDECAR_COMMAND, else once as source and once frozen."""
+    if GIVEN_COMMAND:
+        return GIVEN_COMMAND
     command: list[str] = request.getfixturevalue(f"{request.param}_command")
     return command

@@ -1,0 +1,88 @@
+"""What the tests of Windows share: Wine with Windows' programs in it, sidecar.exe, nested runs.
+
+Owns the one prefix of a run: only one run at a time uses it, and all that runs in it ends with it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests import parts
+from tests.only_one import only_one
+from tests.repository import ROOT
+from tests.windows.prepare import (
+    Windows,
+    WineMissing,
+    linux_path,
+    stop_services,
+    why_no_wine,
+    windows,
+)
+
+BUILD_TIMEOUT_S = 900.0
+"""A build takes one minute on two idle cores."""
+SUITE_TIMEOUT_S = 900.0
+PASSED = re.compile(r"^(\d+) passed\b", re.MULTILINE)
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[Windows]:
+    """Windows, as far as Wine has it."""
+    parts.require("wine", why_no_wine())
+    try:
+        made = windows()
+    except WineMissing as error:
+        parts.require("wine", str(error))
+        raise
+    with only_one(made.prefix.with_suffix(".used")):
+        yield made
+        stop_services(made.loader, made.prefix)
+
+
+@pytest.fixture(scope="session")
+def sidecar_exe(machine: Windows) -> Path:
+    """sidecar.exe of exactly these sources, built by Windows' Python from build.spec."""
+    code = "from tests.frozen_build import frozen_sidecar; print(frozen_sidecar())"
+    said = run(machine, machine.run_python("-c", code), timeout_s=BUILD_TIMEOUT_S)
+    return linux_path(said.splitlines()[-1].strip())
+
+
+def run(
+    machine: Windows,
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    timeout_s: float = SUITE_TIMEOUT_S,
+) -> str:
+    """Run a command to its success, in the repository, and give its stdout."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=machine.environment(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, f"status {done.returncode}:\n{done.stdout[-20_000:]}{done.stderr}"
+    return done.stdout
+
+
+def passed(said: str) -> int:
+    """How many tests a run of pytest says have passed."""
+    found = PASSED.findall(said)
+    assert found, said[-2000:]
+    return int(found[-1])
+
+
+def given(machine: Windows, program: Path) -> dict[str, str]:
+    """Give the environment in which our tests, on Linux, drive *program*."""
+    return {"SIDECAR_COMMAND": shlex.join([str(machine.loader), str(program)])}

@@ -1,0 +1,47 @@
+"""sidecar.exe, driven over its pipes by the very tests that drive the sidecar on Linux.
+
+The tests' own process is Linux: it sends the lines, runs livekit-server and brings the people.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.windows.conftest import given, passed, run
+from tests.windows.prepare import Windows
+
+pytestmark = pytest.mark.full
+
+OVER_PIPES = [
+    *(f"tests/rpc/test_{name}.py" for name in "process client_requests contract typed".split()),
+    *("tests/rpc/test_broken_pipes.py", "tests/test_configuration.py"),
+]
+NOT_UNDER_WINE = {
+    "signal_ends_it or every_way_at_once": "a program without a console gets no Ctrl-C",
+    "parent": "the parent's pid is one of Linux, which Windows does not know",
+    "stderr": "a closed or full stderr is Wine's own, too: Wine ends or waits",
+    "no_utf_8": "Windows' variables and arguments are UTF-16",
+    "wrong_value": "a start each, and as in Windows' Python",
+}
+"""Words in the names of tests that cannot run here: why."""
+IN_A_ROOM = [
+    "tests/livekit/test_first_light.py",
+    "tests/livekit/test_people.py::test_two_people_at_once_have_a_session_each_and_end_apart",
+    "tests/livekit/test_client_requests.py::"
+    "test_who_leaves_during_a_restart_is_closed_with_all_that_was_known_of_them",
+    "tests/livekit/test_failures.py::test_no_token_and_no_secret_is_ever_shown",
+]
+
+
+def test_it_answers_and_ends_as_on_linux(machine: Windows, sidecar_exe: Path) -> None:
+    words = " and ".join(["given", *(f"not ({word})" for word in NOT_UNDER_WINE)])
+    command = [sys.executable, "-m", "pytest", "-q", "-k", words, *OVER_PIPES]
+    assert passed(run(machine, command, given(machine, sidecar_exe))) >= 30
+
+
+def test_it_joins_a_room_and_tells_who_comes_and_goes(machine: Windows, sidecar_exe: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "given", "--full", *IN_A_ROOM]
+    assert passed(run(machine, command, given(machine, sidecar_exe))) == 5

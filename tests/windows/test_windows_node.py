@@ -1,0 +1,126 @@
+"""The bridge in Windows' Node, with sidecar.exe behind it: start, join, crash, kill, end.
+
+The server and the people are on Linux.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from sidecar.dev.person import Person
+from sidecar.dev.server import DevServer
+from sidecar.dev.stdio_client import JsonObject, SidecarClient
+from sidecar.dev.tokens import mint_token
+from tests.livekit.stdio import connect_params, session_of
+from tests.soak.bridged import CONSUMER
+from tests.windows.prepare import Windows, windows_path
+from tests.windows.processes import program
+
+pytestmark = pytest.mark.full
+
+START_WITHIN_S = 60.0
+"""The bridge's own limit is 30 s; under Wine a start takes 2 to 5 s on two idle cores."""
+TOLD_WITHIN_S = 40.0
+GONE_WITHIN_S = 3.0
+"""The promise of the bridge: no sidecar outlives its app by more."""
+SIDECAR = ("sidecar.exe", "--wait")
+NODE = ("node.exe", CONSUMER.name)
+
+
+@pytest_asyncio.fixture
+async def server(server_binary: Path) -> AsyncIterator[DevServer]:
+    """With media over TCP: Wine's UDP does not reach loopback."""
+    async with DevServer(server_binary, ice_tcp=True) as running:
+        yield running
+
+
+@pytest.fixture
+def room() -> str:
+    """A room of one's own, with a name that is no ASCII."""
+    return f"Gespräch 🎤 {uuid.uuid4().hex[:8]}"
+
+
+@pytest_asyncio.fixture
+async def app(machine: Windows) -> AsyncIterator[SidecarClient]:
+    """Node with a bridge; it has started nothing yet."""
+    command = machine.relayed(machine.node, windows_path(CONSUMER))
+    async with SidecarClient(command, env=machine.environment()) as running:
+        yield running
+
+
+@pytest.fixture
+def options(server: DevServer, room: str, sidecar_exe: Path) -> JsonObject:
+    """Of createSidecar()."""
+    return {
+        "command": windows_path(sidecar_exe),
+        "connect": connect_params(server, room),
+        "restart": {"max": 10, "windowMs": 1000, "delaysMs": [50]},
+    }
+
+
+@pytest_asyncio.fixture
+async def person(server: DevServer, room: str) -> AsyncIterator[Callable[[str], Person]]:
+    """People by their identities; all have left at the end."""
+    made: list[Person] = []
+
+    def make(identity: str) -> Person:
+        token = mint_token(server.api_key, server.api_secret, room, identity)
+        made.append(Person(server.url, token, identity))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.leave()
+
+
+async def connected(app: SidecarClient, since: int = 0) -> None:
+    """Wait until the agent is in its room."""
+    await app.notified(
+        "agent-state-changed",
+        lambda params: params["state"] == "connected",
+        since=since,
+        timeout_s=TOLD_WITHIN_S,
+    )
+
+
+async def test_a_session_outlives_a_crash_and_each_stay_is_told_once(
+    app: SidecarClient, options: JsonObject, person: Callable[[str], Person]
+) -> None:
+    await app.request("start", options, timeout_s=START_WITHIN_S)
+    await connected(app)
+    status = await app.call("getStatus")
+    rss_bytes = status["rssBytes"]
+    assert isinstance(rss_bytes, int)
+    assert rss_bytes > 10_000_000
+
+    zoe = person("zoë 日本")
+    await zoe.join()
+    created = await app.notified("session-created", timeout_s=TOLD_WITHIN_S)
+    assert session_of(created.params)["participantId"] == "zoë 日本"
+
+    since = len(app.notifications)
+    program(*SIDECAR).kill()
+    await app.notified("exit", since=since, timeout_s=TOLD_WITHIN_S)
+    await connected(app, since)
+    await zoe.leave()
+    closed = await app.notified("session-closed", timeout_s=TOLD_WITHIN_S)
+    assert session_of(closed.params)["sessionId"] == session_of(created.params)["sessionId"]
+    names = [each.method for each in app.notifications]
+    assert (names.count("session-created"), names.count("session-closed")) == (1, 1)
+
+    ending = program(*SIDECAR)
+    await app.request("stop", timeout_s=START_WITHIN_S)
+    assert ending.is_gone_within(0)
+
+
+async def test_no_sidecar_outlives_its_app(app: SidecarClient, options: JsonObject) -> None:
+    await app.request("start", options, timeout_s=START_WITHIN_S)
+    await connected(app)
+    ending = program(*SIDECAR)
+    program(*NODE).kill()
+    assert ending.is_gone_within(GONE_WITHIN_S)

@@ -1,0 +1,31 @@
+"""The laws that need no process, in Windows' own Python."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.windows.conftest import passed, run
+from tests.windows.prepare import Windows
+
+pytestmark = pytest.mark.full
+
+IN_PROCESS = (
+    "conformance framing hostile_input initialize methods openrpc order_of_answers outbox parent"
+    " reader spec_examples"
+).split()
+"""Files of tests/rpc that start no sidecar."""
+
+
+def test_the_laws_of_core_agent_and_rtc_hold(machine: Windows) -> None:
+    said = run(
+        machine,
+        machine.run_python("-m", "pytest", "-q", "tests/core", "tests/agent", "tests/rtc"),
+    )
+    assert passed(said) > 1300
+
+
+def test_the_laws_of_the_wire_hold(machine: Windows) -> None:
+    files = [f"tests/rpc/test_{name}.py" for name in IN_PROCESS]
+    words = "not source and not frozen"
+    said = run(machine, machine.run_python("-m", "pytest", "-q", "-k", words, *files))
+    assert passed(said) > 600
