@@ -37,13 +37,12 @@ from sidecar.core.token_asking import MAX_REFUSALS, TokenAsking
 _log = logging.getLogger("sidecar.agent")
 
 _WRONG_KIND = (
-    "The agent's token is not of kind `agent`: it keeps the room open by itself, and others see it"
-    " as a person. Issue it with kind `agent`."
+    "The agent's token is not of kind `agent`, so LiveKit takes the agent for a person: apps show"
+    " it, and the room stays open without people. Issue the token with kind `agent`."
 )
 _LATER = (
-    "`connect` gave another name or autoSubscribe while the agent was in the room or on its way"
-    " there. It counts from the agent's next join on; to have it now, send `disconnect` and"
-    " `connect`."
+    "`connect` gave another name or autoSubscribe after the agent had joined, or begun to join. The"
+    " agent uses it from its next join on. To use it now, send `disconnect`, then `connect`."
 )
 
 
@@ -84,7 +83,7 @@ class Destination:
         if is_under_way and self.target is not None and self._wanted is not None:
             if lasting.server_room_identity != self._wanted.server_room_identity:
                 raise OtherRoom(
-                    f"The agent is in room {self.target.room!r} already, or on its way there.",
+                    f"The agent is in room {self.target.room!r} already, or is joining it.",
                     "Send `disconnect` first.",
                 )
             if wanted.api_secret is None and wanted.token is None:

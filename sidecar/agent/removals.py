@@ -60,8 +60,8 @@ class Removals:
         target = self._destination.target
         if target is None or target.api_secret is None:
             raise NotAllowed(
-                "Removing a person needs the API secret.",
-                "Connect with apiKey and apiSecret, or remove the person from your own server.",
+                "The sidecar cannot remove a participant without the API secret.",
+                "Send `connect` with apiKey and apiSecret, or let your own server remove them.",
             )
         waiting = self._waiting.get(session_id)
         if waiting is None:

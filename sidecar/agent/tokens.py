@@ -77,13 +77,13 @@ class Tokens:
         target = self._destination.target
         if target is None and self._client.gives_tokens:
             raise NotAllowed(
-                "The agent was not told of any room, so there is none to join.",
+                "The agent has no room yet, so a page cannot join it.",
                 "Send `connect` first.",
             )
         if target is None or not self._destination.capabilities().create_connection:
             raise NotAllowed(
-                "Making an access token needs the API secret.",
-                "Connect with apiKey and apiSecret, or have your own server make the page's token.",
+                "The sidecar cannot make an access token without the API secret.",
+                "Send `connect` with apiKey and apiSecret, or let your own server make the token.",
             )
         wanted = wanted_connection(params, agent_identities=self._destination.identities)
         if target.api_secret is None:
@@ -108,12 +108,12 @@ class Tokens:
             )
         except ClientFailed as error:
             raise NotAllowed(
-                f"There is no access token for this person: {error}.",
+                f"The client gave no access token that this page can use: {error}.",
                 "Check the token endpoint behind `getToken`.",
             ) from None
         if request.grants is not None and (wider := wider_than(request.grants, claims)):
             _log.warning(
-                "getToken gave a token for %r that allows more than was asked for: %s.",
+                "The token that getToken gave for %r grants more than the page asked for: %s.",
                 claims.identity,
                 ", ".join(wider),
             )

@@ -98,12 +98,12 @@ def given_token(answer: object) -> AccessToken:
     token = members.get("token", members.get("participant_token"))
     url = members.get("url", members.get("server_url"))
     if not isinstance(token, str) or not token:
-        what = "an empty one" if token == "" else f"{_kind_of(answer, token)}"
+        what = "an empty token" if token == "" else f"{_kind_of(answer, token)}"
         raise ClientFailed(
             f"getToken must give {{ token }} with an access token, but it gave {what}"
         )
     if url is not None and not isinstance(url, str):
-        raise ClientFailed("getToken gave a url that is no text")
+        raise ClientFailed("getToken gave a url that is not a string")
     return AccessToken(token, url)
 
 
@@ -137,7 +137,7 @@ def claims_for_person(
     if claims.identity in agent_identities:
         raise ClientFailed("getToken gave a token with the agent's own identity")
     if claims.kind == "agent":
-        raise ClientFailed("getToken gave a token of kind `agent`, which is not for a person")
+        raise ClientFailed("getToken gave a token of kind `agent`, which a page must not use")
     if claims.expires_at_s is None or not 0 < claims.expires_at_s < _YEAR_10000_S:
         raise ClientFailed("getToken gave a token without an expiry (`exp`)")
     return claims
@@ -163,16 +163,16 @@ def times_problem(claims: TokenClaims, now_s: float) -> str | None:
     *now_s* is in seconds since 1970.
     """
     if has_expired(claims, now_s):
-        return "The token had expired, by this machine's clock."
+        return "By this machine's clock the token has expired."
     if claims.not_before_s is not None and claims.not_before_s > now_s:
-        return "The token is not valid yet, by this machine's clock."
+        return "By this machine's clock the token is not valid yet."
     return None
 
 
 def _claims_for(token: str) -> TokenClaims:
     claims = token_claims(token)
     if claims is None:
-        raise ClientFailed("getToken gave something that is no access token")
+        raise ClientFailed("getToken gave a token that is not a JSON web token")
     if not claims.can_join:
         raise ClientFailed("getToken gave a token that does not allow joining (`roomJoin`)")
     if not claims.identity:

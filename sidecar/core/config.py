@@ -170,7 +170,7 @@ def target(settings: Settings, *, client_gives_tokens: bool = False) -> Target:
     lacking = missing(settings, client_gives_tokens=client_gives_tokens)
     if lacking:
         raise InvalidParams(
-            f"Not configured: {', '.join(lacking)} not given.",
+            f"Not configured: {', '.join(lacking)} not set.",
             "Pass url, room, and apiKey with apiSecret or a token to `connect`, or set "
             + ", ".join(lacking)
             + ".",
@@ -182,7 +182,7 @@ def target(settings: Settings, *, client_gives_tokens: bool = False) -> Target:
     identity = settings.identity or DEFAULT_IDENTITY
     if claims is not None:
         if settings.room is not None and claims.room and settings.room != claims.room:
-            raise _refusal("room", "is not the one that the token is for")
+            raise _refusal("room", "differs from the room in the token")
         room = claims.room or room
         identity = claims.identity or identity
         if not room:

@@ -12,6 +12,17 @@ from sidecar.core.config import Target, shown_url, url_problem
 from sidecar.core.contract.failures import Category, Failure, failure
 from sidecar.core.contract.messages import AgentState, Check, Diagnosis
 
+_DOES = {
+    AgentState.IDLE: "has not been told to join",
+    AgentState.CONNECTING: "is joining the room",
+    AgentState.CONNECTED: "is in the room",
+    AgentState.RECONNECTING: "is reconnecting to the room",
+    AgentState.BACKOFF: "is waiting to try again",
+    AgentState.WAITING_FOR_TOKEN: "is waiting for a token",
+    AgentState.FAILED: "does not try again",
+    AgentState.STOPPING: "is shutting down",
+}
+"""What the agent does in each state, as the end of a sentence."""
 MAX_SKEW_S = 30.0
 """livekit-server allows a token a minute beyond its times (livekit/protocol auth/verifier.go)."""
 
@@ -51,7 +62,7 @@ def diagnosis(
             Check(
                 "configuration",
                 False,
-                "The agent was not told of any server.",
+                "The agent does not know a server.",
                 "Send `connect` with url, room, and apiKey with apiSecret or a token, or set the"
                 " LIVEKIT_* variables.",
             )
@@ -73,7 +84,7 @@ def diagnosis(
 
 def _installation(broken: str | None) -> Check:
     if broken is None:
-        return Check("installation", True, "All of LiveKit that the sidecar needs is loaded.")
+        return Check("installation", True, "The sidecar has loaded all that it needs of LiveKit.")
     return Check("installation", False, broken, _words(Category.BROKEN_INSTALL, "")[1])
 
 
@@ -82,19 +93,19 @@ def _configuration(target: Target) -> Check:
     return Check(
         "configuration",
         True,
-        f"Room {target.room!r} at {target.url}, as {target.identity!r}, by {by}.",
+        f"The agent joins room {target.room!r} at {target.url} as {target.identity!r}, with {by}.",
     )
 
 
 def _network(probe: ServerProbe) -> Check:
     if probe.has_network:
-        return Check("network", True, "A network interface beside loopback is up.")
+        return Check("network", True, "A network interface other than loopback is up.")
     return Check(
         "network",
         False,
-        "No network interface beside loopback is up, and LiveKit's clients then find no way even"
-        " to a server on this machine.",
-        "Connect to a network; any other interface with an address will do.",
+        "Only the loopback network interface is up. LiveKit's clients need another one, even to"
+        " reach a server on this machine.",
+        "Connect this machine to a network. Any network that gives it an address is enough.",
     )
 
 
@@ -106,8 +117,8 @@ def _server(probe: ServerProbe, url: str) -> Check:
     return Check(
         "server",
         False,
-        f"What answers at {url} says status {probe.status}, and a LiveKit server says 200.",
-        "Use the server's base url without a path, and look into the server's log.",
+        f"The server at {url} answers with status {probe.status}; LiveKit answers with 200.",
+        "Use the server's base url without a path, and read the server's log.",
     )
 
 
@@ -116,10 +127,10 @@ def _clock(probe: ServerProbe, now_ms: int) -> list[Check]:
         return []
     skew_s = (now_ms - probe.time_ms) / 1000
     if abs(skew_s) <= MAX_SKEW_S:
-        return [Check("clock", True, "This machine's clock and the server's agree.")]
+        return [Check("clock", True, "This machine's clock and the server's clock agree.")]
     which = "ahead of" if skew_s > 0 else "behind"
     detail = f"This machine's clock is {abs(skew_s):.0f} s {which} the server's."
-    return [Check("clock", False, detail, "Let both set their clocks by a time server.")]
+    return [Check("clock", False, detail, "Set both clocks from a time server.")]
 
 
 def _credentials(target: Target, probe: ServerProbe, now_ms: int) -> Check:
@@ -132,27 +143,27 @@ def _credentials(target: Target, probe: ServerProbe, now_ms: int) -> Check:
                 "credentials",
                 False,
                 "The agent's token has expired.",
-                "Send `connect` with another.",
+                "Send `connect` with a new token.",
             )
         return Check("credentials", False, *_words(Category.UNAUTHORIZED, shown_url(target.url)))
     if probe.token_status == 404:
         return Check("credentials", False, *_words(Category.NOT_FOUND, shown_url(target.url)))
-    said = "nothing" if probe.token_status is None else f"status {probe.token_status}"
+    how = "did not answer" if probe.token_status is None else f"answered {probe.token_status} to"
     return Check(
         "credentials",
         False,
-        f"The server says {said} of the agent's token.",
-        "Look into the server's log.",
+        f"The server {how} the check of the agent's token.",
+        "Read the server's log.",
     )
 
 
 def _client_s_token(state: AgentState) -> Check:
     if state in (AgentState.CONNECTED, AgentState.RECONNECTING):
-        return Check("credentials", True, "The client gives a new token for the next join.")
+        return Check("credentials", True, "The agent asks for a new token before it joins again.")
     return Check(
         "credentials",
         False,
-        "The agent has no access token: the client gives them, and has not given one.",
+        "The agent has no access token: the client has not given one.",
         "Check the token endpoint behind `getToken`, and the network.",
     )
 
@@ -162,9 +173,9 @@ def _room(target: Target, state: AgentState, last_error: Failure | None) -> Chec
         return Check("room", True, f"The agent is in room {target.room!r}.")
     if last_error is None:
         is_over = state in (AgentState.IDLE, AgentState.FAILED)
-        fix = "Send `connect`." if is_over else "It goes on by itself; ask again."
-        return Check("room", False, f"The agent is {state}.", fix)
-    return Check("room", False, f"The agent is {state}: {last_error.detail}", last_error.fix)
+        fix = "Send `connect`." if is_over else "Wait a moment, then send `diagnose` again."
+        return Check("room", False, f"The agent {_DOES[state]}.", fix)
+    return Check("room", False, f"The agent {_DOES[state]}: {last_error.detail}", last_error.fix)
 
 
 def _words(category: Category, url: str) -> tuple[str, str]:

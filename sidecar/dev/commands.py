@@ -64,7 +64,7 @@ def main(program: str, arguments: Sequence[str]) -> int:
         near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
         did_you_mean = f"`{arguments[0]}`; did you mean `{near[0]}`?" if near else "of this name;"
         parser.error(f"there is no command {did_you_mean} --help lists all: {', '.join(COMMANDS)}")
-    options = parser.parse_args(arguments)
+    options = _options(parser, arguments)
     warnings.simplefilter("ignore")  # PyJWT warns of LiveKit's short development secret
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a console that cannot print 🎤
@@ -73,6 +73,19 @@ def main(program: str, arguments: Sequence[str]) -> int:
     except WrongUsage as error:
         print(f"{program} {options.command}: {error}", file=sys.stderr)
         return USAGE_STATUS
+
+
+def _options(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # Shows only what can be an option's name: any other word may be a secret.
+        name = re.fullmatch(r"--[a-zA-Z][a-zA-Z-]{1,20}", unknown[0].partition("=")[0])
+        known = re.findall(r"--[a-z-]+", options.usage)
+        near = difflib.get_close_matches(name[0], known, n=1) if name else []
+        did_you_mean = f"; did you mean `{near[0]}`?" if near else ";"
+        shown = f"unknown option {name[0]}" if name else "unexpected argument"
+        options.refuse(f"{shown}{did_you_mean} --help lists all")
+    return options
 
 
 def _parser(program: str) -> Parser:
@@ -87,6 +100,7 @@ def _parser(program: str) -> Parser:
             allow_abbrev=False,
         )
         command.add_options(one)
+        one.set_defaults(usage=one.format_usage(), refuse=one.error)
     return parser
 
 

@@ -154,7 +154,7 @@ async def test_the_agent_s_own_identities_are_nobody_else_s(identity: str):
 async def test_before_any_connect_there_is_no_room_to_join():
     world = World(Settings())
     world.client.gives_tokens = True
-    with pytest.raises(NotAllowed, match="not told of any room") as caught:
+    with pytest.raises(NotAllowed, match="has no room yet") as caught:
         await world.agent.create_connection(ConnectionParams(), "person-1")
     assert caught.value.data["fix"] == "Send `connect` first."
 

@@ -161,10 +161,10 @@ def test_both_forms_of_an_endpoint_s_answer_are_understood(answer: dict[str, str
         (["a.b.c"], "it gave array"),
         ({}, "it gave no token"),
         ({"token": None, "server_url": "wss://host"}, "it gave no token"),
-        ({"token": ""}, "it gave an empty one"),
+        ({"token": ""}, "it gave an empty token"),
         ({"token": 7}, "it gave a token of type number"),
         ({"token": {"secret-text": 1}}, "it gave a token of type object"),
-        ({"token": "a.b.c", "url": 7}, "a url that is no text"),
+        ({"token": "a.b.c", "url": 7}, "a url that is not a string"),
     ],
     ids=str,
 )

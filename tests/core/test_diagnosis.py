@@ -105,8 +105,13 @@ def test_an_agent_that_is_not_in_its_room_is_told_with_the_last_failure(state: A
     bad = only_bad(diagnosed(state=state, last=Category.MEDIA_BLOCKED))
     last = failure(Category.MEDIA_BLOCKED, URL)
     assert (bad.name, bad.fix) == ("room", last.fix)
-    assert bad.detail == f"The agent is {state}: {last.detail}"
+    assert bad.detail.endswith(f": {last.detail}")
     assert only_bad(diagnosed(state=state)).fix
+
+
+def test_an_agent_that_tries_again_later_is_told_in_words():
+    waiting = only_bad(diagnosed(state=AgentState.BACKOFF))
+    assert waiting.detail == "The agent is waiting to try again."
 
 
 def test_no_credential_is_repeated():
@@ -141,7 +146,7 @@ def test_a_client_that_gives_tokens_is_named_where_the_agent_waits_for_one(at: T
     assert not bad.ok
     assert "has not given one" in bad.detail
     assert "getToken" in str(bad.fix)
-    assert "by a token" in found.checks[1].detail
+    assert "with a token" in found.checks[1].detail
 
 
 def test_an_agent_in_the_room_needs_no_token_before_its_next_join():

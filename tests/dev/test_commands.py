@@ -208,6 +208,30 @@ def test_a_mistyped_command_names_the_nearest(typed, meant):
     assert f"there is no command `{typed}`; did you mean `{meant}`?" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "command", "meant"),
+    [
+        (["demo", "--embeded"], "demo", "--embedded"),
+        (["join", "--nam=anna"], "join", "--name"),
+        (["diagnose", "--jsno"], "diagnose", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistyped_option_names_the_nearest_and_the_usage_of_its_command(typed, command, meant):
+    done = run([*COMMAND, *typed])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"did you mean `{meant}`?" in done.stderr
+    assert f"usage: python -m sidecar {command} " in done.stderr
+
+
+def test_an_unknown_option_or_word_is_not_repeated():
+    for word in ("--hunter2", "hunter2", "--secret=hunter2"):
+        done = run([*COMMAND, "demo", word])
+        assert done.returncode == 2
+        assert "--help lists all" in done.stderr
+        assert "hunter2" not in done.stderr
+
+
 REFUSED = {
     "no configuration": (["join"], {}, "LIVEKIT_URL, LIVEKIT_API_KEY"),
     "a time that is none": (["join", "--for", "soon"], {}, "30s"),
@@ -365,7 +389,7 @@ def test_diagnose_with_a_token_for_another_room_names_the_mistake(tmp_path):
     env = {"LIVEKIT_URL": refusing_url(), "LIVEKIT_TOKEN": token_for("room")}
     done = run([*COMMAND, "diagnose", "--room", "other"], env, tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "is not the one that the token is for. Fix: " in done.stderr
+    assert "differs from the room in the token. Fix: " in done.stderr
 
 
 def test_diagnose_says_what_is_wrong_with_its_fix_and_fails(tmp_path):
