@@ -71,7 +71,7 @@ CHANGES = {
             '    language: str | None = member("The attribute `language`.", optional=True)\n',
         ),
         Edit(
-            "sidecar/core/registry/changes.py",
+            "sidecar/core/registry/stays.py",
             "        truncated=True if metadata_cut",
             '        language=person.attributes.get("language"),\n',
         ),
