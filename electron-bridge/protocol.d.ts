@@ -174,6 +174,8 @@ export interface Counters {
   errors: number
   /** How often the SDK's own reconnect succeeded. */
   reconnects: number
+  /** Messages that were dropped, not counted, because one participant sent more than 100 a second. */
+  dropped: number
 }
 
 /** Why an attempt to join failed, or why the server removed the agent. */

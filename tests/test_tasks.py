@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from livekit.rtc._proto.ffi_pb2 import FfiEvent
 
 import sidecar
 from sidecar import tasks
@@ -26,6 +27,7 @@ from sidecar.rpc.parent import watch_parent
 from sidecar.rpc.stdio import Reader, Writer
 from sidecar.rtc import native
 from sidecar.rtc.chat import Chat
+from sidecar.rtc.event_budget import MESSAGES_AT_ONCE, EventBudget
 from sidecar.watchdog import Watchdog
 from tests.agent.fakes import turns
 from tests.agent.virtual_time import in_virtual_time
@@ -201,6 +203,16 @@ def _end(_: Callable[[], None]) -> None:
     end_within(0.0, _raise)  # type: ignore[arg-type]
 
 
+def _event_budget(_: Callable[[], None]) -> None:
+    event = FfiEvent()
+    event.room_event.data_packet_received.user.topic = "chat"
+    budget = EventBudget(lambda _: None, lambda _: None, frozenset({"chat"}))
+    budget.report_to(_raise)
+    budget.start()
+    for _ in range(MESSAGES_AT_ONCE + 1):
+        budget.put(event)
+
+
 def _dispose(_: Callable[[], None]) -> None:
     client = types.SimpleNamespace(_dispose=_raise)
     module = types.SimpleNamespace(FfiClient=types.SimpleNamespace(_instance=client))
@@ -221,6 +233,7 @@ IN_A_THREAD: dict[str, Callable[[Callable[[], None]], None]] = {
     "parent": _parent,
     "watchdog": _watchdog,
     "end": _end,
+    "event budget": _event_budget,
     "dispose": _dispose,
 }
 ENDS_THE_PROCESS = {"stdin", "stdout"}

@@ -44,6 +44,7 @@ from sidecar.core.facts import (
     Joined,
     JoinFailed,
     Left,
+    MessagesDropped,
     Participant,
     Reconnected,
     Reconnecting,
@@ -247,6 +248,8 @@ class ClaraVoiceAgent:
                 self.on_participant_joined(person)
             case Left():
                 self.on_participant_left(fact)
+            case MessagesDropped():
+                self._announcer.messages_dropped(fact, self._clock.tick().steady_ms)
             case TextReceived(identity, opened_s):
                 self._announce(self._sessions.text(identity, opened_s, self._clock.tick()))
 

@@ -20,6 +20,7 @@ from sidecar.core.contract.messages import (
     SessionCreated,
     SessionUpdated,
 )
+from sidecar.core.facts import MessagesDropped
 from sidecar.core.ports import Notify, SessionSetup
 from sidecar.core.registry.changes import Closed, Updated
 
@@ -28,6 +29,9 @@ CRITICAL_LINE = (
     " Voice features will be unavailable."
 )
 """The customer's text. The cause goes on the next line of the same log record."""
+
+BOUT_MS = 10_000
+"""After a pause of this many milliseconds, dropped messages of a participant are a new bout."""
 
 _IN_ROOM = (AgentState.CONNECTED, AgentState.RECONNECTING)
 _OUT_OF_ROOM = (AgentState.BACKOFF, AgentState.FAILED)
@@ -46,12 +50,15 @@ class Announcer:
         self._closed = 0
         self._errors = 0
         self._reconnects = 0
+        self._dropped = 0
+        self._flooding_ms: dict[str, int] = {}
+        """When messages of an identity were last dropped, on the steady clock."""
         self._notify = notify
         self._set_up = set_up
 
     def counters(self) -> Counters:
         """Return the totals since the process started."""
-        return Counters(self._created, self._closed, self._errors, self._reconnects)
+        return Counters(self._created, self._closed, self._errors, self._reconnects, self._dropped)
 
     def session_created(self, session: AgentSession) -> bool:
         """Set up and announce a new session; False if the setup failed: discard the session."""
@@ -82,6 +89,20 @@ class Announcer:
         self._notify(
             SessionClosed(closed.session, closed.reason, detail=closed.detail, **self._stamp())
         )
+
+    def messages_dropped(self, dropped: MessagesDropped, now_ms: int) -> None:
+        """Count dropped messages; log the first ones of a bout. *now_ms*: the steady clock."""
+        self._dropped += dropped.count
+        over = [who for who, ms in self._flooding_ms.items() if ms + BOUT_MS <= now_ms]
+        for who in over:
+            del self._flooding_ms[who]
+        if dropped.identity not in self._flooding_ms:
+            _log.warning(
+                "Participant %s sends more than 100 messages a second. The rest is dropped and not"
+                " counted; `getStatus` has the number. To stop it, send `closeSession`.",
+                dropped.identity,
+            )
+        self._flooding_ms[dropped.identity] = now_ms
 
     def agent_state_changed(
         self,

@@ -168,7 +168,25 @@ class TextReceived:
     """Attended seconds."""
 
 
-Fact = Joined | JoinFailed | Seen | Left | Reconnecting | Reconnected | RoomEnded | TextReceived
+@dataclass(frozen=True, slots=True)
+class MessagesDropped:
+    """`identity` sent more than one participant may: `count` messages were dropped, uncounted."""
+
+    identity: str
+    count: int
+
+
+Fact = (
+    Joined
+    | JoinFailed
+    | Seen
+    | Left
+    | Reconnecting
+    | Reconnected
+    | RoomEnded
+    | TextReceived
+    | MessagesDropped
+)
 """A fact that a Room emits."""
 
 

@@ -5,14 +5,13 @@ Drops the text itself while it arrives. Does not know sessions.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sidecar import tasks
-from sidecar.core.facts import Fact, TextReceived
+from sidecar.core.facts import Fact, MessagesDropped, TextReceived
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -23,8 +22,9 @@ LEGACY_TOPIC = "lk-chat-topic"
 """The topic of data packets by older clients. Newer clients also send a copy of each text there,
 marked `ignoreLegacy` (livekit/components-js #979)."""
 MAX_TEXT_BYTES = 16 * 1024 * 1024
-MAX_OPEN = 1_000
-"""Text streams that may be open at once. Further streams are an attack: closed, not counted."""
+MAX_OPEN = 20
+"""Text streams of one participant that may be open at once. One more ends the oldest, uncounted: a
+browser that froze in a message must not make later messages uncounted."""
 
 _log = logging.getLogger("sidecar.rtc")
 
@@ -36,7 +36,8 @@ class Chat:
         """Emit facts by *emit*; *now_s* returns attended seconds."""
         self._emit = emit
         self._now_s = now_s
-        self._reading: set[asyncio.Task[None]] = set()
+        self._reading: dict[str, list[rtc.TextStreamReader]] = {}
+        """The open text streams of each identity, oldest first."""
 
     def stream_opened(self, reader: rtc.TextStreamReader, identity: str) -> None:
         """Read a text stream that began; emit its fact once the text is complete.
@@ -44,13 +45,12 @@ class Chat:
         The fact has the time of the beginning: the message counts for the participant who had
         *identity* then.
         """
-        if len(self._reading) >= MAX_OPEN:
-            reader.close()
-            return
-        # The SDK keeps a subscription for each unread stream until the process ends.
-        task = tasks.start("read a text", self._read(reader, identity, self._now_s()))
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+        readers = self._reading.setdefault(identity, [])
+        readers.append(reader)
+        tasks.start("read a text", self._read(reader, identity, self._now_s()))
+        if len(readers) > MAX_OPEN:
+            readers.pop(0).close()
+            self._emit(MessagesDropped(identity, 1))
 
     def data_received(self, packet: rtc.DataPacket) -> None:
         """Emit the fact for a data packet of an older client; ignore packets of unknown senders."""
@@ -69,7 +69,20 @@ class Chat:
         except Exception:
             _log.exception("A text stream could not be read.")
             return
-        self._emit(TextReceived(identity, opened_s))
+        finally:
+            is_complete = self._forget(reader, identity)
+        if is_complete:
+            self._emit(TextReceived(identity, opened_s))
+
+    def _forget(self, reader: rtc.TextStreamReader, identity: str) -> bool:
+        """Forget a stream that ended; False if it was ended here, to make room for a newer one."""
+        readers = self._reading.get(identity, [])
+        is_known = reader in readers
+        if is_known:
+            readers.remove(reader)
+        if not readers:
+            self._reading.pop(identity, None)
+        return is_known
 
 
 def _is_duplicate(data: bytes) -> bool:

@@ -8,6 +8,7 @@ effects of a fact.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Callable
@@ -21,13 +22,14 @@ from sidecar.core.facts import (
     Joined,
     JoinFailed,
     Left,
+    MessagesDropped,
     Reconnected,
     Reconnecting,
     RoomEnded,
     Seen,
 )
-from sidecar.rtc import native
-from sidecar.rtc.chat import MAX_TEXT_BYTES, TOPIC, Chat
+from sidecar.rtc import event_budget, native
+from sidecar.rtc.chat import LEGACY_TOPIC, MAX_TEXT_BYTES, TOPIC, Chat
 from sidecar.rtc.connect_errors import category_of
 from sidecar.rtc.participants import joined_at_ms, participant, people
 from sidecar.rtc.proxies import Proxies
@@ -80,6 +82,7 @@ class LiveKitRoom:
             return
         from livekit import rtc
 
+        self._limit_events()
         await self._proxies.prepare_join(self._target.url)
         room = rtc.Room()
         self._listen(room)
@@ -156,6 +159,17 @@ class LiveKitRoom:
         for event, handler in handlers.items():
             room.on(event, _guarded(handler))
         room.register_text_stream_handler(TOPIC, _guarded(self._chat.stream_opened))
+
+    def _limit_events(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def report(identity: str, count: int) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
+                loop.call_soon_threadsafe(self._emit, MessagesDropped(identity, count))
+
+        budget = event_budget.install(frozenset({TOPIC, LEGACY_TOPIC}))
+        if budget is not None:
+            budget.report_to(report)
 
     def _end(self, reason: int) -> None:
         self._cancel_ending()

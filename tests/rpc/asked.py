@@ -99,7 +99,7 @@ class FakeAgent:
             warnings=(),
             rss_bytes=0,
             capabilities=NO_CAPABILITIES,
-            counters=Counters(created=1, closed=0, errors=0, reconnects=0),
+            counters=Counters(created=1, closed=0, errors=0, reconnects=0, dropped=0),
             versions={"sidecar": __version__},
         )
 

@@ -91,6 +91,10 @@ class Counters:
     closed: int = member("Sessions closed.")
     errors: int = member("Failed joins, and sessions that could not be created.")
     reconnects: int = member("How often the SDK's own reconnect succeeded.")
+    dropped: int = member(
+        "Messages that were dropped, not counted, because one participant sent more than 100 a"
+        " second."
+    )
 
 
 @dataclass(frozen=True, slots=True)

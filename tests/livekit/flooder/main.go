@@ -1,0 +1,123 @@
+// The flooder is one participant who sends as much as its order says.
+//
+// It reads one order from stdin, joins, writes `{"joined": sid}`, sends, and writes `{"sent": n}`.
+// It is written in Go because the Python SDK sends about 2,000 packets a second.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/livekit/protocol/logger"
+	"github.com/livekit/protocol/utils/guid"
+	lksdk "github.com/livekit/server-sdk-go/v2"
+)
+
+// order says what to send: see flooder.py, which writes it.
+type order struct {
+	URL       string  `json:"url"`
+	Token     string  `json:"token"`
+	Kind      string  `json:"kind"`
+	PerSecond float64 `json:"per_second"`
+	Seconds   float64 `json:"seconds"`
+	Bytes     int     `json:"bytes"`
+}
+
+// packet is a DataPacket of any kind, as the SDK's PublishDataPacket wants it.
+type packet struct{ proto *livekit.DataPacket }
+
+func (p packet) ToProto() *livekit.DataPacket { return p.proto }
+
+// tick is how often a sender that keeps a rate looks at the clock.
+const tick = 2 * time.Millisecond
+
+func main() {
+	var given order
+	must(json.NewDecoder(os.Stdin).Decode(&given))
+	logger.InitFromConfig(&logger.Config{Level: "error"}, "flooder")
+	room, err := lksdk.ConnectToRoomWithToken(
+		given.URL, given.Token, &lksdk.RoomCallback{}, lksdk.WithAutoSubscribe(false), lksdk.WithDisableRegionDiscovery(),
+	)
+	must(err)
+	fmt.Printf("{\"joined\": %q}\n", room.LocalParticipant.SID())
+	send := sender(room.LocalParticipant, given)
+	sent, began := 0, time.Now()
+	for time.Since(began).Seconds() < given.Seconds {
+		due := int(given.PerSecond * time.Since(began).Seconds())
+		for ; sent < due; sent++ {
+			send(sent)
+		}
+		time.Sleep(tick)
+	}
+	fmt.Printf("{\"sent\": %d}\n", sent)
+	room.Disconnect()
+}
+
+// sender returns the function that sends message number n of the order's kind.
+func sender(self *lksdk.LocalParticipant, given order) func(n int) {
+	filler := strings.Repeat("x", given.Bytes)
+	reliable := lksdk.WithDataPublishReliable(true)
+	header := func() *livekit.DataStream_Header {
+		return &livekit.DataStream_Header{
+			StreamId: guid.New("ST_"), Topic: "lk.chat", MimeType: "text/plain", Timestamp: time.Now().UnixMilli(),
+			ContentHeader: &livekit.DataStream_Header_TextHeader{TextHeader: &livekit.DataStream_TextHeader{}},
+		}
+	}
+	publish := func(value *livekit.DataPacket, options ...lksdk.DataPublishOption) {
+		_ = self.PublishDataPacket(packet{value}, options...)
+	}
+	opening := func(header *livekit.DataStream_Header) {
+		publish(&livekit.DataPacket{Value: &livekit.DataPacket_StreamHeader{StreamHeader: header}}, reliable)
+	}
+	chunk := func(id string, n int) {
+		value := &livekit.DataStream_Chunk{StreamId: id, ChunkIndex: uint64(n), Content: []byte(filler)}
+		publish(&livekit.DataPacket{Value: &livekit.DataPacket_StreamChunk{StreamChunk: value}}, reliable)
+	}
+	switch given.Kind {
+	case "packets": // data packets of no topic, which nobody asked for
+		return func(int) { _ = self.PublishDataPacket(lksdk.UserData([]byte(filler))) }
+	case "old-chat": // chat messages of older clients
+		topic := lksdk.WithDataPublishTopic("lk-chat-topic")
+		return func(int) { _ = self.PublishDataPacket(lksdk.UserData([]byte("{}")), topic) }
+	case "texts": // whole chat messages
+		return func(int) {
+			opened := header()
+			opening(opened)
+			chunk(opened.StreamId, 0)
+			trailer := &livekit.DataStream_Trailer{StreamId: opened.StreamId}
+			publish(&livekit.DataPacket{Value: &livekit.DataPacket_StreamTrailer{StreamTrailer: trailer}}, reliable)
+		}
+	case "open-texts": // chat messages that never end
+		return func(int) { opening(header()) }
+	case "one-long-text": // one chat message of many parts
+		opened := header()
+		opening(opened)
+		return func(n int) { chunk(opened.StreamId, n) }
+	case "files": // files, which nobody asked for
+		return func(int) {
+			opened := header()
+			opened.ContentHeader = &livekit.DataStream_Header_ByteHeader{ByteHeader: &livekit.DataStream_ByteHeader{Name: "x"}}
+			opening(opened)
+		}
+	case "attributes":
+		return func(n int) {
+			self.SetAttributes(map[string]string{"n": fmt.Sprint(n), "filler": filler})
+		}
+	case "metadata":
+		return func(n int) { self.SetMetadata(fmt.Sprint(n, filler)) }
+	case "names":
+		return func(n int) { self.SetName(fmt.Sprint(n, filler)) }
+	}
+	panic("unknown kind " + given.Kind)
+}
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
