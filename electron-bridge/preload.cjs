@@ -26,25 +26,21 @@ const MARK = Symbol.for('clara-voice-bridge');
  *
  * @typedef {object} Listener a callback of the page
  * @property {string} topic
- * @property {() => void} subscribe asks for the snapshot
- * @property {(version: number, change: any) => void} take
+ * @property {(kind: 'snapshot' | 'change' | 'end', event: any) => void} take
  */
 
 /**
- * For each topic, the event with its snapshot and the event with the next change.
- * @type {Readonly<Record<string, {first(value: any): any, next(last: any, change: any): any}>>}
+ * For each topic, the event after `last` by the change that main sends.
+ * @type {Readonly<Record<string, (last: any, change: any) => any>>}
  */
-const EVENTS = Object.freeze({
-  sessions: {
-    first: (/** @type {SessionsSnapshot} */ value) => ({ type: 'snapshot', ...value }),
-    next: (/** @type {SessionsSnapshot} */ last, /** @type {SessionsChange} */ change) => {
-      const open = new Map(last.sessions.map((session) => [session.sessionId, session]));
-      if (change.type === 'closed') open.delete(change.session.sessionId);
-      else open.set(change.session.sessionId, change.session);
-      return { ...change, sessions: [...open.values()] };
-    },
+const NEXT = Object.freeze({
+  sessions: (/** @type {SessionsSnapshot} */ last, /** @type {SessionsChange} */ change) => {
+    const open = new Map(last.sessions.map((session) => [session.sessionId, session]));
+    if (change.type === 'closed') open.delete(change.session.sessionId);
+    else open.set(change.session.sessionId, change.session);
+    return { ...change, sessions: [...open.values()] };
   },
-  agent: { first: (status) => status, next: (_, status) => status },
+  agent: (_, status) => status,
 });
 
 /** @type {Set<Listener>} */
@@ -81,8 +77,8 @@ async function call(name, argument) {
 }
 
 /**
- * Calls back with the snapshot, then with every change once. What comes before the snapshot waits for
- * it; what it includes is dropped.
+ * Calls back with the snapshot, then with every change once: main sends both on one channel, so they
+ * arrive in order. A change before the snapshot is in it; a snapshot after it is for another callback.
  *
  * @param {string} topic
  * @param {string} name of the call, for its error
@@ -93,67 +89,45 @@ function listen(topic, name, callback) {
   if (typeof callback !== 'function') {
     throw new TypeError(`${name}: the callback must be a function.`);
   }
-  const { first, next } = EVENTS[topic];
-  /** Counts the subscriptions: an answer to an earlier one is void. */
-  let round = 0;
-  let version = 0;
   /** @type {any} the last event; undefined until the snapshot is there */
   let last;
-  /** @type {[number, unknown][]} */
-  let early = [];
-
-  const tell = (/** @type {any} */ event) => {
-    last = event;
+  const subscribe = () =>
+    call('subscribe', topic).catch(({ code, message }) => {
+      if (code !== 'NO_SIDECAR') console.error(`window.clara: ${message} (${code})`);
+      else setTimeout(() => listeners.has(listener) && subscribe(), RETRY_MS);
+    });
+  /** @type {Listener['take']} */
+  const take = (kind, event) => {
+    if (kind === 'end') {
+      last = undefined;
+      subscribe(); // there may be another sidecar
+      return;
+    }
+    if ((kind === 'snapshot') !== (last === undefined)) return;
+    last = kind === 'snapshot' ? event : NEXT[topic](last, event);
     try {
-      callback(event);
+      callback(last);
     } catch (error) {
       console.error('window.clara: a callback of the page threw.', error);
     }
   };
-  const take = (/** @type {number} */ now, /** @type {unknown} */ change) => {
-    if (!listeners.has(listener)) return; // taken back meanwhile
-    if (last === undefined) early.push([now, change]);
-    else if (now > version) {
-      version = now;
-      tell(next(last, change));
-    }
-  };
-  const subscribe = async () => {
-    round += 1;
-    const mine = round;
-    last = undefined;
-    early = [];
-    try {
-      const answer = await call('subscribe', topic);
-      if (mine !== round) return;
-      ({ version } = answer);
-      tell(first(answer.value));
-      for (const [now, change] of early.splice(0)) take(now, change);
-    } catch (error) {
-      if (mine !== round) return;
-      const { code, message } = /** @type {ClaraError} */ (error);
-      if (code !== 'NO_SIDECAR') console.error(`window.clara: ${message} (${code})`);
-      else setTimeout(() => mine === round && subscribe(), RETRY_MS);
-    }
-  };
-  const listener = { topic, subscribe, take };
+  const listener = { topic, take };
   listeners.add(listener);
   subscribe();
   return () => {
-    round += 1;
-    const isLast =
-      listeners.delete(listener) && ![...listeners].some((each) => each.topic === topic);
-    if (isLast) call('unsubscribe', topic).catch(() => {}); // there is no sidecar any more
+    const wasLast = listeners.delete(listener) && !hearing(topic).length;
+    if (wasLast) call('unsubscribe', topic).catch(() => {}); // there is no sidecar any more
   };
 }
 
+/** @param {string} topic */
+function hearing(topic) {
+  return [...listeners].filter((each) => each.topic === topic);
+}
+
 function install() {
-  ipcRenderer.on(EVENT, (_, topic, version, change) => {
-    for (const each of [...listeners].filter((listener) => listener.topic === topic)) {
-      // Without a version the sidecar is gone; there may be another.
-      if (version === null) each.subscribe();
-      else each.take(version, change);
-    }
+  ipcRenderer.on(EVENT, (_, topic, kind, event) => {
+    for (const each of hearing(topic)) if (listeners.has(each)) each.take(kind, event);
   });
   ipcRenderer.on(MAIN_FRAME_ASKED, (_, channel) => ipcRenderer.send(channel));
   window.addEventListener('online', () => {

@@ -2,8 +2,8 @@
 
 /**
  * Owns the two error classes of the public API: what went wrong between the app and its sidecar
- * (SidecarError), and what the sidecar answered to a request (RpcError); and the call of the app's
- * own code, so that its errors never become the bridge's.
+ * (SidecarError), and what the sidecar answered to a request (RpcError); and the calls of code that
+ * may throw.
  */
 
 /** @typedef {import('../index').SidecarErrorCode} SidecarErrorCode */
@@ -23,18 +23,16 @@ class SidecarError extends Error {
    *   stands behind the error; `cause` when another error or an abort reason does
    */
   constructor(code, problem, facts = {}) {
-    super(facts.fix === undefined ? problem : `${problem} ${facts.fix}`);
+    const { fix, ...shown } = facts;
+    super(fix === undefined ? problem : `${problem} ${fix}`);
     this.code = code;
     // Only what there is, since an error is printed with all its members. `cause` is no option of
     // the constructor here: Node 12 does not know it.
-    if (facts.exitCode !== undefined) this.exitCode = facts.exitCode;
-    if (facts.signal !== undefined) this.signal = facts.signal;
-    if (facts.stderrTail !== undefined) this.stderrTail = facts.stderrTail;
-    if (facts.cause !== undefined) this.cause = facts.cause;
+    Object.assign(this, present(shown));
     // Not shown when the error is printed: they are its message.
     Object.defineProperties(this, {
       problem: { value: problem, enumerable: false },
-      fix: { value: facts.fix, enumerable: false },
+      fix: { value: fix, enumerable: false },
     });
   }
 }
@@ -42,7 +40,7 @@ class SidecarError extends Error {
 /** The sidecar answered a request with a JSON-RPC error object (JSON-RPC 2.0, section 5.1). */
 class RpcError extends Error {
   /**
-   * @param {number} code
+   * @param {number | string} code a number; the error of a page's call may have a name
    * @param {string} message
    * @param {{fix?: string, [key: string]: unknown} | undefined} [data]
    */
@@ -72,4 +70,26 @@ function guarded(call, onError) {
   }
 }
 
-module.exports = { RpcError, SidecarError, guarded };
+/**
+ * @template T
+ * @param {() => T} call
+ * @returns {T | undefined} undefined when it throws
+ */
+function attempt(call) {
+  try {
+    return call();
+  } catch (error) {
+    return undefined;
+  }
+}
+
+/**
+ * @param {object | undefined} values
+ * @returns {any} a copy without the members that are undefined
+ */
+function present(values) {
+  const given = Object.entries(Object(values)).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given);
+}
+
+module.exports = { RpcError, SidecarError, attempt, guarded, present };

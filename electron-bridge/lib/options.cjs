@@ -6,6 +6,7 @@
  */
 
 const { PROXY_OPTION } = require('./answers.cjs');
+const { present } = require('./errors.cjs');
 const { isOrigin } = require('./pages/sender.cjs');
 const { DEFAULT_POLICY } = require('./process/restarts.cjs');
 
@@ -188,15 +189,6 @@ function checkedOptions(given, findElectron = () => undefined) {
     connect: present(connect),
     restart: restart === false ? false : { ...DEFAULT_POLICY, ...present(restart) },
   };
-}
-
-/**
- * @param {object | undefined} values
- * @returns {any} a copy without the members that are undefined
- */
-function present(values) {
-  const isPresent = (/** @type {[string, unknown]} */ [, value]) => value !== undefined;
-  return Object.fromEntries(Object.entries(Object(values)).filter(isPresent));
 }
 
 /**

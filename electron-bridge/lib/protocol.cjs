@@ -8,11 +8,6 @@ module.exports = Object.freeze({
   MAX_LINE_BYTES: 16777216,
   METHODS: Object.freeze({ initialize: 'initialize', connect: 'connect', disconnect: 'disconnect', listSessions: 'listSessions', getSession: 'getSession', closeSession: 'closeSession', createConnection: 'createConnection', wake: 'wake', getStatus: 'getStatus', diagnose: 'diagnose', ping: 'ping', shutdown: 'shutdown', 'rpc.discover': 'rpc.discover' }),
   CLIENT_REQUESTS: Object.freeze({ getToken: 'getToken', resolveProxy: 'resolveProxy' }),
-  CLIENT_REQUEST_ID_PREFIX: 'sidecar-',
   NOTIFICATIONS: Object.freeze({ SessionCreated: 'session-created', SessionUpdated: 'session-updated', SessionClosed: 'session-closed', AgentStateChanged: 'agent-state-changed' }),
   ERRORS: Object.freeze({ PARSE_ERROR: -32700, INVALID_REQUEST: -32600, METHOD_NOT_FOUND: -32601, INVALID_PARAMS: -32602, INTERNAL_ERROR: -32603, NOT_CONNECTED: 1001, CONNECT_FAILED: 1002, UNKNOWN_SESSION: 1003, API_CALL_FAILED: 1004, SHUTTING_DOWN: 1005, NOT_ALLOWED: 1006, OTHER_ROOM: 1007 }),
-  AGENT_STATES: Object.freeze(['idle', 'connecting', 'connected', 'reconnecting', 'backoff', 'waiting-for-token', 'failed', 'stopping']),
-  CONNECTION_STATES: Object.freeze(['connecting', 'connected', 'reconnecting', 'error', 'closed']),
-  CLOSE_REASONS: Object.freeze(['left', 'connection-lost', 'join-failed', 'replaced', 'removed', 'room-closed', 'left-during-reconnect', 'server-shutdown', 'agent-disconnected', 'sidecar-shutdown', 'sidecar-exited']),
-  FAILURE_CATEGORIES: Object.freeze(['unreachable', 'unauthorized', 'not-found', 'proxy', 'tls', 'media-blocked', 'full', 'timeout', 'malformed', 'broken-install', 'internal', 'identity-taken', 'removed']),
 })

@@ -12,10 +12,7 @@ from typing import Literal, get_args, get_origin
 from sidecar import __version__
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.errors import ErrorCode
-from sidecar.core.contract.failures import Category
-from sidecar.core.contract.messages import AgentState, ConnectionState
 from sidecar.core.contract.protocol import (
-    CLIENT_REQUEST_ID_PREFIX,
     CLIENT_REQUESTS,
     MAX_LINE_BYTES,
     METHODS,
@@ -38,20 +35,15 @@ _PLAIN: dict[object, str] = {
 
 
 def protocol_cjs() -> str:
-    """`electron-bridge/lib/protocol.cjs`: names and numbers as frozen objects."""
+    """`electron-bridge/lib/protocol.cjs`: the names and numbers that the bridge uses."""
     constants: dict[str, object] = {
         "VERSION": __version__,
         "PROTOCOL_VERSION": PROTOCOL_VERSION,
         "MAX_LINE_BYTES": MAX_LINE_BYTES,
         "METHODS": {name: name for name in METHODS},
         "CLIENT_REQUESTS": {name: name for name in CLIENT_REQUESTS},
-        "CLIENT_REQUEST_ID_PREFIX": CLIENT_REQUEST_ID_PREFIX,
         "NOTIFICATIONS": {shape.__name__: name for shape, name in NOTIFICATIONS.items()},
         "ERRORS": {code.name: int(code) for code in ErrorCode},
-        "AGENT_STATES": [each.value for each in AgentState],
-        "CONNECTION_STATES": [each.value for each in ConnectionState],
-        "CLOSE_REASONS": [each.value for each in CloseReason],
-        "FAILURE_CATEGORIES": [each.value for each in Category],
     }
     lines = ["'use strict'", "", f"// {_HEAD}", "", "module.exports = Object.freeze({"]
     for name, value in constants.items():

@@ -26,30 +26,29 @@ test('a page gets a snapshot first, then every change once and in order', async 
 test('what reaches the page before its snapshot is neither lost nor told twice', async () => {
   const { contents, clara, voice } = served();
   voice.create('alice');
-  // The answer to the subscription comes late, behind two events: one it includes, one it does not.
-  const { invoke } = contents;
-  let release;
-  contents.invoke = async (...call) => {
-    const answer = await invoke.apply(contents, call);
-    await new Promise((resolve) => (release = resolve));
-    return answer;
-  };
-  const events = heard(clara);
-  await settled();
-  contents.page.emit('clara-voice:event', {}, 'sessions', 1, {
+  // On its way while the page subscribes: the snapshot includes it.
+  contents.send('clara-voice:event', 'sessions', 'change', {
     type: 'created',
     session: { sessionId: 'session_1_alice', participantId: 'alice' },
     seq: 1,
   });
+  const events = heard(clara);
   voice.create('bob');
-  await settled();
-  assert.deepEqual(events, []);
-  release();
   await settled();
   assert.deepEqual(events, [
     ['snapshot', undefined, 1, 1],
     ['created', 'bob', 2, 2],
   ]);
+});
+
+test('a callback that was taken back before its snapshot is never called', async () => {
+  const { voice, clara } = served();
+  const stops = [];
+  const events = heard(clara, stops);
+  stops[0]();
+  voice.create('alice');
+  await settled();
+  assert.deepEqual(events, []);
 });
 
 test('a second callback has a snapshot of its own, and the first one none again', async () => {
@@ -92,6 +91,7 @@ test('a callback that was taken back is not called again, and main sends no more
   await settled();
   stops[0]();
   stops[0]();
+  contents.sent = [];
   voice.create('alice');
   await settled();
   voice.create('bob');
@@ -137,6 +137,7 @@ for (const [what, happen] of [
     const names = ['did-navigate', 'render-process-gone', 'crashed', 'destroyed'];
     const listeners = () => names.map((name) => contents.listenerCount(name));
     assert.deepEqual(listeners(), [2, 2, 2, 2]); // of each topic
+    contents.sent = [];
     happen(contents);
     voice.create('alice');
     voice.agent('connected');

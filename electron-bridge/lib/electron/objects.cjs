@@ -5,6 +5,8 @@
  * absent object.
  */
 
+const { attempt } = require('../errors.cjs');
+
 /** What the app goes without, by the object that is not there. */
 const COSTS = Object.freeze({
   app: 'a quit does not wait for the sidecar, and a packaged app does not find the one it ships',
@@ -24,22 +26,10 @@ function findElectron() {
   const found = {};
   for (const name of [...Object.keys(COSTS), 'session']) {
     // A build of Electron may be without it: its store builds have no autoUpdater.
-    const object = attempt(() => electron[name]);
+    const object = attempt(() => /** @type {any} */ (electron)[name]);
     if (object) found[name] = object;
   }
   return found;
-}
-
-/**
- * @param {() => any} get
- * @returns {any} undefined when that throws
- */
-function attempt(get) {
-  try {
-    return get();
-  } catch (error) {
-    return undefined;
-  }
 }
 
 /**

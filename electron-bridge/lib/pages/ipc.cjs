@@ -5,8 +5,8 @@
  * of its sender, and the events for the pages that subscribed. The arguments are the sidecar's to
  * check.
  *
- * A page's subscription is answered and entered in one turn, so that its events begin exactly
- * behind the snapshot; each carries the version it stands at, by which the preload drops a double.
+ * A page's subscription is entered, and its snapshot sent, in one turn: its events begin exactly
+ * behind the snapshot.
  */
 
 const { listen } = require('../electron/listeners.cjs');
@@ -31,20 +31,8 @@ const MAX_REFUSED = 100;
  */
 
 /** The call of a page failed for a reason that is neither the sidecar's nor its process's. */
-class PageError extends Error {
-  name = 'ClaraError';
-
-  /**
-   * @param {'DENIED' | 'INVALID_ARGUMENT' | 'UNEXPECTED'} code
-   * @param {string} message
-   * @param {RpcError['data']} [data]
-   */
-  constructor(code, message, data) {
-    super(message);
-    this.code = code;
-    this.data = data;
-  }
-}
+class PageError extends RpcError {}
+Object.defineProperty(PageError.prototype, 'name', { value: 'ClaraError' });
 
 /**
  * Serves window.clara to the pages.
@@ -63,39 +51,28 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
   const isAllowed = senderCheck(ipcMain, allowedPages(app.getAppPath(), allowedOrigins));
   /** @type {Set<string>} the pages whose refusal was logged */
   const refused = new Set();
-  /** Counts the changes of the agent's state that pages were sent: the process's own changes have no seq. */
-  let statusVersion = 0;
 
   /** @returns {import('../../preload').SessionsSnapshot} */
-  const listSessions = () => ({ sessions: [...sidecar.sessions], seq: announcer.seq });
-  const sessions = new Topic('sessions', () => ({ version: announcer.seq, value: listSessions() }));
-  const agent = new Topic('agent', () => ({
-    version: statusVersion,
-    value: announcer.statusForPage(),
-  }));
+  const listSessions = () => ({ sessions: sidecar.sessions, seq: announcer.seq });
+  const sessions = new Topic('sessions', () => ({ type: 'snapshot', ...listSessions() }));
+  const agent = new Topic('agent', () => announcer.statusForPage());
   /** @type {Record<string, Topic>} */
   const topics = { sessions, agent };
 
   /** @returns {Promise<import('../../preload').ClaraStatus>} */
   const getStatus = async () => {
     const isReady = () => sidecar.processState === 'ready';
-    /** @type {Partial<import('../../index').Status>} */
-    let wire = {};
-    try {
-      if (isReady()) wire = await sidecar.request(METHODS.getStatus);
-    } catch (error) {
+    /** @type {Promise<Partial<import('../../index').Status>>} */
+    const asked = isReady() ? sidecar.request(METHODS.getStatus) : Promise.resolve({});
+    const { epoch, ...told } = await asked.catch((error) => {
       // The process may end while it is asked; then there is what is known without it.
       if (isReady()) throw error;
-    }
-    const { epoch, ...told } = wire;
+      return /** @type {typeof asked} */ (Promise.resolve({}));
+    });
     const { error: lastError, ...known } = announcer.statusForPage();
-    return {
-      ...(lastError && { lastError }),
-      ...told,
-      ...known,
-      ...listSessions(),
-      sessions: sidecar.sessions.length,
-    };
+    const { seq } = announcer;
+    const open = sidecar.sessions.length;
+    return { ...(lastError && { lastError }), ...told, ...known, seq, sessions: open };
   };
 
   /**
@@ -106,18 +83,13 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
     listSessions,
     getStatus,
     createConnection: async (_, options = {}) => {
-      const { createConnection: rule } = rules;
-      if (rule === false) throw ruledOut('createConnection');
-      if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-        const problem = 'createConnection: the options must be an object.';
-        throw new PageError('INVALID_ARGUMENT', problem);
+      if (Object(options) !== options || Array.isArray(options)) {
+        throw new PageError('INVALID_ARGUMENT', 'createConnection: the options must be an object.');
       }
+      const { createConnection: rule } = rules;
       return sidecar.createConnection(rule ? await rule(options) : options);
     },
-    closeSession: (_, id) => {
-      if (rules.closeSession === false) throw ruledOut('closeSession');
-      return sidecar.closeSession(id);
-    },
+    closeSession: (_, id) => sidecar.closeSession(id),
     subscribe: ({ sender }, topic) => topics[topic].add(sender),
     unsubscribe: ({ sender }, topic) => topics[topic].delete(sender),
     online: () => wake(sidecar, 'network-online'),
@@ -146,6 +118,7 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
       const allowed = isAllowed(call);
       if (!(allowed === true || (await allowed))) throw denial(call);
       if (!Object.keys(calls).includes(name)) throw new Error(`There is no call ${name}.`);
+      if (Object(rules)[name] === false) throw ruledOut(name);
       return { ok: true, value: await calls[name](call, argument) };
     } catch (error) {
       return { ok: false, error: plainError(error) };
@@ -163,14 +136,10 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
 
   // The list of sessions does not go along: the preload keeps it.
   const tellSession = (/** @type {string} */ type) => (/** @type {any} */ event) => {
-    const { session, seq: version, reason } = event;
-    const change = { type, session, seq: version, ...(type === 'closed' && { reason }) };
-    sessions.publish(version, change);
+    const { session, seq, reason } = event;
+    sessions.publish({ type, session, seq, ...(reason && { reason }) });
   };
-  const tellStatus = () => {
-    statusVersion += 1;
-    agent.publish(statusVersion, announcer.statusForPage());
-  };
+  const tellStatus = () => agent.publish(announcer.statusForPage());
   const release = listen(
     [sidecar, NOTIFICATIONS.SessionCreated, tellSession('created')],
     [sidecar, NOTIFICATIONS.SessionUpdated, tellSession('updated')],
@@ -199,17 +168,18 @@ function ruledOut(call) {
  * @returns {import('../../preload').ClaraError}
  */
 function plainError(error) {
-  if (![RpcError, SidecarError, PageError].some((type) => error instanceof type)) {
+  if (![RpcError, SidecarError].some((type) => error instanceof type)) {
     // Of the app's own code: a rule of `pages`, for one.
     const message = error instanceof Error ? error.message : String(error);
     return { name: 'ClaraError', code: 'UNEXPECTED', message };
   }
   const { name, code, message, data } = error;
-  const plain = { name, code, message, ...(data && { data: { ...data } }) };
   // It was the page's argument that the sidecar refused.
-  if (code === ERRORS.INVALID_PARAMS)
-    return { ...plain, name: 'ClaraError', code: 'INVALID_ARGUMENT' };
-  return plain;
+  const shown =
+    code === ERRORS.INVALID_PARAMS
+      ? { name: 'ClaraError', code: 'INVALID_ARGUMENT' }
+      : { name, code };
+  return { ...shown, message, ...(data && { data: { ...data } }) };
 }
 
 module.exports = { CALL, servePages };

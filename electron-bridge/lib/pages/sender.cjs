@@ -15,6 +15,8 @@ const path = require('path');
 const { URL, fileURLToPath } = require('url');
 
 const { listen } = require('../electron/listeners.cjs');
+const { attempt } = require('../errors.cjs');
+const { deferred } = require('../time.cjs');
 
 /** Asks the main frame to answer on the channel that goes along; preload.cjs repeats the name. */
 const MAIN_FRAME_ASKED = 'clara-voice:main-frame?';
@@ -59,12 +61,8 @@ function allowedPages(appPath, origins = [FILE_ORIGIN]) {
  * @returns {string | null}
  */
 function originOf(url) {
-  try {
-    const { protocol, host } = new URL(url);
-    return host === '' || OPAQUE_PROTOCOLS.includes(protocol) ? null : `${protocol}//${host}`;
-  } catch (_) {
-    return null;
-  }
+  const { protocol, host } = attempt(() => new URL(url)) || { protocol: '', host: '' };
+  return host === '' || OPAQUE_PROTOCOLS.includes(protocol) ? null : `${protocol}//${host}`;
 }
 
 /**
@@ -75,12 +73,11 @@ function originOf(url) {
  * @param {string} url of a file
  */
 function isFileUnder(folder, url) {
-  try {
-    const file = fileURLToPath(url);
-    return isUnder(folder, file) || isUnder(fs.realpathSync(folder), fs.realpathSync(file));
-  } catch (_) {
-    return false; // a host in it, an escaped slash, or no such file
-  }
+  // Not with a host in it, an escaped slash, or where there is no such file.
+  const file = attempt(() => fileURLToPath(url));
+  if (file === undefined) return false;
+  const isReally = () => isUnder(fs.realpathSync(folder), fs.realpathSync(file));
+  return isUnder(folder, file) || attempt(isReally) === true;
 }
 
 /**
@@ -115,13 +112,9 @@ async function isAllowedById(ipcMain, isAllowedUrl, { sender, frameId }) {
   if (sender.isDestroyed()) return false;
   // Nobody but the main frame hears of this channel.
   const channel = `clara-voice:main-frame:${crypto.randomBytes(16).toString('hex')}`;
-  /** @type {(frameId?: number) => void} */
-  let settle = () => {};
-  const answered = new Promise((resolve) => {
-    settle = resolve;
-  });
-  const release = listen([ipcMain, channel, (answer) => settle(answer.frameId)]);
-  const timer = setTimeout(settle, ANSWER_TIMEOUT_MS);
+  const { promise: answered, resolve } = deferred();
+  const release = listen([ipcMain, channel, (answer) => resolve(answer.frameId)]);
+  const timer = setTimeout(resolve, ANSWER_TIMEOUT_MS);
   sender.send(MAIN_FRAME_ASKED, channel);
   const mainFrameId = await answered;
   clearTimeout(timer);

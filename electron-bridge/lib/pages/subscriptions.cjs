@@ -7,7 +7,7 @@
 
 const { listen } = require('../electron/listeners.cjs');
 
-/** From main to the preload, with the topic, the version and the change; a version of null says that
+/** From main to the preload, with the topic, then 'snapshot' or 'change' and the event, or 'end' when
  * the sidecar was disposed of. preload.cjs repeats the name. */
 const EVENT = 'clara-voice:event';
 
@@ -20,28 +20,27 @@ const ENDS = Object.freeze(['did-navigate', 'render-process-gone', 'crashed', 'd
 /** What pages can subscribe to under one name. */
 class Topic {
   #name;
-  #now;
+  #snapshot;
   /** @type {Map<WebContentsLike, () => void>} each page with what takes our listeners off it */
   #pages = new Map();
 
   /**
    * @param {string} name
-   * @param {() => {version: number, value: unknown}} now gives the snapshot, and its version: that of
-   *   the last change it includes
+   * @param {() => unknown} snapshot gives the event of now
    */
-  constructor(name, now) {
+  constructor(name, snapshot) {
     this.#name = name;
-    this.#now = now;
+    this.#snapshot = snapshot;
   }
 
-  /** @param {WebContentsLike} page that gets every change from now on, and the snapshot before */
+  /** @param {WebContentsLike} page that gets the snapshot, and every change behind it */
   add(page) {
     if (!this.#pages.has(page) && !page.isDestroyed()) {
       /** @type {(name: string) => [WebContentsLike, string, () => void]} */
       const end = (name) => [page, name, () => this.delete(page)];
       this.#pages.set(page, listen(...ENDS.map(end)));
     }
-    return this.#now();
+    this.#send(page, 'snapshot', this.#snapshot());
   }
 
   /** @param {WebContentsLike} page */
@@ -51,25 +50,31 @@ class Topic {
     this.#pages.delete(page);
   }
 
-  /**
-   * @param {number | null} version
-   * @param {unknown} [change]
-   */
-  publish(version, change) {
-    for (const page of [...this.#pages.keys()]) {
-      try {
-        if (!page.isDestroyed()) page.send(EVENT, this.#name, version, change);
-      } catch (_) {
-        // Its frame went in this very moment; the event that says so ends the subscription.
-      }
-    }
+  /** @param {unknown} event */
+  publish(event) {
+    for (const page of [...this.#pages.keys()]) this.#send(page, 'change', event);
   }
 
   /** Ends all subscriptions, and says so. */
   end() {
-    this.publish(null);
-    for (const page of [...this.#pages.keys()]) this.delete(page);
+    for (const page of [...this.#pages.keys()]) {
+      this.#send(page, 'end');
+      this.delete(page);
+    }
   }
+
+  /**
+   * @param {WebContentsLike} page
+   * @param {'snapshot' | 'change' | 'end'} kind
+   * @param {unknown} [event]
+   */
+  #send = (page, kind, event) => {
+    try {
+      if (!page.isDestroyed()) page.send(EVENT, this.#name, kind, event);
+    } catch (_) {
+      // Its frame went in this very moment; the event that says so ends the subscription.
+    }
+  };
 }
 
 module.exports = { Topic };

@@ -9,7 +9,7 @@
 const fs = require('fs');
 const path = require('path');
 
-const { SidecarError } = require('../errors.cjs');
+const { SidecarError, attempt } = require('../errors.cjs');
 
 /** `--wait`: no configuration but `connect`. JSON lines: a message with a newline stays one. */
 const SIDECAR_ARGS = Object.freeze(['--wait', '--log-format', 'json']);
@@ -176,19 +176,6 @@ function makeFolders(folder) {
  */
 function isKind(file, kind) {
   return attempt(() => fs.statSync(file)[kind]()) === true;
-}
-
-/**
- * @template T
- * @param {() => T} read
- * @returns {T | undefined} undefined when it throws
- */
-function attempt(read) {
-  try {
-    return read();
-  } catch (error) {
-    return undefined;
-  }
 }
 
 /**

@@ -77,7 +77,7 @@ function endError(launch, reason, { code, signal, spawnError }, stderrTail) {
   if (spawnError !== null) return spawnFailure(spawnError, launch);
   const how = signal === null ? `with status ${code}` : `by signal ${signal}`;
   const ended = new SidecarError('EXITED', `The sidecar ended ${how}.${lastWords(stderrTail)}`);
-  const { code: why, problem, fix, cause } = reason || ended;
+  const { code: why, problem, fix, cause } = /** @type {any} */ (reason || ended);
   return new SidecarError(why, problem, { exitCode: code, signal, stderrTail, fix, cause });
 }
 

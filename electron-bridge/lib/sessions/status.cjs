@@ -6,6 +6,7 @@
  * Pure.
  */
 
+const { present } = require('../errors.cjs');
 const { NOTIFICATIONS } = require('../protocol.cjs');
 
 const LOOK_INTO_THE_LOG = 'Look into the log for the cause; start() tries again.';
@@ -58,7 +59,8 @@ class VoiceStatus {
     const { room } = this.#agent;
     const available = processState === 'ready' && agentState === 'connected';
     const error = this.#error();
-    return present({ available, processState, agentState, room, error, retryInMs });
+    const shown = { available, processState, agentState, room, error, retryInMs };
+    return Object.freeze(present(shown));
   }
 
   /** @returns {import('../../preload').AgentStatus} for a page */
@@ -70,25 +72,11 @@ class VoiceStatus {
   }
 
   #error = () => {
-    const { error: ofProcess } = this.#process;
-    const { error: ofAgent } = this.#agent;
-    if (ofProcess !== undefined) {
-      const { code, message, fix = LOOK_INTO_THE_LOG } = ofProcess;
-      return Object.freeze({ code, message, fix });
-    }
-    if (ofAgent === undefined) return undefined;
-    const { category: code, detail: message, fix } = ofAgent;
-    return Object.freeze({ code, message, fix });
+    const { category, detail, fix: cure } = Object(this.#agent.error);
+    const ofAgent = category && { code: category, message: detail, fix: cure };
+    const { code, message, fix = LOOK_INTO_THE_LOG } = this.#process.error || Object(ofAgent);
+    return code && Object.freeze({ code, message, fix });
   };
-}
-
-/**
- * @param {object} values
- * @returns {any} those that are not undefined, frozen
- */
-function present(values) {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined);
-  return Object.freeze(Object.fromEntries(given));
 }
 
 module.exports = { VoiceStatus };
