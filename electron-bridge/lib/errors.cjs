@@ -23,12 +23,12 @@ class SidecarError extends Error {
    *   stands behind the error; `cause` when another error or an abort reason does
    */
   constructor(code, problem, facts = {}) {
-    const { fix, ...shown } = facts;
+    const { fix, exitCode, signal, stderrTail, cause } = facts;
     super(fix === undefined ? problem : `${problem} ${fix}`);
     this.code = code;
     // Only what there is, since an error is printed with all its members. `cause` is no option of
     // the constructor here: Node 12 does not know it.
-    Object.assign(this, present(shown));
+    Object.assign(this, present({ exitCode, signal, stderrTail, cause }));
     // Not shown when the error is printed: they are its message.
     Object.defineProperties(this, {
       problem: { value: problem, enumerable: false },

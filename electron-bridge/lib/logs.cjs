@@ -6,7 +6,7 @@
  * Knows no process and no protocol.
  */
 
-const { guarded } = require('./errors.cjs');
+const { attempt, guarded } = require('./errors.cjs');
 
 /**
  * @typedef {import('../index').Logger} Logger
@@ -23,7 +23,7 @@ const BRIDGE = 'clara-voice-bridge';
 const STDERR = 'stderr';
 
 /** The sidecar's levels, which are Python's. */
-const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
+const LEVELS = Object.freeze(['debug', 'info', 'warning', 'error', 'critical']);
 /**
  * The logger's method for each level that has no method of its own name: it knows no critical.
  * @type {Readonly<Record<string, keyof Logger>>}
@@ -119,23 +119,13 @@ function texts({ message, cause }) {
  * @returns {LogEntry}
  */
 function parsed(line) {
-  let record;
-  try {
-    record = Object(JSON.parse(line));
-  } catch (error) {
-    record = {};
-  }
-  const { time, level, logger, message, cause } = record;
+  const record = Object(attempt(() => JSON.parse(line)));
+  const { time = now(), level, logger = STDERR, message, cause } = record;
   if (typeof message !== 'string' || !LEVELS.includes(level)) {
     return { time: now(), level: 'info', logger: STDERR, message: escaped(line) };
   }
-  return {
-    time: typeof time === 'string' ? time : now(),
-    level,
-    logger: typeof logger === 'string' ? logger : STDERR,
-    message: escaped(message),
-    ...(typeof cause === 'string' && { cause: escaped(cause) }),
-  };
+  const ours = { time: String(time), level, logger: String(logger), message: escaped(message) };
+  return cause === undefined ? ours : { ...ours, cause: escaped(String(cause)) };
 }
 
 /** @param {string} text */
@@ -202,4 +192,4 @@ function withoutSecrets(words) {
     .replace(USERINFO, '://[secret]@');
 }
 
-module.exports = { LogLines, TAIL_LINES, holdBrokenPipes, withoutSecrets };
+module.exports = { LEVELS, LogLines, TAIL_LINES, holdBrokenPipes, withoutSecrets };

@@ -7,6 +7,7 @@
 
 const { PROXY_OPTION } = require('./answers.cjs');
 const { present } = require('./errors.cjs');
+const { LEVELS } = require('./logs.cjs');
 const { isOrigin } = require('./pages/sender.cjs');
 const { DEFAULT_POLICY } = require('./process/restarts.cjs');
 
@@ -17,16 +18,17 @@ const START_TIMEOUT_MS = 30 * 1000;
 const REQUEST_TIMEOUT_MS = 30 * 1000;
 /** The longest delay setTimeout knows (a longer one fires at once). */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-/** Of the sidecar (`--log-level`). */
-const LOG_LEVELS = Object.freeze(['debug', 'info', 'warning', 'error', 'critical']);
+/** The methods of a logger. */
+const LOGGER = Object.freeze(['debug', 'info', 'warn', 'error']);
 /** Requests that are the bridge's own, with the method to use instead.
  * @type {Readonly<Record<string, string>>} */
 const OWN_REQUESTS = Object.freeze({ shutdown: 'stop()', initialize: 'start()' });
 
 /**
  * @typedef {(value: any) => boolean} Check
- * @typedef {Readonly<Record<string, readonly [Check, string, string?]>>} Rules what each value must be,
- *   how that is said, and how the value is named unless by its name
+ * @typedef {readonly [Check, string, string?]} Rule what a value must be, how that is said, and how
+ *   the value is named unless by its name
+ * @typedef {Readonly<Record<string, Rule>>} Rules
  */
 
 /** @type {Check} */
@@ -43,112 +45,96 @@ const isObject = (value) => typeof value === 'object' && value !== null && !Arra
 const isTimeoutMs = (value) => Number.isInteger(value) && value >= 1 && value <= MAX_TIMEOUT_MS;
 /** @type {Check} */
 const isCount = (value) => value === 0 || isTimeoutMs(value);
+/** @type {Check} */
+const isProxy = (value) => isString(value) && PROXY_OPTION.test(value);
+/** @type {Check} */
+const isAddress = (value) => isString(value) && /^(wss?|https?):\/\/[^/]/.test(value);
 /** @type {(isOne: Check) => Check} */
 const optional = (isOne) => (value) => value === undefined || isOne(value);
 /** @type {(isOne: Check) => Check} */
 const orFalse = (isOne) => (value) => value === false || isOne(value);
 /** @type {(isOne: Check) => Check} */
 const arrayOf = (isOne) => (value) => Array.isArray(value) && value.every(isOne);
-/** @type {(members: Record<string, Check>) => Check} */
-const having = (members) => (value) =>
-  Object.entries(members).every(([name, is]) => is(Object(value)[name]));
-/** @type {(names: string[]) => Check} */
+/** @type {Check} */
+const isEnvironment = (value) => isObject(value) && Object.values(value).every(optional(isString));
+/** @type {Check} */
+const isDelays = (value) => arrayOf(isCount)(value) && value.length > 0;
+/** @type {(names: readonly string[]) => Check} */
 const methods = (names) => (value) => names.every((name) => isFunction(Object(value)[name]));
-/** An object with no other members than these, each of them optional.
- * @type {(members: Record<string, Check>) => Check} */
-const partOf = (members) => (value) =>
-  isObject(value) &&
-  Object.entries(value).every(
-    ([name, each]) => Object.keys(members).includes(name) && optional(members[name])(each),
+/** @type {Check} */
+const isElectron = (value) => {
+  const { app, ipcMain, powerMonitor, autoUpdater } = Object(value);
+  const emitters = [powerMonitor, autoUpdater];
+  return (
+    methods(['getPath', 'on', 'removeListener', 'quit'])(app) &&
+    optional(methods(['handle', 'removeHandler']))(ipcMain) &&
+    emitters.every(optional(methods(['on', 'removeListener'])))
   );
+};
 
-const isEmitter = methods(['on', 'removeListener']);
-
-const TIMEOUT_WORDS = `a whole number from 1 to ${MAX_TIMEOUT_MS}`;
+/** @type {Rule} */
+const FLAG = [isFlag, 'true or false'];
+/** @type {Rule} */
+const TIMEOUT = [isTimeoutMs, `a whole number from 1 to ${MAX_TIMEOUT_MS}`];
 
 /** @type {Rules} */
 const OPTIONS = Object.freeze({
   command: [isText, 'a program: a path, or a name on PATH'],
   args: [arrayOf(isString), 'an array of strings'],
   cwd: [isText, 'the path of a folder'],
-  env: [
-    (value) => isObject(value) && Object.values(value).every(optional(isString)),
-    'an object of strings, as process.env',
-  ],
-  connect: [
-    isObject,
-    'an object { url, room } with a token, or apiKey and apiSecret, or beside a getToken',
-  ],
+  env: [isEnvironment, 'an object of strings, as process.env'],
+  connect: [isObject, 'an object, as { url, room, token }'],
   electron: [
-    orFalse(
-      having({
-        app: methods(['getPath', 'on', 'removeListener', 'quit']),
-        ipcMain: optional(methods(['handle', 'removeHandler'])),
-        powerMonitor: optional(isEmitter),
-        autoUpdater: optional(isEmitter),
-      }),
-    ),
-    "an object of Electron's own, { app, ipcMain, powerMonitor, session, autoUpdater }, app at " +
-      'least, or false for none',
+    orFalse(isElectron),
+    "an object with Electron's own `app` at least, or false for none",
   ],
   allowedOrigins: [
     arrayOf(isOrigin),
-    'an array of origins, as app://main, http://localhost:5173, or file:// for app files',
+    'an array of origins, as app://main, or file:// for app files',
   ],
-  pages: [
-    partOf({
-      createConnection: orFalse(isFunction),
-      closeSession: orFalse(() => false),
-      ownPreload: isFlag,
-    }),
-    'any of { createConnection: false or a function (request) => request, closeSession: false, ' +
-      'ownPreload: true or false }',
-  ],
+  pages: [isObject, 'an object, as { createConnection: false }'],
   getToken: [isFunction, 'a function that gives { token }, or a promise of it'],
-  proxy: [
-    (value) => isString(value) && PROXY_OPTION.test(value),
-    "'system', 'none', or the address of an HTTP proxy, as http://proxy:3128",
-  ],
-  requireSingleInstanceLock: [isFlag, 'true or false'],
-  logger: [
-    methods(['debug', 'info', 'warn', 'error']),
-    'an object with the methods debug, info, warn and error',
-  ],
-  logLevel: [(value) => LOG_LEVELS.includes(value), `one of ${LOG_LEVELS.join(', ')}`],
-  startTimeoutMs: [isTimeoutMs, TIMEOUT_WORDS],
-  requestTimeoutMs: [isTimeoutMs, TIMEOUT_WORDS],
-  restart: [
-    orFalse(
-      partOf({
-        max: isCount,
-        windowMs: isTimeoutMs,
-        delaysMs: (value) => arrayOf(isCount)(value) && value.length > 0,
-      }),
-    ),
-    'false, or any of { max, windowMs, delaysMs }: two whole numbers and an array of them',
-  ],
+  proxy: [isProxy, "'system', 'none', or the address of an HTTP proxy, as http://proxy:3128"],
+  requireSingleInstanceLock: FLAG,
+  logger: [methods(LOGGER), `an object with the methods ${LOGGER.join(', ')}`],
+  logLevel: [(value) => LEVELS.includes(value), `one of ${LEVELS.join(', ')}`],
+  startTimeoutMs: TIMEOUT,
+  requestTimeoutMs: TIMEOUT,
+  restart: [orFalse(isObject), 'false, or an object, as { max: 5 }'],
 });
 
-/** @type {Rules} */
-const CONNECT = Object.freeze({
-  url: [
-    (value) => /^(wss?|https?):\/\/[^/]/.test(String(value)),
-    "the LiveKit server's address, as wss://example.livekit.cloud",
-  ],
-  room: [isText, 'the name of a room'],
-  token: [isText, 'an access token'],
-  apiKey: [isText, 'an API key'],
-  apiSecret: [isText, 'an API secret'],
-  identity: [isText, 'the identity under which the agent joins'],
-  name: [isString, 'a string'],
-  autoSubscribe: [isFlag, 'true or false'],
+/**
+ * What stands inside of an option that is an object.
+ * @type {Readonly<Record<string, Rules>>}
+ */
+const MEMBERS = Object.freeze({
+  connect: {
+    url: [isAddress, "the LiveKit server's address, as wss://example.livekit.cloud"],
+    room: [isText, 'the name of a room'],
+    token: [isText, 'an access token'],
+    apiKey: [isText, 'an API key'],
+    apiSecret: [isText, 'an API secret'],
+    identity: [isText, 'the identity under which the agent joins'],
+    name: [isString, 'a string'],
+    autoSubscribe: FLAG,
+  },
+  pages: {
+    createConnection: [orFalse(isFunction), 'false, or a function (request) => request'],
+    closeSession: [(value) => value === false, 'false'],
+    ownPreload: FLAG,
+  },
+  restart: {
+    max: [isCount, 'a whole number'],
+    windowMs: TIMEOUT,
+    delaysMs: [isDelays, 'an array of whole numbers, one at least'],
+  },
 });
 
 /** @type {Rules} */
 const REQUEST = Object.freeze({
   method: [isText, 'a name', 'the method'],
   params: [isObject, 'an object', 'the params'],
-  timeoutMs: [isTimeoutMs, TIMEOUT_WORDS],
+  timeoutMs: TIMEOUT,
   signal: [methods(['addEventListener', 'removeEventListener']), 'an AbortSignal'],
 });
 
@@ -165,7 +151,10 @@ const REQUEST = Object.freeze({
 function checkedOptions(given, findElectron = () => undefined) {
   check('createSidecar', { given }, { given: [isObject, 'an object', 'the options'] }, ['given']);
   check('createSidecar', given, OPTIONS, ['connect']);
-  check('createSidecar', given.connect, CONNECT, ['url', 'room'], 'connect.');
+  for (const [name, rules] of Object.entries(MEMBERS)) {
+    const required = name === 'connect' ? ['url', 'room'] : [];
+    check('createSidecar', Object(given[name]), rules, required, `${name}.`);
+  }
   const { command, args, getToken, proxy, requireSingleInstanceLock, restart, connect } = given;
   const electron = given.electron === undefined ? findElectron() : given.electron || undefined;
   const isHalf = (connect.apiKey === undefined) !== (connect.apiSecret === undefined);

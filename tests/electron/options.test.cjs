@@ -13,11 +13,7 @@ const SECRET = 'do-not-show-this';
 /** [what is given, what the message must say] */
 const REFUSED = [
   [undefined, 'the options must be an object, got undefined.'],
-  [
-    {},
-    '`connect` must be an object { url, room } with a token, or apiKey and apiSecret, or beside a ' +
-      'getToken, got undefined.',
-  ],
+  [{}, '`connect` must be an object, as { url, room, token }, got undefined.'],
   [{ connect: 'ws://x' }, '`connect` must be an object'],
   [
     { connect: {} },
@@ -50,11 +46,11 @@ const REFUSED = [
   ],
   [
     { connect: CONNECT, electron: { app: new ScriptedApp(), ipcMain: {} } },
-    "`electron` must be an object of Electron's own",
+    "`electron` must be an object with Electron's own `app` at least",
   ],
   [
     { connect: CONNECT, allowedOrigins: 'app://main' },
-    '`allowedOrigins` must be an array of origins, as app://main, http://localhost:5173, or file://',
+    '`allowedOrigins` must be an array of origins, as app://main, or file:// for app files',
   ],
   [{ connect: CONNECT, allowedOrigins: ['*'] }, '`allowedOrigins` must be an array of origins'],
   [
@@ -82,12 +78,11 @@ const REFUSED = [
   ],
   [
     { connect: CONNECT, logger: {} },
-    '`logger` must be an object with the methods debug, info, warn and error, got an object.',
+    '`logger` must be an object with the methods debug, info, warn, error, got an object.',
   ],
   [
     { connect: CONNECT, electron: {} },
-    "`electron` must be an object of Electron's own, { app, ipcMain, powerMonitor, session, " +
-      'autoUpdater }, app at least, or false for none, got an object.',
+    "`electron` must be an object with Electron's own `app` at least, or false for none, got an object.",
   ],
   [
     { connect: CONNECT, getToken: SECRET },
@@ -129,13 +124,24 @@ const REFUSED = [
   ],
   [
     { connect: CONNECT, restart: { maximum: 3 } },
-    '`restart` must be false, or any of { max, windowMs, delaysMs }: two whole numbers and an array',
+    'there is no option `restart.maximum`. The options are restart.max, restart.windowMs, ',
   ],
-  [{ connect: CONNECT, restart: { delaysMs: [] } }, '`restart` must be false, or any of'],
+  [{ connect: CONNECT, restart: true }, '`restart` must be false, or an object, as { max: 5 }'],
+  [{ connect: CONNECT, restart: { max: -1 } }, '`restart.max` must be a whole number, got -1.'],
+  [
+    { connect: CONNECT, restart: { windowMs: 0 } },
+    '`restart.windowMs` must be a whole number from',
+  ],
+  [
+    { connect: CONNECT, restart: { delaysMs: [] } },
+    '`restart.delaysMs` must be an array of whole numbers, one at least',
+  ],
   [
     { connect: CONNECT, pages: { createConnection: true } },
-    '`pages` must be any of { createConnection: false or a function (request) => request,',
+    '`pages.createConnection` must be false, or a function (request) => request, got true.',
   ],
+  [{ connect: CONNECT, pages: { closeSession: true } }, '`pages.closeSession` must be false, got'],
+  [{ connect: CONNECT, pages: 'none' }, '`pages` must be an object'],
 ];
 for (const [given, words] of REFUSED) {
   test(`refused at once: ${words}`, () => {

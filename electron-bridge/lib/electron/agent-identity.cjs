@@ -10,6 +10,8 @@ const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
 
+const { attempt } = require('../errors.cjs');
+
 const PREFIX = 'clara-voice-agent';
 const FILE = 'clara-voice-agent-identity';
 const FORM = /^clara-voice-agent-[0-9a-f]{8}$/;
@@ -23,25 +25,20 @@ const FORM = /^clara-voice-agent-[0-9a-f]{8}$/;
  * @returns {import('../../index').ConnectOptions} with an identity, unless a token alone names it
  */
 function withIdentity(connect, hasGetToken, findFolder, warn) {
-  if (connect.identity !== undefined) return connect;
-  if (connect.token !== undefined && !hasGetToken) return connect;
+  const { identity, token } = connect;
+  if (identity !== undefined || (token !== undefined && !hasGetToken)) return connect;
   // The tokens that follow a given one are for the same identity.
-  const named = connect.token === undefined ? '' : identityOf(connect.token);
-  if (named !== '') return { ...connect, identity: named };
-  return { ...connect, identity: agentIdentity(findFolder(), warn) };
+  return { ...connect, identity: identityOf(token) || agentIdentity(findFolder(), warn) };
 }
 
 /**
- * @param {string} token
+ * @param {string | undefined} token
  * @returns {string} empty when it names none; checking it is the server's part
  */
 function identityOf(token) {
-  try {
-    const { sub } = JSON.parse(Buffer.from(token.split('.')[1], 'base64').toString('utf8'));
-    return typeof sub === 'string' ? sub : '';
-  } catch (error) {
-    return '';
-  }
+  const claims = Buffer.from(String(String(token).split('.')[1]), 'base64').toString('utf8');
+  const { sub } = Object(attempt(() => JSON.parse(claims)));
+  return typeof sub === 'string' ? sub : '';
 }
 
 /**
@@ -51,12 +48,8 @@ function identityOf(token) {
 function agentIdentity(folder, warn) {
   if (folder === undefined) return PREFIX;
   const file = path.join(folder, FILE);
-  try {
-    const kept = fs.readFileSync(file, 'utf8').trim();
-    if (FORM.test(kept)) return kept;
-  } catch (error) {
-    // There is none yet.
-  }
+  const kept = (attempt(() => fs.readFileSync(file, 'utf8')) || '').trim();
+  if (FORM.test(kept)) return kept;
   const identity = `${PREFIX}-${crypto.randomBytes(4).toString('hex')}`;
   try {
     fs.writeFileSync(file, `${identity}\n`);

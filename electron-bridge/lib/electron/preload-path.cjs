@@ -5,6 +5,7 @@
 const fs = require('fs');
 const path = require('path');
 
+const { attempt } = require('../errors.cjs');
 const { listen } = require('./listeners.cjs');
 
 /** For `webPreferences.preload`. */
@@ -18,12 +19,9 @@ const preloadPath = path.join(__dirname, '..', '..', 'preload.cjs');
  * @throws {Error}
  */
 function checkPreload(caller) {
-  try {
-    // Beside a bundle there may be a preload.cjs of the app's own.
-    if (fs.readFileSync(preloadPath, 'utf8').includes('clara-voice:')) return;
-  } catch (error) {
-    // It is no file, or its folder cannot be read.
-  }
+  // Beside a bundle there may be a preload.cjs of the app's own.
+  const script = attempt(() => fs.readFileSync(preloadPath, 'utf8'));
+  if (script && script.includes('clara-voice:')) return;
   throw new Error(
     `${caller}: the bridge's preload script is not at ${preloadPath}. Was the main process bundled? Then ` +
       'keep clara-voice-bridge out of the bundle: list it as `external` (esbuild, Vite: ' +

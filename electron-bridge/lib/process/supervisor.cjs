@@ -14,7 +14,6 @@ const { RpcError, SidecarError } = require('../errors.cjs');
 const { holdBrokenPipes } = require('../logs.cjs');
 const { ERRORS, METHODS } = require('../protocol.cjs');
 const { RpcClient } = require('../rpc/client.cjs');
-const { Intake } = require('../sessions/events.cjs');
 const { deferred } = require('../time.cjs');
 const { existingUserData, resolveLaunch } = require('./launch.cjs');
 const { crashLoop, nextState, restartDelay } = require('./restarts.cjs');
@@ -29,6 +28,8 @@ const RESTARTABLE = Object.freeze(['EXITED', 'START_TIMEOUT']);
  * answer the ladder ends the sidecar long before. Past the requests that are held.
  */
 const OWN_REQUEST = Object.freeze({ timeoutMs: 20 * 1000, ahead: true });
+/** After it, the next notification asks again: the answer itself may be lost. */
+const HEALING = Object.freeze({ timeoutMs: 30 * 1000, ahead: true });
 
 /**
  * @typedef {import('../../index').ProcessState} ProcessState
@@ -53,9 +54,8 @@ const OWN_REQUEST = Object.freeze({ timeoutMs: 20 * 1000, ahead: true });
 class Supervisor {
   #options;
   #parts;
-  #intake;
   /** @type {ProcessState} */
-  #state = 'idle';
+  state = 'idle';
   /** @type {SidecarError | undefined} why it is in `failed` */
   #failure;
   /** @type {Run | undefined} in the states starting, ready and stopping */
@@ -65,6 +65,8 @@ class Supervisor {
   /** @type {number[] | undefined} when each restart was decided; undefined until it was ready once */
   #restartedMs;
   #isDisposed = false;
+  /** Whether a listing is under way that was asked for since notifications are missing. */
+  #isHealing = false;
   #started = deferred();
   #stopped = deferred();
   #releaseQuit = () => {};
@@ -80,11 +82,6 @@ class Supervisor {
     this.#options = options;
     this.#parts = parts;
     this.#aim = { target: options.connect, isOut: false };
-    this.#intake = new Intake({ ...parts, warn: this.#warn });
-  }
-
-  get state() {
-    return this.#state;
   }
 
   /** The room that the agent is sent to; undefined while it is to stay out. */
@@ -98,11 +95,11 @@ class Supervisor {
    */
   async start() {
     this.#refuseWhenStopped('start()');
-    if (this.#state === 'backoff') {
+    if (this.state === 'backoff') {
       this.#startRun(); // now: somebody waits
     } else if (this.#run === undefined) {
       // After stop() all begins anew; out of `failed` it goes on where the app left it.
-      if (this.#state === 'idle') this.#aim = { target: this.#options.connect, isOut: false };
+      if (this.state === 'idle') this.#aim = { target: this.#options.connect, isOut: false };
       this.#restartedMs = undefined;
       this.#started = deferred();
       this.#startRun();
@@ -117,13 +114,13 @@ class Supervisor {
   async stop() {
     const { deadlines, mirror, announcer } = this.#parts;
     deadlines.resume(); // whoever stops it is awake, whatever was told last
-    if (this.#state === 'idle') return;
+    if (this.state === 'idle') return;
     const reason = new SidecarError('STOPPED', 'The sidecar was stopped by stop().');
     const run = this.#run;
     if (run === undefined) {
       deadlines.clear(this.#restart);
       this.#end('stop', reason, []);
-    } else if (this.#state === 'stopping') {
+    } else if (this.state === 'stopping') {
       run.child.kill();
     } else {
       this.#stopped = deferred();
@@ -137,7 +134,7 @@ class Supervisor {
   }
 
   /** As stop(), but never by force: somebody else may be stopping the sidecar already. */
-  stopOnce = () => (this.#state === 'stopping' ? this.#stopped.promise : this.stop());
+  stopOnce = () => (this.state === 'stopping' ? this.#stopped.promise : this.stop());
 
   /** As stopOnce(), and by force after a second: neither a system nor an installer waits. */
   stopFast = () => {
@@ -157,13 +154,13 @@ class Supervisor {
 
   /** The system is about to sleep; a stop under way goes on after it, told of the wake-up or not. */
   suspend() {
-    if (this.#state !== 'stopping') this.#parts.deadlines.suspend();
+    if (this.state !== 'stopping') this.#parts.deadlines.suspend();
   }
 
   /** The system woke up: a sidecar that was given up gets one more process. */
   systemResumed() {
     this.#parts.deadlines.resume();
-    const isGivenUp = this.#state === 'failed' && Object(this.#failure).code === 'CRASH_LOOP';
+    const isGivenUp = this.state === 'failed' && Object(this.#failure).code === 'CRASH_LOOP';
     if (this.#isDisposed || !isGivenUp) return;
     this.#started = deferred();
     this.#startRun();
@@ -184,8 +181,8 @@ class Supervisor {
     if (method === METHODS.disconnect) this.#aim = { ...before, isOut: true };
     const aim = this.#aim;
     if (this.#run === undefined) {
-      const cure = this.#state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
-      const problem = `"${method}" was not sent: the sidecar does not run (${this.#state}). ${cure}`;
+      const cure = this.state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
+      const problem = `"${method}" was not sent: the sidecar does not run (${this.state}). ${cure}`;
       throw new SidecarError('NOT_READY', problem);
     }
     try {
@@ -203,9 +200,47 @@ class Supervisor {
    * @param {import('../rpc/client.cjs').RequestOptions} options
    */
   async refresh(options) {
-    const onResult = (/** @type {unknown} */ listing) => this.#intake.takeListing(listing);
+    const onResult = this.#takeListing;
     await this.request(METHODS.listSessions, undefined, { ...options, onResult });
   }
+
+  /**
+   * Takes a notification; where earlier ones are missing, one listing is asked for.
+   *
+   * @param {RpcClient} rpc that it came from
+   * @param {string} method
+   * @param {unknown} params
+   */
+  #takeNotification = (rpc, method, params) => {
+    const { mirror } = this.#parts;
+    this.#take(`a "${method}"`, () => mirror.take(method, params));
+    if (!mirror.isBehind || this.#isHealing) return;
+    this.#isHealing = true;
+    const onResult = (/** @type {unknown} */ listing) => {
+      this.#isHealing = false;
+      this.#takeListing(listing);
+    };
+    rpc.request(METHODS.listSessions, undefined, { ...HEALING, onResult }).catch(() => {
+      this.#isHealing = false;
+    });
+  };
+
+  /** @param {unknown} listing result of `listSessions`, as soon as it is read */
+  #takeListing = (listing) =>
+    this.#take('a list of sessions', () => this.#parts.mirror.takeListing(listing));
+
+  /**
+   * @param {string} what
+   * @param {() => readonly Announcement[]} take
+   */
+  #take = (what, take) => {
+    try {
+      this.#parts.announcer.tell(take());
+    } catch (error) {
+      const { message } = /** @type {Error} */ (error);
+      this.#warn(`The sidecar sent ${what} that is none: ${message}.`);
+    }
+  };
 
   /** @param {string} text */
   #warn = (text) => this.#parts.logs.report('warning', text);
@@ -227,7 +262,7 @@ class Supervisor {
     }
     const rpc = new RpcClient({
       write: (frame, done) => child.write(frame, done),
-      onNotification: (method, params) => this.#intake.takeNotification(method, params, rpc),
+      onNotification: (method, params) => this.#takeNotification(rpc, method, params),
       onOddLine: this.#warn,
       deadlines,
       answers,
@@ -324,7 +359,7 @@ class Supervisor {
     const makeError = () => endError(launch, reason, report, stderrTail);
     rpc.rejectAll(makeError);
     const error = makeError();
-    const isStopping = this.#state === 'stopping';
+    const isStopping = this.state === 'stopping';
     const { restart } = this.#options;
     const restartedMs = this.#restartedMs;
     const nowMs = performance.now();
@@ -337,7 +372,7 @@ class Supervisor {
       return;
     }
     restartedMs.push(nowMs);
-    if (this.#state === 'ready') this.#started = deferred();
+    if (this.state === 'ready') this.#started = deferred();
     logs.report('error', `${error.message} It is started again in ${delayMs} ms.`);
     this.#restart = deadlines.set(delayMs, this.#startRun);
     const moved = this.#moved('crashed', { error, retryInMs: delayMs });
@@ -370,14 +405,14 @@ class Supervisor {
    * @returns {Announcement}
    */
   #moved = (happened, facts) => {
-    const previousState = this.#state;
-    this.#state = nextState(previousState, happened);
-    return { name: 'process-state', event: { state: this.#state, previousState, ...facts } };
+    const previousState = this.state;
+    this.state = nextState(previousState, happened);
+    return { name: 'process-state', event: { state: this.state, previousState, ...facts } };
   };
 
   /** @param {string} what the app asks for */
   #refuseWhenStopped = (what) => {
-    if (!this.#isDisposed && this.#state !== 'stopping') return;
+    if (!this.#isDisposed && this.state !== 'stopping') return;
     const why = this.#isDisposed
       ? 'dispose() was called. Make a new one with createSidecar().'
       : 'the sidecar is being stopped. Ask again after stop() is done.';

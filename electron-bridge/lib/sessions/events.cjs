@@ -10,7 +10,7 @@ const EventEmitter = require('events');
 const { isDeepStrictEqual } = require('util');
 
 const { guarded } = require('../errors.cjs');
-const { METHODS, NOTIFICATIONS } = require('../protocol.cjs');
+const { NOTIFICATIONS } = require('../protocol.cjs');
 const { VoiceStatus } = require('./status.cjs');
 
 /** @type {readonly string[]} */
@@ -25,10 +25,11 @@ class Announcer {
   #queue = [];
   /** @type {Map<string, import('../../index').AgentSession>} */
   #sessions = new Map();
-  #seq = 0;
-  #status;
-  /** @type {import('../../index').VoiceStatus} as told last */
-  #summary;
+  /** The seq of the last event told that has one; 0 before the first. */
+  seq = 0;
+  #voice;
+  /** @type {import('../../index').VoiceStatus} the answer to "is voice up?" as told last, frozen */
+  status;
 
   /**
    * @param {(problem: string) => void} onListenerError must not tell anything
@@ -36,8 +37,8 @@ class Announcer {
    */
   constructor(onListenerError, roomOf = () => undefined) {
     this.#onListenerError = onListenerError;
-    this.#status = new VoiceStatus(roomOf);
-    this.#summary = this.#status.summary();
+    this.#voice = new VoiceStatus(roomOf);
+    this.status = this.#voice.summary();
     this.#emitter.setMaxListeners(0); // a page each, and the app's own
   }
 
@@ -46,19 +47,9 @@ class Announcer {
     return [...this.#sessions.values()];
   }
 
-  /** The seq of the last event told that has one; 0 before the first. */
-  get seq() {
-    return this.#seq;
-  }
-
-  /** The answer to "is voice up?", frozen. */
-  get status() {
-    return this.#summary;
-  }
-
   /** What a page is told of voice. */
   statusForPage() {
-    return this.#status.forPage();
+    return this.#voice.forPage();
   }
 
   /**
@@ -99,14 +90,14 @@ class Announcer {
 
   /** @param {Announcement} announcement */
   #emit = ({ name, event }) => {
-    const before = this.#summary;
-    if (event.seq !== undefined) this.#seq = event.seq;
+    const before = this.status;
+    if (event.seq !== undefined) this.seq = event.seq;
     if (name === NOTIFICATIONS.SessionClosed) this.#sessions.delete(event.session.sessionId);
     else if (event.session) this.#sessions.set(event.session.sessionId, event.session);
-    if (this.#status.take(name, event)) this.#summary = this.#status.summary();
-    if (isDeepStrictEqual(this.#summary, before)) this.#summary = before;
+    if (this.#voice.take(name, event)) this.status = this.#voice.summary();
+    if (isDeepStrictEqual(this.status, before)) this.status = before;
     this.#call(name, event);
-    if (this.#summary !== before) this.#call('status-changed', this.#summary);
+    if (this.status !== before) this.#call('status-changed', this.status);
   };
 
   /**
@@ -126,67 +117,4 @@ class Announcer {
   };
 }
 
-/** Milliseconds; after it, the next notification asks again: the answer itself may be lost. */
-const LISTING_TIMEOUT_MS = 30 * 1000;
-
-class Intake {
-  #parts;
-  #isHealing = false;
-
-  /**
-   * @param {object} parts
-   * @param {import('./mirror.cjs').Mirror} parts.mirror
-   * @param {Announcer} parts.announcer
-   * @param {(warning: string) => void} parts.warn
-   */
-  constructor(parts) {
-    this.#parts = parts;
-  }
-
-  /**
-   * Takes a notification; where earlier ones are missing, one listing is asked for.
-   *
-   * @param {string} method
-   * @param {any} params
-   * @param {Pick<import('../rpc/client.cjs').RpcClient, 'request'>} run that it came from
-   */
-  takeNotification(method, params, run) {
-    const { mirror } = this.#parts;
-    this.#take(`a "${method}"`, () => mirror.take(method, params));
-    if (!mirror.isBehind || this.#isHealing) return;
-    this.#isHealing = true;
-    const over = () => {
-      this.#isHealing = false;
-    };
-    const onResult = (/** @type {unknown} */ listing) => {
-      over();
-      this.takeListing(listing);
-    };
-    const options = { timeoutMs: LISTING_TIMEOUT_MS, ahead: true, onResult };
-    run.request(METHODS.listSessions, undefined, options).catch(over);
-  }
-
-  /** @param {unknown} listing result of `listSessions`, as soon as it is read */
-  takeListing(listing) {
-    this.#take('a list of sessions', () => this.#parts.mirror.takeListing(listing));
-  }
-
-  /**
-   * @param {string} what
-   * @param {() => readonly Announcement[]} take
-   */
-  #take = (what, take) => {
-    const { announcer, warn } = this.#parts;
-    /** @type {readonly Announcement[]} */
-    let announcements = [];
-    try {
-      announcements = take();
-    } catch (error) {
-      const { message } = /** @type {Error} */ (error);
-      warn(`The sidecar sent ${what} that is none: ${message}.`);
-    }
-    announcer.tell(announcements);
-  };
-}
-
-module.exports = { Announcer, Intake };
+module.exports = { Announcer };

@@ -69,7 +69,8 @@ class Mirror {
   #process = 0;
   /** The last seq that this process said. */
   #heard = 0;
-  #isBehind = false;
+  /** Whether notifications are missing, so that only a listing names the open sessions. */
+  isBehind = false;
   #isStopAsked = false;
   /** @type {AgentState} */
   #agentState = 'idle';
@@ -93,11 +94,6 @@ class Mirror {
     this.#deadlines = deadlines;
   }
 
-  /** Whether notifications are missing, so that only a listing names the open sessions. */
-  get isBehind() {
-    return this.#isBehind;
-  }
-
   /**
    * A process begins.
    * @returns {Inheritance} what its `initialize` is told of the sessions of earlier ones
@@ -105,7 +101,7 @@ class Mirror {
   begin() {
     this.#process += 1;
     this.#heard = 0;
-    this.#isBehind = false;
+    this.isBehind = false;
     this.#isStopAsked = false;
     const resume = resumed([...this.#open.values()]);
     const usedIds = [...this.#closed.keys()];
@@ -143,7 +139,7 @@ class Mirror {
     if (!Array.isArray(sessions)) throw new TypeError('it has no sessions');
     const listed = new Map(sessions.map((session) => [sessionOf({ session }).sessionId, session]));
     const identities = new Set(sessions.map((session) => session.participantId));
-    this.#isBehind = false;
+    this.isBehind = false;
     if (Number.isInteger(seq)) this.#heard = Math.max(this.#heard, seq);
     const absence = ABSENCE[this.#agentState] || 'connection-lost';
     for (const session of this.#open.values()) {
@@ -209,7 +205,7 @@ class Mirror {
   #isNews = (seq) => {
     if (!Number.isInteger(seq)) return true;
     if (seq <= this.#heard) return false;
-    if (seq > this.#heard + 1) this.#isBehind = true;
+    if (seq > this.#heard + 1) this.isBehind = true;
     this.#heard = seq;
     return true;
   };
@@ -282,7 +278,7 @@ class Mirror {
    * @param {object} params
    */
   #create = (session, params) => {
-    for (const each of this.#isBehind ? this.#open.values() : []) {
+    for (const each of this.isBehind ? this.#open.values() : []) {
       // An identity is in a room once: the close of its earlier session is among what was lost.
       if (each.participantId === session.participantId) this.#cut(each, 'replaced', 'reconcile');
     }
