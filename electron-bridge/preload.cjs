@@ -26,25 +26,24 @@ const MARK = Symbol.for('clara-voice-bridge');
  *
  * @typedef {object} Listener a callback of the page
  * @property {string} topic
- * @property {(kind: 'snapshot' | 'change' | 'end', event: any) => void} take
+ * @property {(kind: 'snapshot' | 'change', event: any) => void} take
+ * @property {() => void} again subscribes anew
  */
-
-/**
- * For each topic, the event after `last` by the change that main sends.
- * @type {Readonly<Record<string, (last: any, change: any) => any>>}
- */
-const NEXT = Object.freeze({
-  sessions: (/** @type {SessionsSnapshot} */ last, /** @type {SessionsChange} */ change) => {
-    const open = new Map(last.sessions.map((session) => [session.sessionId, session]));
-    if (change.type === 'closed') open.delete(change.session.sessionId);
-    else open.set(change.session.sessionId, change.session);
-    return { ...change, sessions: [...open.values()] };
-  },
-  agent: (_, status) => status,
-});
 
 /** @type {Set<Listener>} */
 const listeners = new Set();
+
+/**
+ * @param {SessionsSnapshot} last
+ * @param {SessionsChange} change
+ * @returns {import('./preload').SessionsEvent}
+ */
+function changed(last, change) {
+  const open = new Map(last.sessions.map((session) => [session.sessionId, session]));
+  if (change.type === 'closed') open.delete(change.session.sessionId);
+  else open.set(change.session.sessionId, change.session);
+  return { ...change, sessions: [...open.values()] };
+}
 
 /**
  * A failure of the bridge's own, as a plain object: contextBridge takes the members of an Error.
@@ -98,20 +97,19 @@ function listen(topic, name, callback) {
     });
   /** @type {Listener['take']} */
   const take = (kind, event) => {
-    if (kind === 'end') {
-      last = undefined;
-      subscribe(); // there may be another sidecar
-      return;
-    }
-    if ((kind === 'snapshot') !== (last === undefined)) return;
-    last = kind === 'snapshot' ? event : NEXT[topic](last, event);
+    if (last === undefined ? kind !== 'snapshot' : kind !== 'change') return;
+    last = kind === 'change' && topic === 'sessions' ? changed(last, event) : event;
     try {
       callback(last);
     } catch (error) {
       console.error('window.clara: a callback of the page threw.', error);
     }
   };
-  const listener = { topic, take };
+  const again = () => {
+    last = undefined;
+    subscribe();
+  };
+  const listener = { topic, take, again };
   listeners.add(listener);
   subscribe();
   return () => {
@@ -127,7 +125,11 @@ function hearing(topic) {
 
 function install() {
   ipcRenderer.on(EVENT, (_, topic, kind, event) => {
-    for (const each of hearing(topic)) if (listeners.has(each)) each.take(kind, event);
+    for (const each of hearing(topic)) {
+      if (kind === 'end')
+        each.again(); // there may be another sidecar
+      else if (listeners.has(each)) each.take(kind, event);
+    }
   });
   ipcRenderer.on(MAIN_FRAME_ASKED, (_, channel) => ipcRenderer.send(channel));
   window.addEventListener('online', () => {
@@ -149,10 +151,8 @@ function install() {
 /** @type {any} */
 const world = globalThis;
 if (process.contextIsolated === false) {
-  throw new Error(
-    'clara-voice-bridge: preload.cjs needs webPreferences.contextIsolation to be true: without it ' +
-      'any script of the page could reach the main process.',
-  );
+  const why = 'without it any script of the page could reach the main process';
+  throw new Error(`preload.cjs needs webPreferences.contextIsolation to be true: ${why}.`);
 }
 // A window whose session has it and whose webPreferences.preload names it, too, runs it twice.
 if (!world[MARK]) {

@@ -6,6 +6,7 @@
  * proxy leads to a server. Signalling and API calls go through the proxy, media never does.
  */
 
+const { attempt } = require('./errors.cjs');
 const { withoutSecrets } = require('./logs.cjs');
 const { question } = require('./time.cjs');
 
@@ -20,36 +21,26 @@ const SHOWN_CHARACTERS = 300;
  * @returns {import('./rpc/client.cjs').Answer} to the sidecar's `getToken`
  */
 function tokenAnswer(getToken, deadlines) {
-  const late =
-    `getToken gave no token within ${TOKEN_WITHIN_MS} ms. Have it fail instead when your token ` +
-    'endpoint does not answer';
+  const late = `getToken gave no token within ${TOKEN_WITHIN_MS} ms. Have it fail earlier instead`;
+  const ask = async (/** @type {any} */ request) => {
+    try {
+      // Only what can be meant, of this form or of LiveKit's token endpoints.
+      const given = Object(await getToken(Object.freeze(request)));
+      const { token, url, participant_token, server_url } = given;
+      return { token, url, participant_token, server_url };
+    } catch (error) {
+      throw new Error(`getToken failed: ${reasonOf(error)}`);
+    }
+  };
   const limit = { deadlines, withinMs: TOKEN_WITHIN_MS, late };
-  return (request) => question(() => asked(getToken, request), limit);
-}
-
-/**
- * @param {import('../index').GetToken} getToken
- * @param {any} request
- * @returns {Promise<object>} only what can be meant, of this form or of LiveKit's token endpoints
- */
-async function asked(getToken, request) {
-  try {
-    const given = await getToken(Object.freeze(request));
-    const { token, url, participant_token, server_url } = Object(given);
-    return { token, url, participant_token, server_url };
-  } catch (error) {
-    throw new Error(`getToken failed: ${reasonOf(error)}`);
-  }
+  return (request) => question(() => ask(request), limit);
 }
 
 /** @param {unknown} error */
 function reasonOf(error) {
-  try {
-    const words = error instanceof Error ? error.message || error.name : String(error);
-    return withoutSecrets(words).slice(0, SHOWN_CHARACTERS);
-  } catch (unprintable) {
-    return 'an error that cannot be printed';
-  }
+  const { message, name } = error instanceof Error ? error : { message: '', name: error };
+  const words = attempt(() => withoutSecrets(String(message || name)));
+  return words === undefined ? 'an error that cannot be printed' : words.slice(0, SHOWN_CHARACTERS);
 }
 
 /** Milliseconds; a proxy script that has to be fetched from a network that is down takes minutes.
@@ -102,10 +93,11 @@ function proxyOf(answer) {
   }
   if (skipped.length === 0) return { proxy };
   const instead = withoutSecrets(proxy || 'no proxy');
-  const problem =
-    `The system names a proxy of a kind that the sidecar cannot use (${skipped.join(', ')}); it ` +
-    `uses ${instead}. Give \`proxy\` the address of an HTTP proxy if that does not reach the server.`;
-  return { proxy, problem };
+  const problem = `The sidecar cannot use the system's proxy (${skipped.join(', ')}): it uses ${instead}.`;
+  return {
+    proxy,
+    problem: `${problem} Give \`proxy\` the address of an HTTP proxy if that is wrong.`,
+  };
 }
 
 module.exports = { PROXY_OPTION, proxyAnswer, proxyOf, tokenAnswer };

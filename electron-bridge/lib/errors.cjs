@@ -59,9 +59,9 @@ for (const type of [SidecarError, RpcError]) {
  * Calls the app's own code, which may throw, or give a promise that rejects.
  *
  * @param {() => unknown} call
- * @param {(error: unknown) => void} onError must not throw
+ * @param {(error: unknown) => void} [onError] must not throw
  */
-function guarded(call, onError) {
+function guarded(call, onError = () => {}) {
   try {
     const given = /** @type {any} */ (call());
     if (given && typeof given.then === 'function') given.then(undefined, onError);

@@ -92,10 +92,8 @@ class LogLines {
    */
   tellLogger(level, message) {
     // A logger that throws must not stop the lines behind this one.
-    guarded(
-      () => this.#logger[METHODS[level] || /** @type {keyof Logger} */ (level)](message),
-      () => {},
-    );
+    const method = METHODS[level] || /** @type {keyof Logger} */ (level);
+    guarded(() => this.#logger[method](message));
   }
 
   /** @param {LogEntry} entry */
@@ -186,10 +184,8 @@ const USERINFO = /:\/\/[^\s/@]+@/g;
  * @returns {string} the same without tokens and passwords
  */
 function withoutSecrets(words) {
-  return words
-    .replace(TOKEN, '[token]')
-    .replace(CREDENTIAL, '$1[secret]')
-    .replace(USERINFO, '://[secret]@');
+  const named = words.replace(TOKEN, '[token]').replace(CREDENTIAL, '$1[secret]');
+  return named.replace(USERINFO, '://[secret]@');
 }
 
 module.exports = { LEVELS, LogLines, TAIL_LINES, holdBrokenPipes, withoutSecrets };

@@ -72,8 +72,8 @@ test('a kind of proxy that cannot be used is told', async () => {
   const { answer, warnings } = asked('system', async () => 'SOCKS5 s:1080; HTTPS h:443');
   assert.equal(await answer, null);
   assert.deepEqual(warnings, [
-    'The system names a proxy of a kind that the sidecar cannot use (SOCKS5, HTTPS); it uses no ' +
-      'proxy. Give `proxy` the address of an HTTP proxy if that does not reach the server.',
+    "The sidecar cannot use the system's proxy (SOCKS5, HTTPS): it uses no proxy. Give `proxy` the " +
+      'address of an HTTP proxy if that is wrong.',
   ]);
 });
 

@@ -280,13 +280,6 @@ test('a request of another name is refused, one of an object of all objects too'
   );
 });
 
-test('the requests that wait for the app are bounded in number', () => {
-  const wire = new Wire({ answers: { getToken: scriptedQuestion } });
-  for (let id = 1; id <= 300; id += 1) wire.say({ id, method: 'getToken' });
-  assert.equal(wire.frames.length, 300 - 256);
-  assert.match(wire.frames[0].error.message, /256 requests wait/);
-});
-
 test('an answer that is no JSON, or longer than a line may be, is an error', async () => {
   const answers = {};
   for (const [name, value] of [

@@ -37,16 +37,11 @@ function findElectron() {
  * @returns {string | null} a sentence for the log; null when nothing is absent
  */
 function absence(electron) {
-  if (electron === undefined) {
-    return (
-      'There is no Electron: pages have no window.clara, a quit does not wait for the sidecar, and ' +
-      'sleep is not seen. Give its objects as `electron` of createSidecar, or `electron: false`.'
-    );
-  }
-  const absent = Object.entries(COSTS).filter(([name]) => !(name in electron));
+  const absent = Object.entries(COSTS).filter(([name]) => !(name in (electron || {})));
   if (absent.length === 0) return null;
   const costs = absent.map(([name, cost]) => `without \`${name}\` ${cost}`).join('; ');
-  return `Not all of Electron's objects are there: ${costs}. Give them in \`electron\` of createSidecar.`;
+  const what = electron ? "Not all of Electron's objects are there" : 'There is no Electron';
+  return `${what}: ${costs}. Give them in \`electron\` of createSidecar, or \`electron: false\`.`;
 }
 
 module.exports = { absence, findElectron };

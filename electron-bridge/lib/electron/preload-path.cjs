@@ -39,19 +39,16 @@ function checkPreload(caller) {
  */
 function installPreload(session) {
   checkPreload('installPreload');
-  const { registerPreloadScript, getPreloadScripts, setPreloads, getPreloads } = Object(session);
-  if (!registerPreloadScript && !(getPreloads && setPreloads)) {
-    const problem = "installPreload: it needs a session of Electron's, as session.defaultSession.";
-    throw new TypeError(problem);
-  }
-  const scripts = getPreloadScripts ? session.getPreloadScripts() : [];
-  const paths = registerPreloadScript
-    ? scripts.map((/** @type {any} */ each) => each.filePath)
-    : session.getPreloads();
-  if (paths.includes(preloadPath)) return;
-  if (registerPreloadScript)
+  const { registerPreloadScript, setPreloads } = Object(session);
+  if (registerPreloadScript) {
+    const isOurs = (/** @type {any} */ script) => script.filePath === preloadPath;
+    if (session.getPreloadScripts().some(isOurs)) return;
     session.registerPreloadScript({ type: 'frame', filePath: preloadPath });
-  else session.setPreloads([...paths, preloadPath]);
+  } else if (setPreloads) {
+    session.setPreloads([...new Set([...session.getPreloads(), preloadPath])]);
+  } else {
+    throw new TypeError("installPreload: it needs a session of Electron's, as defaultSession.");
+  }
 }
 
 /**
@@ -67,11 +64,9 @@ function watchPreload(app, onProblem) {
     if (file !== preloadPath) return;
     onProblem(`The preload script failed, so a page has no window.clara: ${error.message}`);
   };
-  return listen([
-    app,
-    'web-contents-created',
-    (_, contents) => contents.on('preload-error', onError),
-  ]);
+  /** @type {import('./listeners.cjs').Listener} */
+  const onContents = (_, contents) => contents.on('preload-error', onError);
+  return listen([app, 'web-contents-created', onContents]);
 }
 
 module.exports = { checkPreload, installPreload, preloadPath, watchPreload };

@@ -126,12 +126,9 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
   };
   try {
     ipcMain.handle(CALL, answer);
-  } catch (cause) {
-    throw new Error(
-      'createSidecar: another sidecar of this app serves window.clara already. Call its ' +
-        'dispose() first, or leave `ipcMain` out of `electron` for this one. ' +
-        `(${cause instanceof Error ? cause.message : cause})`,
-    );
+  } catch (_) {
+    const problem = 'createSidecar: another sidecar of this app serves window.clara already.';
+    throw new Error(`${problem} Call its dispose() first, or give this one no \`ipcMain\`.`);
   }
 
   // The list of sessions does not go along: the preload keeps it.
@@ -175,11 +172,9 @@ function plainError(error) {
   }
   const { name, code, message, data } = error;
   // It was the page's argument that the sidecar refused.
-  const shown =
-    code === ERRORS.INVALID_PARAMS
-      ? { name: 'ClaraError', code: 'INVALID_ARGUMENT' }
-      : { name, code };
-  return { ...shown, message, ...(data && { data: { ...data } }) };
+  const isArgument = code === ERRORS.INVALID_PARAMS;
+  const kind = isArgument ? { name: 'ClaraError', code: 'INVALID_ARGUMENT' } : { name, code };
+  return { ...kind, message, ...(data && { data: { ...data } }) };
 }
 
 module.exports = { CALL, servePages };

@@ -42,6 +42,12 @@ const MACHINES = Object.freeze({ x64: [62, 3], ia32: [3, 62], arm64: [183, 40], 
  */
 const BAD_FORMAT = Object.freeze(['ENOEXEC', 'EFTYPE', 'UNKNOWN', 'Unknown system error -86']);
 
+/** What to do about a program that the system does not start. */
+const BUILD_HERE = 'Build the sidecar on the system and architecture that the app is shipped for.';
+const SMALLER_ENV = 'The environment is larger than the system allows: give `env` with less in it.';
+const CHECK_FILE =
+  'Check its run bit, its folder, the antivirus program, and the limits of memory.';
+
 /**
  * @typedef {object} Launch
  * @property {string} command
@@ -121,10 +127,10 @@ function developmentProgram({ command, args = [], electron }, { env, platform, a
   if (python && isKind(python, 'isFile')) return [python, ...AS_MODULE];
   const places = `the variable SIDECAR_PYTHON, the package ${name}${python ? `, ${python}` : ''}`;
   const problem = `There is no sidecar to start: no option \`command\`, and nothing in ${places}.`;
+  const others = 'Give `command` the path of a frozen sidecar, or set SIDECAR_PYTHON to a Python';
   const fix = python
     ? 'Run `uv sync` in the folder of pyproject.toml.'
-    : 'Give `command` the path of a frozen sidecar, or set SIDECAR_PYTHON to a Python 3.11 or ' +
-      `newer that has the sidecar installed, or install ${name}.`;
+    : `${others} 3.11 or newer that has the sidecar installed, or install ${name}.`;
   throw new SidecarError('SIDECAR_MISSING', problem, { fix });
 }
 
@@ -220,9 +226,10 @@ function missing({ command, packaged }, cause) {
  * @returns {NodeJS.ProcessEnv}
  */
 function childEnvironment(source, platform) {
-  const isKept = (/** @type {string} */ name) =>
-    !STRIPPED.test(platform === 'win32' ? name.toUpperCase() : name);
-  return Object.fromEntries(Object.entries(source).filter(([name]) => isKept(name)));
+  const kept = Object.entries(source).filter(
+    ([name]) => !STRIPPED.test(platform === 'win32' ? name.toUpperCase() : name),
+  );
+  return Object.fromEntries(kept);
 }
 
 /**
@@ -233,18 +240,10 @@ function childEnvironment(source, platform) {
 function spawnFailure(cause, launch) {
   const { code = cause.message } = cause;
   if (code === 'ENOENT' || code === 'ENOTDIR') return missing(launch, cause);
-  const { command } = launch;
-  if (BAD_FORMAT.includes(code)) {
-    const problem = `${command} was built for another system or processor than this one (${code}).`;
-    const fix = 'Build the sidecar on the system and architecture that the app is shipped for.';
-    return new SidecarError('WRONG_ARCH', problem, { fix, cause });
-  }
-  const fix =
-    code === 'E2BIG'
-      ? 'The environment is larger than the system allows: give `env` with what it needs alone.'
-      : 'Check its run bit, its folder, the antivirus program, and the limits of processes and memory.';
-  const problem = `The system refused to start ${command} (${code}).`;
-  return new SidecarError('BLOCKED', problem, { fix, cause });
+  const problem = `The system refused to start ${launch.command} (${code}).`;
+  const isForeign = BAD_FORMAT.includes(code);
+  const fix = isForeign ? BUILD_HERE : code === 'E2BIG' ? SMALLER_ENV : CHECK_FILE;
+  return new SidecarError(isForeign ? 'WRONG_ARCH' : 'BLOCKED', problem, { fix, cause });
 }
 
 /**
@@ -258,23 +257,19 @@ function spawnFailure(cause, launch) {
  */
 function refusalOfHeader(file, arch) {
   const header = Buffer.alloc(20);
-  const isRead = attempt(() => {
+  const read = () => {
     const descriptor = fs.openSync(file, 'r');
     fs.readSync(descriptor, header, 0, header.length, 0);
     fs.closeSync(descriptor);
-    return true;
-  });
+    return header.toString('latin1', 0, 4);
+  };
+  const magic = attempt(read);
   // What cannot be read spawn will explain better.
-  if (!isRead || header.toString('latin1', 0, 2) === '#!') return null;
-  if (header.toString('latin1', 0, 4) !== '\u007fELF') {
-    return `${file} is no program for Linux. Build the sidecar on Linux, or correct the path.`;
-  }
+  if (magic === undefined || magic.startsWith('#!')) return null;
+  if (magic !== '\u007fELF') return `${file} is no program for Linux. ${BUILD_HERE}`;
   const machine = header.readUInt16LE(18);
   if ((MACHINES[arch] || [machine]).includes(machine)) return null;
-  return (
-    `${file} was built for another processor (ELF machine ${machine}) than this one (${arch}). ` +
-    'Build the sidecar on the architecture that the app is shipped for.'
-  );
+  return `${file} was built for another processor (ELF machine ${machine}). ${BUILD_HERE}`;
 }
 
 module.exports = { existingUserData, refusalOfHeader, resolveLaunch, spawnFailure };

@@ -31,6 +31,10 @@ const OWN_REQUEST = Object.freeze({ timeoutMs: 20 * 1000, ahead: true });
 /** After it, the next notification asks again: the answer itself may be lost. */
 const HEALING = Object.freeze({ timeoutMs: 30 * 1000, ahead: true });
 
+/** Why a call is refused. */
+const DISPOSED = 'dispose() was called. Make a new one with createSidecar().';
+const STOPPING = 'the sidecar is being stopped. Ask again after stop() is done.';
+
 /**
  * @typedef {import('../../index').ProcessState} ProcessState
  * @typedef {import('./sidecar-process.cjs').EndReport} EndReport
@@ -181,9 +185,9 @@ class Supervisor {
     if (method === METHODS.disconnect) this.#aim = { ...before, isOut: true };
     const aim = this.#aim;
     if (this.#run === undefined) {
-      const cure = this.state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
-      const problem = `"${method}" was not sent: the sidecar does not run (${this.state}). ${cure}`;
-      throw new SidecarError('NOT_READY', problem);
+      const fix = this.state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
+      const problem = `"${method}" was not sent: the sidecar does not run (${this.state}).`;
+      throw new SidecarError('NOT_READY', problem, { fix });
     }
     try {
       // The whole target: this process may never have been told of it.
@@ -305,19 +309,16 @@ class Supervisor {
       problem = startFailure(error, timeoutMs, logs.tail());
     }
     if (run.reason !== undefined || this.#run !== run) return undefined;
-    if (problem === null) return this.#onReady(run);
-    // Nothing is lost: before the handshake the sidecar has joined no room.
-    run.reason = problem;
-    return run.child.kill();
-  };
-
-  /** @param {Run} run */
-  #onReady = (run) => {
+    if (problem !== null) {
+      // Nothing is lost: before the handshake the sidecar has joined no room.
+      run.reason = problem;
+      return run.child.kill();
+    }
     this.#restartedMs = this.#restartedMs || [];
-    this.#parts.announcer.tell([this.#moved('ready')]);
+    announcer.tell([this.#moved('ready')]);
     this.#started.resolve();
     if (!this.#aim.isOut && run.reason === undefined) this.#join(run);
-    run.rpc.release();
+    return run.rpc.release();
   };
 
   /**
@@ -400,7 +401,7 @@ class Supervisor {
   };
 
   /**
-   * @param {import('./restarts.cjs').ProcessEvent} happened
+   * @param {import('./run.cjs').ProcessEvent} happened
    * @param {{error?: SidecarError, retryInMs?: number}} [facts]
    * @returns {Announcement}
    */
@@ -412,11 +413,8 @@ class Supervisor {
 
   /** @param {string} what the app asks for */
   #refuseWhenStopped = (what) => {
-    if (!this.#isDisposed && this.state !== 'stopping') return;
-    const why = this.#isDisposed
-      ? 'dispose() was called. Make a new one with createSidecar().'
-      : 'the sidecar is being stopped. Ask again after stop() is done.';
-    throw new SidecarError('STOPPED', `${what} is refused: ${why}`);
+    const why = this.#isDisposed ? DISPOSED : this.state === 'stopping' ? STOPPING : undefined;
+    if (why !== undefined) throw new SidecarError('STOPPED', `${what} is refused: ${why}`);
   };
 }
 
@@ -426,10 +424,8 @@ class Supervisor {
  */
 function refuseSecondInstance({ app }) {
   if (!app || !app.hasSingleInstanceLock || app.hasSingleInstanceLock()) return;
-  const problem = 'This instance of the app does not hold the single-instance lock.';
-  const fix =
-    'Call `app.requestSingleInstanceLock()` first, and `app.exit(0)` where it gives false.';
-  throw new SidecarError('BUSY', problem, { fix });
+  const fix = 'Call `app.requestSingleInstanceLock()` first, and quit where it gives false.';
+  throw new SidecarError('BUSY', 'This instance of the app has no single-instance lock.', { fix });
 }
 
 /**

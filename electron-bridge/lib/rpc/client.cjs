@@ -6,15 +6,16 @@
  * stream and no method.
  */
 
-const { RpcError, SidecarError } = require('../errors.cjs');
+const { RpcError, SidecarError, attempt } = require('../errors.cjs');
 const { ERRORS, MAX_LINE_BYTES } = require('../protocol.cjs');
 
 /** Requests that the sidecar has not read yet; beyond it the app outruns a stuck process. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
-/** Requests of the sidecar that wait for the app at once. */
-const MAX_ASKED = 256;
 /** The app's own code failed (JSON-RPC 2.0, section 5.1, leaves this code to the server). */
 const ANSWER_FAILED = -32000;
+const LATE =
+  'It may still be carried out; a later answer is dropped. Give a longer timeoutMs, or look into ' +
+  'the log for what the sidecar does.';
 /** How much of a line that is no JSON-RPC goes into the log. */
 const SHOWN_CHARACTERS = 200;
 
@@ -77,15 +78,20 @@ class RpcClient {
     const caller = { stack: '' };
     Error.captureStackTrace(caller, this.request);
     return new Promise((resolve, reject) => {
-      if (signal && signal.aborted) throw aborted(method, signal);
+      const aborted = () => {
+        const cause = signal && signal.reason;
+        return new SidecarError('ABORTED', `"${method}" was aborted by its signal.`, { cause });
+      };
+      if (signal && signal.aborted) throw aborted();
       const id = this.#lastId + 1;
       const frame = frameOf({ id, method, params });
       this.#refuseWhatDoesNotFit(method, frame.length, ahead);
       this.#lastId = id;
 
-      const onAbort = () => this.#settle(id, aborted(method, signal));
-      const onLate = () => this.#settle(id, late(method, timeoutMs));
+      const onAbort = () => this.#settle(id, aborted());
       if (signal) signal.addEventListener('abort', onAbort);
+      const late = `"${method}" was not answered within ${timeoutMs} ms. ${LATE}`;
+      const onLate = () => this.#settle(id, new SidecarError('TIMEOUT', late));
       const deadline = deadlines.set(timeoutMs, onLate);
       const end = (/** @type {Error | undefined} */ error, /** @type {any} */ result) => {
         deadlines.clear(deadline);
@@ -116,26 +122,17 @@ class RpcClient {
    */
   handleLine(line) {
     const { onNotification, onOddLine } = this.#ports;
-    let message;
-    try {
-      message = JSON.parse(line);
-    } catch (error) {
-      onOddLine(`The sidecar wrote a line that is not JSON: ${shown(line)}`);
-      return;
-    }
-    const { jsonrpc, id, method, params, result, error } = Object(message);
-    if (jsonrpc !== '2.0') {
-      onOddLine(`The sidecar wrote a line that is not JSON-RPC 2.0: ${shown(line)}`);
-    } else if (typeof method === 'string') {
-      if (id === undefined) onNotification(method, params);
-      else this.#answer(id, method, params);
-    } else if (error === undefined && result === undefined) {
-      onOddLine(`The sidecar wrote neither response nor notification: ${shown(line)}`);
-    } else if (!Number.isInteger(id) || id <= 0 || id > this.#lastId) {
-      onOddLine(`The sidecar answered what was not asked: ${shown(line)}`);
-    } else {
-      this.#settle(id, error === undefined ? undefined : rpcError(error), result);
-    }
+    const message = Object(attempt(() => JSON.parse(line)));
+    const { jsonrpc, id, method, params, result, error } = message;
+    const odd = (/** @type {string} */ what) =>
+      onOddLine(`The sidecar wrote ${what}: ${shown(line)}`);
+    if (jsonrpc !== '2.0') odd('a line that is not JSON-RPC 2.0');
+    else if (typeof method === 'string' && id === undefined) onNotification(method, params);
+    else if (typeof method === 'string') this.#answer(id, method, params);
+    else if (error === undefined && result === undefined) odd('neither response nor notification');
+    else if (!(id > 0 && id <= this.#lastId)) odd('an answer to what was not asked');
+    else if (error === undefined) this.#settle(id, undefined, result);
+    else this.#settle(id, rpcError(Object(error)));
   }
 
   /**
@@ -159,8 +156,6 @@ class RpcClient {
     const ask = this.#answers.get(method);
     if (ask === undefined) {
       fail(ERRORS.METHOD_NOT_FOUND, `The client has no method "${method}".`);
-    } else if (this.#asked.size >= MAX_ASKED) {
-      fail(ANSWER_FAILED, `${MAX_ASKED} requests wait for the app already.`);
     } else {
       const question = ask(params);
       this.#asked.add(question);
@@ -220,40 +215,16 @@ class RpcClient {
    */
   #refuseWhatDoesNotFit = (method, bytes, ahead) => {
     if (bytes > MAX_LINE_BYTES) {
-      throw new RpcError(-32600, `The request "${method}" has ${bytes} bytes.`, {
-        fix: `Send less at once: a request may have ${MAX_LINE_BYTES} bytes.`,
-      });
+      const fix = `Send less at once: a request may have ${MAX_LINE_BYTES} bytes.`;
+      throw new RpcError(-32600, `The request "${method}" has ${bytes} bytes.`, { fix });
     }
     // A single large request may pass when nothing else waits; else it never could.
     if (!ahead && this.#waitingBytes > 0 && this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
-      throw new SidecarError(
-        'BUSY',
-        `"${method}" was not sent: ${this.#waitingBytes} bytes of requests wait to be read by ` +
-          'the sidecar. Wait for the answers of earlier requests before sending more.',
-      );
+      const problem = `"${method}" was not sent: the sidecar has ${this.#waitingBytes} bytes to read.`;
+      const fix = 'Wait for the answers of earlier requests before sending more.';
+      throw new SidecarError('BUSY', problem, { fix });
     }
   };
-}
-
-/**
- * @param {string} method
- * @param {import('../../index').AbortSignalLike} [signal]
- */
-function aborted(method, signal) {
-  const cause = signal && signal.reason;
-  return new SidecarError('ABORTED', `"${method}" was aborted by its signal.`, { cause });
-}
-
-/**
- * @param {string} method
- * @param {number} timeoutMs
- */
-function late(method, timeoutMs) {
-  return new SidecarError(
-    'TIMEOUT',
-    `"${method}" was not answered within ${timeoutMs} ms. It may still be carried out; a later ` +
-      'answer is dropped. Give a longer timeoutMs, or look into the log for what the sidecar does.',
-  );
 }
 
 /** @param {object} message */
@@ -261,9 +232,8 @@ function frameOf(message) {
   return Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 }
 
-/** @param {unknown} error of a response */
-function rpcError(error) {
-  const { code, message, data } = Object(error);
+/** @param {any} error of a response */
+function rpcError({ code, message, data }) {
   return new RpcError(code, String(message), data);
 }
 
