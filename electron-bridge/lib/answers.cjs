@@ -1,19 +1,16 @@
 'use strict';
 
 /**
- * Owns the answers to what the sidecar asks: the call of the app's `getToken`, with its deadline and
- * without the secrets of its errors (what the token is good for is the sidecar's to check); and which
+ * Owns the answers to what the sidecar asks: the call of the app's `getToken`, with its deadline (what
+ * the token is good for, and what of an error is shown, is the sidecar's to decide); and which
  * proxy leads to a server. Signalling and API calls go through the proxy, media never does.
  */
 
 const { attempt } = require('./errors.cjs');
-const { withoutSecrets } = require('./logs.cjs');
 const { question } = require('./time.cjs');
 
 /** Milliseconds; a token endpoint that takes longer is as good as down. The sidecar waits for 30 s. */
 const TOKEN_WITHIN_MS = 20 * 1000;
-/** How much of the app's own error goes on. */
-const SHOWN_CHARACTERS = 300;
 
 /**
  * @param {import('../index').GetToken} getToken the app's
@@ -39,8 +36,8 @@ function tokenAnswer(getToken, deadlines) {
 /** @param {unknown} error */
 function reasonOf(error) {
   const { message, name } = error instanceof Error ? error : { message: '', name: error };
-  const words = attempt(() => withoutSecrets(String(message || name)));
-  return words === undefined ? 'an error that cannot be printed' : words.slice(0, SHOWN_CHARACTERS);
+  const words = attempt(() => String(message || name));
+  return words === undefined ? 'an error that cannot be printed' : words;
 }
 
 /** Milliseconds; a proxy script that has to be fetched from a network that is down takes minutes.
@@ -92,8 +89,9 @@ function proxyOf(answer) {
     if (name !== '') skipped.push(name);
   }
   if (skipped.length === 0) return { proxy };
-  const instead = withoutSecrets(proxy || 'no proxy');
-  const problem = `The sidecar cannot use the system's proxy (${skipped.join(', ')}): it uses ${instead}.`;
+  const instead =
+    proxy === null ? 'It uses no proxy' : 'It uses the next one that the system names';
+  const problem = `The sidecar cannot use the system's proxy (${skipped.join(', ')}). ${instead}.`;
   return {
     proxy,
     problem: `${problem} Give \`proxy\` the address of an HTTP proxy if that is wrong.`,

@@ -174,18 +174,4 @@ function onPipeError(error) {
   if (!NO_READER.includes(String(error.code)) && this.listenerCount('error') === 1) throw error;
 }
 
-/** A JSON web token, whole or cut: all begin with `{"` in base64. */
-const TOKEN = /eyJ[\w-]{4,}(?:\.[\w-]*){0,2}/g;
-const CREDENTIAL = /((?:access_token|token|secret)=|bearer )[^\s&"',]+/gi;
-const USERINFO = /:\/\/[^\s/@]+@/g;
-
-/**
- * @param {string} words of somebody else: an app's error, a proxy's address
- * @returns {string} the same without tokens and passwords
- */
-function withoutSecrets(words) {
-  const named = words.replace(TOKEN, '[token]').replace(CREDENTIAL, '$1[secret]');
-  return named.replace(USERINFO, '://[secret]@');
-}
-
-module.exports = { LEVELS, LogLines, TAIL_LINES, holdBrokenPipes, withoutSecrets };
+module.exports = { LEVELS, LogLines, TAIL_LINES, holdBrokenPipes };

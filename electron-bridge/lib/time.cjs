@@ -17,14 +17,9 @@ const STEP_MS = 1000;
  */
 
 class Deadlines {
-  /** @type {Set<Deadline>} */
-  #pending = new Set();
+  /** @type {Set<Deadline>} the ones to come */
+  pending = new Set();
   #isSuspended = false;
-
-  /** How many are to come. */
-  get size() {
-    return this.#pending.size;
-  }
 
   /**
    * @param {number} ms attended milliseconds from now
@@ -34,27 +29,27 @@ class Deadlines {
   set(ms, act) {
     /** @type {Deadline} */
     const deadline = { leftMs: ms, act, timer: undefined };
-    this.#pending.add(deadline);
+    this.pending.add(deadline);
     if (!this.#isSuspended) this.#step(deadline);
     return deadline;
   }
 
   /** @param {Deadline | undefined} deadline without effect on one that was met or cleared */
   clear(deadline) {
-    if (deadline !== undefined && this.#pending.delete(deadline)) clearTimeout(deadline.timer);
+    if (deadline !== undefined && this.pending.delete(deadline)) clearTimeout(deadline.timer);
   }
 
   /** The system is about to sleep: time stands still. */
   suspend() {
     this.#isSuspended = true;
-    for (const { timer } of this.#pending) clearTimeout(timer);
+    for (const { timer } of this.pending) clearTimeout(timer);
   }
 
   /** The system is awake: time goes on. */
   resume() {
     if (!this.#isSuspended) return;
     this.#isSuspended = false;
-    for (const deadline of this.#pending) this.#step(deadline);
+    for (const deadline of this.pending) this.#step(deadline);
   }
 
   /** @param {Deadline} deadline */
@@ -64,7 +59,7 @@ class Deadlines {
       deadline.leftMs -= stepMs;
       if (deadline.leftMs > 0) this.#step(deadline);
       // After a stop of the app timers run first: what came in meanwhile is read before.
-      else setImmediate(() => this.#pending.delete(deadline) && deadline.act());
+      else setImmediate(() => this.pending.delete(deadline) && deadline.act());
     }, stepMs);
   };
 }

@@ -61,7 +61,7 @@ test('a given token is for the first join alone where there is a getToken', BOUN
   assert.deepEqual(await sidecar.request('last-connect'), WHERE);
 });
 
-test('a token is in no log line, no event and no error', BOUND, async (t) => {
+test('what getToken fails with goes to the sidecar alone, which takes tokens out of it', BOUND, async (t) => {
   const lines = [];
   const keep = (line) => lines.push(line);
   const logger = { debug: keep, info: keep, warn: keep, error: keep };
@@ -69,7 +69,7 @@ test('a token is in no log line, no event and no error', BOUND, async (t) => {
   const sidecar = withGetToken(t, getToken, { logger });
   await sidecar.start();
   const { error } = await answerTo(sidecar, 'getToken', {});
-  assert.equal(error.message, 'getToken failed: refused: [token]');
+  assert.equal(error.message, `getToken failed: refused: ${AGENT}`);
   assert.ok(!lines.join('\n').includes(AGENT.slice(5, 30)));
 });
 

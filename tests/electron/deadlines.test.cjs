@@ -30,7 +30,7 @@ test('a deadline is met after its time, once, and not before', async (t) => {
   assert.deepEqual(met, []);
   await pass(1);
   await pass(10_000);
-  assert.deepEqual([met, owner.size], [[2500], 0]);
+  assert.deepEqual([met, owner.pending.size], [[2500], 0]);
 });
 
 test('a cleared deadline is never met, also not one that is due in this turn', async (t) => {
@@ -44,7 +44,7 @@ test('a cleared deadline is never met, also not one that is due in this turn', a
   owner.clear(due);
   owner.clear(undefined);
   await turn();
-  assert.deepEqual([met, owner.size], [[], 0]);
+  assert.deepEqual([met, owner.pending.size], [[], 0]);
 });
 
 test('what came in is read before a deadline is met that was due meanwhile', async (t) => {

@@ -32,7 +32,7 @@ test('the system is asked for the server', async () => {
   const { answer, deadlines, warnings } = asked('system', resolveProxy);
   assert.equal(await answer, 'http://proxy:3128');
   assert.deepEqual(urls, [SERVER]);
-  assert.deepEqual([deadlines.size, warnings], [0, []]);
+  assert.deepEqual([deadlines.pending.size, warnings], [0, []]);
 });
 
 test('the system is asked only when Electron is ready, before which it has no session', async () => {
@@ -72,7 +72,7 @@ test('a kind of proxy that cannot be used is told', async () => {
   const { answer, warnings } = asked('system', async () => 'SOCKS5 s:1080; HTTPS h:443');
   assert.equal(await answer, null);
   assert.deepEqual(warnings, [
-    "The sidecar cannot use the system's proxy (SOCKS5, HTTPS): it uses no proxy. Give `proxy` the " +
+    "The sidecar cannot use the system's proxy (SOCKS5, HTTPS). It uses no proxy. Give `proxy` the " +
       'address of an HTTP proxy if that is wrong.',
   ]);
 });

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { VoiceStatus } = require('../../electron-bridge/lib/sessions/status.cjs');
+const { Announcer } = require('../../electron-bridge/lib/sessions/events.cjs');
 
 const CAPABILITIES = { createConnection: true, closeSession: true, reconcile: true };
 const FAILURE = { category: 'unreachable', detail: 'No answer.', fix: 'Look.', retryable: true };
@@ -16,16 +16,16 @@ const OF_THE_AGENT = { reason: 'failed', attempt: 2, retryInMs: 700, capabilitie
 
 /** The status after these events, in the room "den". */
 function statusAfter(...events) {
-  const status = new VoiceStatus(() => 'den');
-  for (const [name, event] of events) assert.ok(status.take(name, event));
-  return status;
+  const announcer = new Announcer(assert.fail, () => 'den');
+  announcer.tell(events.map(([name, event]) => ({ name, event })));
+  return announcer;
 }
 const agent = (event) => ['agent-state-changed', event];
 const process = (event) => ['process-state', event];
 const READY = process({ state: 'ready' });
 
 test('a page is told why the agent is out of the room, and when it tries again', () => {
-  assert.deepEqual(statusAfter(READY, agent(BACKOFF)).forPage(), {
+  assert.deepEqual(statusAfter(READY, agent(BACKOFF)).statusForPage(), {
     ...{ state: 'backoff', previousState: 'connecting', processState: 'ready', room: 'den' },
     ...OF_THE_AGENT,
     error: FAILURE,
@@ -33,7 +33,7 @@ test('a page is told why the agent is out of the room, and when it tries again',
 });
 
 test('a later change of the agent takes the place of the earlier one, its attempt included', () => {
-  assert.deepEqual(statusAfter(READY, agent(BACKOFF), agent(CONNECTED)).forPage(), {
+  assert.deepEqual(statusAfter(READY, agent(BACKOFF), agent(CONNECTED)).statusForPage(), {
     ...{ state: 'connected', previousState: 'connecting', processState: 'ready', room: 'den' },
     capabilities: CAPABILITIES,
   });
@@ -44,7 +44,7 @@ test('a failure is told until the agent is in the room or wants to be in none', 
   const states = ['connecting', 'reconnecting', 'backoff', 'connected', 'idle'];
   const errors = states.map((state) => {
     const status = statusAfter(READY, agent(BACKOFF), agent({ ...again, state }));
-    return [status.forPage().error, status.summary().error];
+    return [status.statusForPage().error, status.status.error];
   });
   const shown = { code: 'unreachable', message: 'No answer.', fix: 'Look.' };
   const told = [FAILURE, shown];
@@ -56,24 +56,27 @@ test('what was told of the agent ends with its process, whose restart is what co
   const error = { code: 'EXITED', message: 'It exited.' };
   const crashed = process({ state: 'backoff', error, retryInMs: 500 });
   const status = statusAfter(READY, agent(BACKOFF), crashed);
-  assert.deepEqual(status.forPage(), {
+  assert.deepEqual(status.statusForPage(), {
     ...{ state: 'idle', processState: 'backoff', retryInMs: 500 },
     processError: error,
   });
-  assert.equal(status.summary().retryInMs, 500);
-  assert.equal(status.summary().error.code, 'EXITED');
-  assert.equal(status.summary().error.fix, 'Look into the log for the cause; start() tries again.');
+  assert.equal(status.status.retryInMs, 500);
+  assert.equal(status.status.error.code, 'EXITED');
+  assert.equal(status.status.error.fix, 'Look into the log for the cause; start() tries again.');
 });
 
 test('a process that is ready, or being stopped, still has its agent', () => {
   for (const state of ['ready', 'stopping']) {
-    assert.equal(statusAfter(READY, agent(CONNECTED), process({ state })).agentState, 'connected');
+    assert.equal(
+      statusAfter(READY, agent(CONNECTED), process({ state })).status.agentState,
+      'connected',
+    );
   }
-  assert.equal(statusAfter(agent(CONNECTED), process({ state: 'idle' })).agentState, 'idle');
+  assert.equal(statusAfter(agent(CONNECTED), process({ state: 'idle' })).status.agentState, 'idle');
 });
 
 test('voice is available when the process is ready and the agent connected, and only then', () => {
-  const available = (...events) => statusAfter(...events).summary().available;
+  const available = (...events) => statusAfter(...events).status.available;
   assert.equal(available(READY, agent(CONNECTED)), true);
   assert.equal(available(READY, agent(BACKOFF)), false);
   assert.equal(available(READY), false);
@@ -83,10 +86,12 @@ test('voice is available when the process is ready and the agent connected, and 
 test('an agent that is idle is in no room', () => {
   const idle = { state: 'idle', previousState: 'connected', capabilities: CAPABILITIES };
   const status = statusAfter(READY, agent(CONNECTED), agent(idle));
-  assert.equal('room' in status.forPage(), false);
-  assert.equal('room' in status.summary(), false);
+  assert.equal('room' in status.statusForPage(), false);
+  assert.equal('room' in status.status, false);
 });
 
 test('other events change nothing', () => {
-  assert.equal(new VoiceStatus(() => 'den').take('session-created', {}), false);
+  const before = statusAfter(READY, agent(CONNECTED)).status;
+  const after = statusAfter(READY, agent(CONNECTED), ['log', { state: 'idle' }]).status;
+  assert.deepEqual(after, before);
 });

@@ -12,7 +12,7 @@
 const { listen } = require('../electron/listeners.cjs');
 const { wake } = require('../electron/system.cjs');
 const { RpcError, SidecarError } = require('../errors.cjs');
-const { ERRORS, METHODS, NOTIFICATIONS } = require('../protocol.cjs');
+const { ERRORS, NOTIFICATIONS } = require('../protocol.cjs');
 const { allowedPages, senderCheck } = require('./sender.cjs');
 const { Topic } = require('./subscriptions.cjs');
 
@@ -61,18 +61,13 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
 
   /** @returns {Promise<import('../../preload').ClaraStatus>} */
   const getStatus = async () => {
-    const isReady = () => sidecar.processState === 'ready';
-    /** @type {Promise<Partial<import('../../index').Status>>} */
-    const asked = isReady() ? sidecar.request(METHODS.getStatus) : Promise.resolve({});
-    const { epoch, ...told } = await asked.catch((error) => {
-      // The process may end while it is asked; then there is what is known without it.
-      if (isReady()) throw error;
-      return /** @type {typeof asked} */ (Promise.resolve({}));
-    });
-    const { error: lastError, ...known } = announcer.statusForPage();
-    const { seq } = announcer;
-    const open = sidecar.sessions.length;
-    return { ...(lastError && { lastError }), ...told, ...known, seq, sessions: open };
+    // Where the sidecar gives no answer there is what is known without it.
+    const asked = sidecar.processState === 'ready' && sidecar.getStatus();
+    const { epoch, ...told } = Object(await Promise.resolve(asked).catch(() => null));
+    const { error, ...known } = announcer.statusForPage();
+    const lastError = error || told.lastError;
+    const counted = { seq: announcer.seq, sessions: sidecar.sessions.length };
+    return { ...told, ...known, ...counted, ...(lastError && { lastError }) };
   };
 
   /**

@@ -42,7 +42,12 @@ const MACHINES = Object.freeze({ x64: [62, 3], ia32: [3, 62], arm64: [183, 40], 
  */
 const BAD_FORMAT = Object.freeze(['ENOEXEC', 'EFTYPE', 'UNKNOWN', 'Unknown system error -86']);
 
-/** What to do about a program that the system does not start. */
+/** What to do about a program that is not there, or that the system does not start. */
+const GIVE_ANOTHER = 'Give `command`, or SIDECAR_PYTHON, the full path of one that is there.';
+const SHIP_IT = 'Ship the folder that PyInstaller made as an extra resource named "sidecar".';
+const RESTORE =
+  'Most likely an antivirus program took it into quarantine. Restore it there and allow it, or ' +
+  'install the app again.';
 const BUILD_HERE = 'Build the sidecar on the system and architecture that the app is shipped for.';
 const SMALLER_ENV = 'The environment is larger than the system allows: give `env` with less in it.';
 const CHECK_FILE =
@@ -202,19 +207,11 @@ function checkDirectory(directory) {
  * @returns {SidecarError} SIDECAR_MISSING or REMOVED
  */
 function missing({ command, packaged }, cause) {
-  if (!packaged) {
-    const fix = 'Give `command`, or SIDECAR_PYTHON, the full path of one that is there.';
-    return new SidecarError('SIDECAR_MISSING', `There is no program ${command}.`, { fix, cause });
-  }
-  const folder = path.dirname(command);
-  if (!isKind(folder, 'isDirectory')) {
-    const problem = `The app was packaged without its sidecar: there is no folder ${folder}.`;
-    const fix = 'Ship the folder that PyInstaller made as an extra resource named "sidecar".';
-    return new SidecarError('SIDECAR_MISSING', problem, { fix, cause });
-  }
-  const problem = `${command} is gone: most likely an antivirus program took it into quarantine.`;
-  const fix = 'Restore it there and allow it, or install the app again.';
-  return new SidecarError('REMOVED', problem, { fix, cause });
+  const hasFolder = isKind(path.dirname(command), 'isDirectory');
+  const code = packaged && hasFolder ? 'REMOVED' : 'SIDECAR_MISSING';
+  const problem = `There is no program ${command}.`;
+  const fix = !packaged ? GIVE_ANOTHER : hasFolder ? RESTORE : SHIP_IT;
+  return new SidecarError(code, problem, { fix, cause });
 }
 
 /**

@@ -401,7 +401,7 @@ class Supervisor {
   };
 
   /**
-   * @param {import('./run.cjs').ProcessEvent} happened
+   * @param {import('./restarts.cjs').ProcessEvent} happened
    * @param {{error?: SidecarError, retryInMs?: number}} [facts]
    * @returns {Announcement}
    */

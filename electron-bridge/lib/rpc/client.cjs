@@ -171,15 +171,11 @@ class RpcClient {
    * @param {object} answer
    */
   #respond = (id, answer) => {
-    let frame;
-    try {
-      frame = frameOf({ id, ...answer });
-      if (frame.length > MAX_LINE_BYTES) throw new Error(`over ${MAX_LINE_BYTES} bytes`);
-    } catch (problem) {
-      const message = `The answer cannot be sent: ${/** @type {Error} */ (problem).message}`;
-      frame = frameOf({ id, error: { code: ANSWER_FAILED, message } });
-    }
-    this.#ports.write(frame, () => {});
+    const frame = attempt(() => frameOf({ id, ...answer }));
+    const isSendable = frame !== undefined && frame.length <= MAX_LINE_BYTES;
+    const message = `The answer cannot be sent: no JSON, or longer than ${MAX_LINE_BYTES} bytes.`;
+    const error = { code: ANSWER_FAILED, message };
+    this.#ports.write(isSendable ? frame : frameOf({ id, error }), () => {});
   };
 
   /** @param {Pending} entry that is written unless it was before */

@@ -3,33 +3,41 @@
 /**
  * Owns the events that the app hears, their order, and the state after the last one: the events go
  * one after the other to every listener, also the events that a listener's own call causes; and the
- * sessions, seq and agent state that these events add up to.
+ * sessions, seq and answer to "is voice up?" that these events add up to.
  */
 
 const EventEmitter = require('events');
 const { isDeepStrictEqual } = require('util');
 
-const { guarded } = require('../errors.cjs');
+const { guarded, present } = require('../errors.cjs');
 const { NOTIFICATIONS } = require('../protocol.cjs');
-const { VoiceStatus } = require('./status.cjs');
 
 /** @type {readonly string[]} */
 const EVENTS = [...Object.values(NOTIFICATIONS), 'process-state', 'status-changed', 'log', 'exit'];
+const LOOK_INTO_THE_LOG = 'Look into the log for the cause; start() tries again.';
 
 /** @typedef {{name: string, event: any}} Announcement */
 
 class Announcer {
   #emitter = new EventEmitter();
   #onListenerError;
+  #roomOf;
   /** @type {Announcement[]} */
   #queue = [];
   /** @type {Map<string, import('../../index').AgentSession>} */
   #sessions = new Map();
   /** The seq of the last event told that has one; 0 before the first. */
   seq = 0;
-  #voice;
-  /** @type {import('../../index').VoiceStatus} the answer to "is voice up?" as told last, frozen */
-  status;
+  /**
+   * The last change of the agent, of the process that runs now. Its error stays until the agent is in
+   * the room or wants to be in none.
+   * @type {Partial<import('../../index').AgentStateChanged> & {room?: string}}
+   */
+  #agent = {};
+  /** @type {Pick<import('../../index').ProcessStateChanged, 'state' | 'error' | 'retryInMs'>} */
+  #process = { state: 'idle' };
+  /** @type {import('../../index').VoiceStatus} as told last, frozen */
+  status = Object.freeze({ available: false, processState: 'idle', agentState: 'idle' });
 
   /**
    * @param {(problem: string) => void} onListenerError must not tell anything
@@ -37,8 +45,7 @@ class Announcer {
    */
   constructor(onListenerError, roomOf = () => undefined) {
     this.#onListenerError = onListenerError;
-    this.#voice = new VoiceStatus(roomOf);
-    this.status = this.#voice.summary();
+    this.#roomOf = roomOf;
     this.#emitter.setMaxListeners(0); // a page each, and the app's own
   }
 
@@ -47,9 +54,12 @@ class Announcer {
     return [...this.#sessions.values()];
   }
 
-  /** What a page is told of voice. */
+  /** @returns {import('../../preload').AgentStatus} what a page is told of voice */
   statusForPage() {
-    return this.#voice.forPage();
+    const { processState, agentState: state, retryInMs } = this.status;
+    const { error } = this.#process;
+    const processError = error && { code: error.code, message: error.message };
+    return present({ ...this.#agent, state, processState, retryInMs, processError });
   }
 
   /**
@@ -94,10 +104,41 @@ class Announcer {
     if (event.seq !== undefined) this.seq = event.seq;
     if (name === NOTIFICATIONS.SessionClosed) this.#sessions.delete(event.session.sessionId);
     else if (event.session) this.#sessions.set(event.session.sessionId, event.session);
-    if (this.#voice.take(name, event)) this.status = this.#voice.summary();
-    if (isDeepStrictEqual(this.status, before)) this.status = before;
+    else if (name === NOTIFICATIONS.AgentStateChanged) this.#takeAgent(event);
+    else if (name === 'process-state') this.#takeProcess(event);
     this.#call(name, event);
     if (this.status !== before) this.#call('status-changed', this.status);
+  };
+
+  /** @param {any} event */
+  #takeAgent = ({ seq, epoch, serverAheadMs, ...change }) => {
+    const isOver = change.state === 'connected' || change.state === 'idle';
+    const error = change.error || (isOver ? undefined : this.#agent.error);
+    const room = change.state === 'idle' ? undefined : this.#roomOf();
+    this.#agent = { ...change, error, room };
+    this.#sum();
+  };
+
+  /** @param {import('../../index').ProcessStateChanged} event */
+  #takeProcess = (event) => {
+    this.#process = event;
+    if (event.state !== 'ready' && event.state !== 'stopping') this.#agent = {};
+    this.#sum();
+  };
+
+  #sum = () => {
+    const { state: agentState = 'idle', room, error: ofAgent } = this.#agent;
+    const {
+      state: processState,
+      error: ofProcess,
+      retryInMs = this.#agent.retryInMs,
+    } = this.#process;
+    const available = processState === 'ready' && agentState === 'connected';
+    const { category, detail } = Object(ofAgent);
+    const { code = category, message = detail, fix } = Object(ofProcess || ofAgent);
+    const error = code && Object.freeze({ code, message, fix: fix || LOOK_INTO_THE_LOG });
+    const now = present({ available, processState, agentState, room, error, retryInMs });
+    if (!isDeepStrictEqual(now, this.status)) this.status = Object.freeze(now);
   };
 
   /**

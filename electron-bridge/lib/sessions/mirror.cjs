@@ -120,9 +120,7 @@ class Mirror {
   take(method, params) {
     if (!this.#isNews(Object(params).seq)) return [];
     if (method === NOTIFICATIONS.AgentStateChanged) this.#takeAgent(Object(params));
-    else if (KNOWN.includes(method)) {
-      this.#takeSession(method, sessionOf(params), params);
-    }
+    else if (KNOWN.includes(method)) this.#takeSession(method, sessionOf(params), params);
     return this.#taken();
   }
 
@@ -224,7 +222,9 @@ class Mirror {
     this.#isAble = Object.values(Object(capabilities)).includes(true);
     if (Number.isInteger(serverAheadMs)) this.#serverAheadMs = serverAheadMs;
     if (state === 'connected') this.#endOutage();
-    else this.#beginOutage();
+    else if (this.#outage === undefined) {
+      this.#outage = this.#deadlines.set(LONGEST_OUTAGE_MS, () => {});
+    }
     this.#event(NOTIFICATIONS.AgentStateChanged, { ...params, previousState });
   };
 
@@ -233,19 +233,9 @@ class Mirror {
    * @param {string} reason
    */
   #agentGone = (reason) => {
-    const previousState = this.#agentState;
-    const isUntrue = previousState !== 'idle' || this.#isAble;
-    this.#agentState = 'idle';
-    this.#isAble = false;
-    this.#beginOutage();
-    if (!isUntrue) return;
-    const change = { state: 'idle', previousState, reason, capabilities: NO_CAPABILITIES };
-    this.#event(NOTIFICATIONS.AgentStateChanged, change);
-  };
-
-  /** The agent is not in its room; without effect on an outage that lasts. */
-  #beginOutage = () => {
-    if (this.#outage === undefined) this.#outage = this.#deadlines.set(LONGEST_OUTAGE_MS, () => {});
+    // Nothing to tell of an agent that the app knows as idle and without rights.
+    if (this.#agentState === 'idle' && !this.#isAble) return;
+    this.#takeAgent({ state: 'idle', reason, capabilities: NO_CAPABILITIES });
   };
 
   /** The agent is in its room, or no process is to bring it back. */
