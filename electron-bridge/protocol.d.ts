@@ -12,6 +12,8 @@ export interface InitializeParams {
   resume?: ResumedSession[] | null
   /** Ids of closed sessions of earlier processes. The sidecar does not use them again. */
   usedIds?: string[] | null
+  /** The settings of the voice plug-in, an object of at most 64 KiB. */
+  voice?: unknown | null
   /** Milliseconds since an agent was in the room with the sessions of `resume`. */
   outageMs?: number | null
   /** The last `serverAheadMs` of an earlier process. A session of `resume` that closes before the agent joins has its `endTime` by it. */
@@ -66,6 +68,10 @@ export interface ResumedSession {
   endTime?: string
   /** true if the last announced metadata or attributes were cut. */
   truncated?: boolean
+  /** The last announced context. */
+  context?: unknown
+  /** The last messages of its conversation, for the voice plug-in. */
+  conversation?: Message[]
 }
 
 /** The connection state of a session, derived from the room's events. */
@@ -76,6 +82,23 @@ export type ParticipantKind = "standard" | "ingress" | "egress" | "sip" | "agent
 
 /** The quality of a participant's link; `unknown` until the agent subscribes to a track. */
 export type ConnectionQuality = "unknown" | "poor" | "good" | "excellent" | "lost"
+
+/** A message of a session's conversation. */
+export interface Message {
+  /** +1 per message of the session, from 1. */
+  number: number
+  /** user: the person; assistant: the voice plug-in. */
+  role: Role
+  /** The words, at most 64 KiB. */
+  content: string
+  /** When the sidecar kept the message. */
+  timestamp: string
+  /** true if the person spoke over it: the content ends where the sound stopped. */
+  interrupted?: boolean
+}
+
+/** Who said a message of a conversation. */
+export type Role = "user" | "assistant"
 
 /** The result of `initialize`. */
 export interface InitializeResult {
@@ -237,12 +260,32 @@ export interface AgentSession {
   endTime?: string
   /** true if metadata or attributes were cut, else absent. */
   truncated?: boolean
+  /** What the voice plug-in set with `set_context`, at most 8 KiB. */
+  context?: unknown
 }
 
 /** Params of a method about one session. */
 export interface SessionParams {
   /** The session's id. */
   sessionId: string
+}
+
+/** Params of `getConversation`. */
+export interface ConversationParams {
+  /** The session's id. */
+  sessionId: string
+  /** Return messages with higher numbers; 0 if absent. */
+  after?: number | null
+  /** At most so many messages; all if absent. */
+  limit?: number | null
+}
+
+/** The result of `getConversation`. */
+export interface ConversationPage {
+  /** The messages, oldest first. */
+  messages: Message[]
+  /** The `after` of the next page; absent on the last. */
+  next?: number
 }
 
 /** Params of `createConnection`. Each grant is true unless you pass false. */
@@ -414,6 +457,20 @@ export interface AgentStateChanged {
   serverAheadMs?: number
 }
 
+/** A voice plug-in tells something about a session. It has no seq and changes no session. */
+export interface SessionEvent {
+  /** The session's id. */
+  sessionId: string
+  /** The event's name: the plug-in's, `transcript` or `failed`. */
+  name: string
+  /** What the plug-in gave, at most 64 KiB of JSON. */
+  content: unknown
+  /** +1 per event of the session, from 1. A gap shows a dropped event. */
+  number: number
+  /** A random id of this sidecar process. */
+  epoch: string
+}
+
 /** Params and result of each method. */
 export interface Methods {
   "initialize": { params: InitializeParams; result: InitializeResult }
@@ -421,6 +478,7 @@ export interface Methods {
   "disconnect": { params: NoParams; result: Status }
   "listSessions": { params: NoParams; result: SessionList }
   "getSession": { params: SessionParams; result: AgentSession }
+  "getConversation": { params: ConversationParams; result: ConversationPage }
   "closeSession": { params: SessionParams; result: AgentSession }
   "createConnection": { params: ConnectionParams; result: ConnectionDetails }
   "wake": { params: WakeParams; result: null }
@@ -443,4 +501,5 @@ export interface Notifications {
   "session-updated": SessionUpdated
   "session-closed": SessionClosed
   "agent-state-changed": AgentStateChanged
+  "session-event": SessionEvent
 }

@@ -19,16 +19,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sidecar import __version__, memory, tasks
 from sidecar.agent.agent import ClaraVoiceAgent
 from sidecar.agent.clock import AttendedClock
 from sidecar.core.config import Settings
 from sidecar.core.contract.errors import SidecarError
-from sidecar.core.contract.messages import AgentSession
 from sidecar.core.contract.protocol import PROTOCOL_VERSION
 from sidecar.core.ports import Ports
+from sidecar.core.sound import Needs
 from sidecar.logs import LineHandler
 from sidecar.redaction import Redactor
 from sidecar.rpc.client_requests import ClientRequests
@@ -43,6 +43,11 @@ from sidecar.rtc.livekit_api import LiveKitServerApi
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.room import LiveKitRoom
 from sidecar.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from sidecar.rtc.calls import LiveKitCalls
+    from sidecar.voice.host import Host
+    from sidecar.voice.plugin import Voice
 
 FAILED_STATUS = 1
 """The exit status when a bug made the drain fail; the log has the traceback."""
@@ -67,6 +72,8 @@ class Start:
     """The values for `connect` params that its caller leaves out."""
     connects: bool
     """Whether to connect at the start, without waiting for `connect`."""
+    voice: type[Voice] | None = None
+    """The voice plug-in."""
 
 
 def run(start: Start) -> NoReturn:
@@ -102,6 +109,9 @@ class _App:
         self.is_stopping = False
         self._status = 0
         self._splitter = LineSplitter()
+        self._epoch = secrets.token_hex(8)
+        self._voices: Host | None = None
+        self._calls: LiveKitCalls | None = None
 
     async def serve(self) -> None:
         """Build the parts, serve until `stop` is called, then drain and end the process."""
@@ -112,9 +122,12 @@ class _App:
         )
         clock = AttendedClock()
         self._client = ClientRequests(self._writer.put, clock.within, self._start.redactor)
+        self._make_voices()
         self._agent = ClaraVoiceAgent(self._ports(clock), self._start.settings)
+        if self._voices is not None:
+            self._voices.attach(self._agent)
         self._dispatcher = Dispatcher(
-            handlers(self._agent, self, self._client),
+            handlers(self._agent, self, self._client, self._voices),
             self._writer.put,
             self._client.take_response,
         )
@@ -168,11 +181,32 @@ class _App:
 
     # Parts
 
+    def _make_voices(self) -> None:
+        if self._start.voice is None:
+            return
+        # Imported here: without a plug-in nothing of it is loaded.
+        from sidecar.rtc.calls import LiveKitCalls
+        from sidecar.voice.host import Host
+
+        loop = asyncio.new_event_loop()
+        self._calls = LiveKitCalls(self._start.voice.needs, loop)
+        self._voices = Host(
+            self._start.voice,
+            self._calls,
+            loop,
+            self._writer.put,
+            self._epoch,
+            self._start.redactor.protect,
+        )
+
     def _ports(self, clock: AttendedClock) -> Ports:
         proxies = Proxies(os.environ, self._client)
         return Ports(
             room_factory=functools.partial(
-                LiveKitRoom, now_s=lambda: clock.tick().attended_s, proxies=proxies
+                LiveKitRoom,
+                now_s=lambda: clock.tick().attended_s,
+                proxies=proxies,
+                calls=self._calls,
             ),
             api=LiveKitServerApi(proxies),
             client=self._client,
@@ -180,9 +214,10 @@ class _App:
             clock=clock,
             chance=random.random,
             process=self,
-            set_up_session=_set_up_session,
+            followers=() if self._voices is None else (self._voices,),
+            needs=Needs.NOTHING if self._start.voice is None else self._start.voice.needs,
             protect=self._start.redactor.protect,
-            epoch=secrets.token_hex(8),
+            epoch=self._epoch,
         )
 
     async def _connect(self) -> None:
@@ -271,7 +306,3 @@ def _versions() -> Mapping[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
-
-
-def _set_up_session(session: AgentSession) -> None:
-    """Do nothing yet. Start the audio pipeline of *session* here."""

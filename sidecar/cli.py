@@ -20,6 +20,7 @@ from sidecar import __version__
 if TYPE_CHECKING:
     from sidecar.core.config import Settings
     from sidecar.logs import LineHandler
+    from sidecar.voice.plugin import Voice
 
 USAGE_STATUS = 2
 """The exit status for a wrong argument or environment variable; argparse uses it too."""
@@ -39,12 +40,19 @@ It ends when stdin ends. Exit codes: 0 asked to end, 1 failed, 2 wrong usage, 70
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, voice: type[Voice] | None = None) -> int:
     """Run the command line; return the exit code. Serving ends the process and never returns.
 
     *arguments* do not include the program's name. None means the arguments of the process; the
-    installed `clara-voice-sidecar` calls `main` in this way.
+    installed `clara-voice-sidecar` calls `main` in this way. *voice* is the voice plug-in.
+
+    Raises:
+        TypeError: *voice* is no plug-in.
     """
+    if voice is not None:
+        from sidecar.voice.plugin import check_plugin
+
+        check_plugin(voice)
     arguments = sys.argv[1:] if arguments is None else arguments
     is_frozen = getattr(sys, "frozen", False)
     program = _program(is_frozen)
@@ -55,10 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from sidecar.self_test import run_self_test
 
         return run_self_test()
-    return _serve(options, is_frozen)
+    return _serve(options, is_frozen, voice)
 
 
-def _serve(options: argparse.Namespace, is_frozen: bool) -> int:
+def _serve(options: argparse.Namespace, is_frozen: bool, voice: type[Voice] | None) -> int:
     # Until the loop handles these signals, the process has nothing to drain.
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         if hasattr(signal, name):
@@ -79,6 +87,11 @@ def _serve(options: argparse.Namespace, is_frozen: bool) -> int:
 
     redactor = Redactor()
     handler = logs.set_up(options.log_level, options.log_format, redactor)
+    if (named := getattr(options, "voice", None)) is not None:
+        try:
+            voice = _plugin(named)
+        except (ImportError, AttributeError, TypeError) as error:
+            return _refuse(handler, f"--voice {named} cannot be used: {error}")
     settings = Settings() if options.wait else _settings(options, is_frozen)
     redactor.protect(settings.secrets)
     lacking = missing(settings)
@@ -94,7 +107,26 @@ def _serve(options: argparse.Namespace, is_frozen: bool) -> int:
     _say_what_happens(options, lacking)
     from sidecar.app import Start, run
 
-    run(Start(wire, handler, redactor, settings, connects=not options.wait and not lacking))
+    connects = not options.wait and not lacking
+    run(Start(wire, handler, redactor, settings, connects, voice))
+
+
+def _plugin(named: str) -> type[Voice]:
+    """Import the plug-in `module:Class`.
+
+    Raises:
+        ImportError, AttributeError: there is no such module or class.
+        TypeError: it is no plug-in; the message names the fix.
+    """
+    import importlib
+
+    from sidecar.voice.plugin import check_plugin
+
+    module, colon, name = named.partition(":")
+    if not (module and colon and name):
+        raise TypeError("write it as module:Class, like my_voice:Echo")
+    sys.path.insert(0, "")  # the installed command does not look into the working directory
+    return check_plugin(getattr(importlib.import_module(module), name))
 
 
 def _say_what_happens(options: argparse.Namespace, lacking: Sequence[str]) -> None:
@@ -175,6 +207,8 @@ def _parser(program: str, is_frozen: bool) -> argparse.ArgumentParser:
     add("--identity", help="the agent's identity (default: clara-voice-agent)")
     add("--name", help="the agent's display name (default: Clara)")
     add("--auto-subscribe", action="store_true", help="subscribe to all tracks")
+    if not is_frozen:  # a frozen program has its plug-in in it, and loads none at run time
+        add("--voice", metavar="MODULE:CLASS", help="the voice plug-in, like my_voice:Echo")
     add("--wait", action="store_true", help="ignore all configuration; wait for `connect`")
     levels = ("debug", "info", "warning", "error", "critical")
     add("--log-level", choices=levels, default="info", help="the least severe level to log (info)")

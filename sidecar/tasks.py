@@ -54,6 +54,14 @@ def start_thread(
     return thread
 
 
+async def run_on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    """Run *work* on *loop*, which is another thread's, and return its result.
+
+    Cancelling the caller cancels *work*.
+    """
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+
 def log_callback_bug(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log the exception of a timer or another callback of the loop.
 

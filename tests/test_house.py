@@ -21,9 +21,19 @@ VERSION_FILE = ""
 """`from sidecar import __version__`: the package itself."""
 
 ALLOWED_IMPORTS: dict[str, set[str]] = {
-    "__init__": set(),
+    "__init__": {"cli", "voice"},
     "__main__": {"cli"},
-    "cli": {VERSION_FILE, "app", "core", "env_files", "logs", "redaction", "rpc", "self_test"},
+    "cli": {
+        VERSION_FILE,
+        "app",
+        "core",
+        "env_files",
+        "logs",
+        "redaction",
+        "rpc",
+        "self_test",
+        "voice",
+    },
     "app": {
         VERSION_FILE,
         "agent",
@@ -34,6 +44,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {
         "rpc",
         "rtc",
         "tasks",
+        "voice",
         "watchdog",
     },
     "self_test": {VERSION_FILE, "rpc", "rtc"},
@@ -46,6 +57,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {
     "agent": {"agent", "core", "tasks"},
     "rpc": {VERSION_FILE, "core", "rpc", "tasks"},
     "rtc": {"core", "rtc", "tasks"},
+    "voice": {"core", "tasks", "voice"},
     "core": {"core"},
     "dev": {VERSION_FILE, "core", "dev", "env_files", "rpc", "rtc"},
 }

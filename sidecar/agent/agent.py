@@ -39,6 +39,7 @@ from sidecar.core.contract.messages import (
     SessionList,
     Status,
 )
+from sidecar.core.contract.wire import EncodedJson
 from sidecar.core.facts import (
     Fact,
     Joined,
@@ -78,7 +79,7 @@ class ClaraVoiceAgent:
         self._destination = Destination(settings, ports)
         self._machine = AgentMachine()
         self._sessions = Sessions()
-        self._announcer = Announcer(ports.notify, ports.set_up_session, ports.epoch)
+        self._announcer = Announcer(ports.notify, ports.followers, ports.epoch)
         self._removals = Removals(
             self._sessions, self._destination, ports.api, ports.clock, self._announce
         )
@@ -194,6 +195,9 @@ class ClaraVoiceAgent:
                 "Sessions can be resumed only before the first one is created.",
                 "Send `initialize` with `resume` first, and start the sidecar with --wait.",
             )
+        for session in self._sessions.listed():
+            messages = inherited.conversations.get(session.session_id, ())
+            self._announcer.session_resumed(session, messages)
         self._arm()
 
     async def stop(self) -> None:
@@ -267,6 +271,16 @@ class ClaraVoiceAgent:
         self._announcer.session_closed(closed)
         self._removals.closed(closed)
 
+    # For the voice plug-ins
+
+    def add_messages(self, session_id: str, count: int) -> None:
+        """Add *count* to the session's messageCount, unless it is closed."""
+        self._announce(self._sessions.say(session_id, new_messages=count))
+
+    def set_context(self, session_id: str, context: EncodedJson) -> None:
+        """Set the session's `context`, unless it is closed; null removes it."""
+        self._announce(self._sessions.say(session_id, context=context))
+
     # Decisions
 
     def _happen(self, cause: Cause) -> None:
@@ -317,7 +331,7 @@ class ClaraVoiceAgent:
         joined = cause.joined
         if joined is not None:
             self._last_error = None
-            self._destination.has_joined()
+            self._destination.has_joined(joined.granted)
             url = shown_url(self._destination.required().url)
             self._announcer.joined(joined.room_name, url, joined.own_identity)
         self._announce(self._sessions.snapshot(cause.people, self._clock.tick()))
@@ -335,18 +349,13 @@ class ClaraVoiceAgent:
             self._waiters.refuse(refusal)
 
     def _announce(self, changes: Iterable[Change]) -> None:
-        never_were: set[str] = set()
         for change in changes:
-            session_id = change.session.session_id
-            if session_id in never_were:
-                continue
             if isinstance(change, Closed):
                 self.cleanup_session(change)
             elif isinstance(change, Updated):
                 self._announcer.session_updated(change)
-            elif not self._announcer.session_created(change.session):
-                never_were.add(session_id)
-                self._sessions.creation_failed(session_id)
+            else:
+                self._announcer.session_created(change.session)
         self._arm()
 
     # Time

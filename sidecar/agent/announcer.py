@@ -6,6 +6,7 @@ Never awaits: a notification is queued before the next fact is taken. Does not k
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sidecar.core.agent_state import Cause, Decision, Event
@@ -16,12 +17,13 @@ from sidecar.core.contract.messages import (
     AgentStateChanged,
     Capabilities,
     Counters,
+    Message,
     SessionClosed,
     SessionCreated,
     SessionUpdated,
 )
 from sidecar.core.facts import MessagesDropped
-from sidecar.core.ports import Notify, SessionSetup
+from sidecar.core.ports import Notify, SessionFollower
 from sidecar.core.registry.changes import Closed, Updated
 
 CRITICAL_LINE = (
@@ -42,8 +44,8 @@ _log = logging.getLogger("sidecar.agent")
 class Announcer:
     """Numbers the notifications, from 1, and counts sessions, errors and reconnects."""
 
-    def __init__(self, notify: Notify, set_up: SessionSetup, epoch: str) -> None:
-        """Start at seq 0. *set_up* is called with each new session before its announcement."""
+    def __init__(self, notify: Notify, followers: Sequence[SessionFollower], epoch: str) -> None:
+        """Start at seq 0. *followers* are told of each session after the client."""
         self.epoch = epoch
         self.seq = 0
         self._created = 0
@@ -54,38 +56,34 @@ class Announcer:
         self._flooding_ms: dict[str, int] = {}
         """When messages of an identity were last dropped, on the steady clock."""
         self._notify = notify
-        self._set_up = set_up
+        self._followers = tuple(followers)
 
     def counters(self) -> Counters:
         """Return the totals since the process started."""
         return Counters(self._created, self._closed, self._errors, self._reconnects, self._dropped)
 
-    def session_created(self, session: AgentSession) -> bool:
-        """Set up and announce a new session; False if the setup failed: discard the session."""
+    def session_created(self, session: AgentSession) -> None:
+        """Announce a new session, then start what follows it."""
         _log.info("🎤 Participant joined: %s", session.participant_id)
-        try:
-            self._set_up(session)
-        except Exception as error:
-            self._errors += 1
-            _log.error(
-                "Failed to initialize session for participant %s. Error: %s",
-                session.participant_id,
-                error,
-            )
-            return False
-        _log.info("✅ Session %s initialized successfully", session.session_id)
         self._created += 1
         self._notify(SessionCreated(session, **self._stamp()))
-        return True
+        if self._follow(session):
+            _log.info("✅ Session %s initialized successfully", session.session_id)
+
+    def session_resumed(self, session: AgentSession, earlier: Sequence[Message]) -> None:
+        """Start what follows a session of an earlier process; *earlier* are its messages."""
+        self._follow(session, earlier)
 
     def session_updated(self, updated: Updated) -> None:
         """Announce the changed members of a session."""
         self._notify(SessionUpdated(updated.session, updated.changed, **self._stamp()))
+        self._tell("changed", lambda follower: follower.changed(updated.session))
 
     def session_closed(self, closed: Closed) -> None:
-        """Announce that a session closed."""
+        """End what follows a session, then announce that the session closed."""
         _log.info("🧹 Cleaning up session %s", closed.session.session_id)
         self._closed += 1
+        self._tell("closed", lambda follower: follower.closed(closed.session))
         self._notify(
             SessionClosed(closed.session, closed.reason, detail=closed.detail, **self._stamp())
         )
@@ -103,6 +101,29 @@ class Announcer:
                 dropped.identity,
             )
         self._flooding_ms[dropped.identity] = now_ms
+
+    def _follow(self, session: AgentSession, earlier: Sequence[Message] = ()) -> bool:
+        """Start what follows *session*; False if a follower failed. The session goes on."""
+        for follower in self._followers:
+            try:
+                follower.opened(session, earlier)
+            except Exception as error:
+                self._errors += 1
+                _log.error(
+                    "Failed to initialize session for participant %s. Error: %s",
+                    session.participant_id,
+                    error,
+                )
+                _log.debug("The follower failed, by a bug.", exc_info=True)
+                return False
+        return True
+
+    def _tell(self, what: str, tell: Callable[[SessionFollower], None]) -> None:
+        for follower in self._followers:
+            try:
+                tell(follower)
+            except Exception:
+                _log.exception("A follower did not take that a session %s, by a bug.", what)
 
     def agent_state_changed(
         self,
@@ -142,6 +163,7 @@ class Announcer:
     def joined(self, room_name: str, url: str, identity: str) -> None:
         """Log that the agent joined a room. Pass *url* through `config.shown_url` first."""
         _log.info("Connected to room %s at %s as %s.", room_name, url, identity)
+        self._tell("has a Room", lambda follower: follower.joined())
 
     def failed(self, failure: Failure, cause: Cause, decision: Decision) -> None:
         """Log that a join failed, or that the server removed the agent."""

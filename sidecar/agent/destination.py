@@ -32,6 +32,7 @@ from sidecar.core.contract.messages import (
 from sidecar.core.diagnosis import diagnosis
 from sidecar.core.facts import DisconnectReason
 from sidecar.core.ports import Ports
+from sidecar.core.sound import Needs, missing_grants
 from sidecar.core.token_asking import MAX_REFUSALS, TokenAsking
 
 _log = logging.getLogger("sidecar.agent")
@@ -46,6 +47,10 @@ _LATER = (
 )
 
 
+_NOT_GRANTED = "The agent's token does not grant what the voice plug-in needs:"
+_GRANT = "Issue the token with these grants; until then the plug-in cannot hear, speak or write."
+
+
 class Destination:
     """Keeps the newest settings, and the target that results from them."""
 
@@ -56,6 +61,7 @@ class Destination:
         self._api = ports.api
         self._client = ports.client
         self._protect = ports.protect
+        self._needs = ports.needs
         self._wanted: Target | None = None
         self._joined: Target | None = None
         self._asking = TokenAsking()
@@ -76,10 +82,10 @@ class Destination:
         merged = settings.over(self._settings)
         self._protect(merged.secrets)
         gives_tokens = self._client.gives_tokens
-        wanted = lasting = resolved(merged, client_gives_tokens=gives_tokens)
+        wanted = lasting = self._resolved(merged, gives_tokens=gives_tokens)
         if gives_tokens and wanted.api_secret is None:
             merged = merged.without_token()
-            lasting = resolved(merged, client_gives_tokens=True)
+            lasting = self._resolved(merged, gives_tokens=True)
         if is_under_way and self.target is not None and self._wanted is not None:
             if lasting.server_room_identity != self._wanted.server_room_identity:
                 raise OtherRoom(
@@ -92,6 +98,9 @@ class Destination:
             self._warn_of_later(wanted)
         self._settings, self._wanted, self.target = merged, lasting, wanted
         self._look_at_kind()
+
+    def _resolved(self, settings: Settings, *, gives_tokens: bool) -> Target:
+        return resolved(settings, client_gives_tokens=gives_tokens, needs=self._needs)
 
     @property
     def needs_token(self) -> bool:
@@ -120,7 +129,9 @@ class Destination:
             identity=wanted.identity,
             name=wanted.name,
             grants=TokenGrants(
-                can_publish=False, can_subscribe=wanted.auto_subscribe, can_publish_data=False
+                can_publish=Needs.SPEAK in wanted.grants,
+                can_subscribe=Needs.HEAR in wanted.grants,
+                can_publish_data=Needs.TEXT in wanted.grants,
             ),
         )
 
@@ -146,9 +157,13 @@ class Destination:
             self.warnings.remove(_LATER)
         return self._joined
 
-    def has_joined(self) -> None:
-        """Note that the server took the token."""
+    def has_joined(self, granted: Needs | None) -> None:
+        """Note that the server took the token; warn if it *granted* less than the plug-in needs."""
         self._asking.joined()
+        self.warnings = [each for each in self.warnings if not each.startswith(_NOT_GRANTED)]
+        lacking = () if granted is None else missing_grants(self._needs, granted)
+        if lacking:
+            self.warn(f"{_NOT_GRANTED} {', '.join(lacking)}. {_GRANT}")
 
     def required(self) -> Target:
         """Return the target. Call only after `take_settings` has succeeded."""

@@ -13,6 +13,7 @@ from sidecar.core.access_token import TokenClaims, has_expired, is_worth_a_join,
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import Capabilities, ConnectParams
 from sidecar.core.contract.wire import wire_name
+from sidecar.core.sound import Needs
 
 DEFAULT_IDENTITY = "clara-voice-agent"
 DEFAULT_NAME = "Clara"
@@ -100,6 +101,13 @@ class Target:
     api_secret: str | None = field(repr=False)
     token: str | None = field(repr=False)
     """None if there is a secret, or until the client gives a token."""
+    needs: Needs = Needs.NOTHING
+    """What the voice plug-in needs in the room."""
+
+    @property
+    def grants(self) -> Needs:
+        """Return what the agent's token must grant."""
+        return self.needs | Needs.HEAR if self.auto_subscribe else self.needs
 
     @property
     def server_room_identity(self) -> tuple[str, str, str]:
@@ -155,8 +163,10 @@ def missing(settings: Settings, *, client_gives_tokens: bool = False) -> tuple[s
     return tuple(lacking)
 
 
-def target(settings: Settings, *, client_gives_tokens: bool = False) -> Target:
-    """Resolve *settings* into a target.
+def target(
+    settings: Settings, *, client_gives_tokens: bool = False, needs: Needs = Needs.NOTHING
+) -> Target:
+    """Resolve *settings* into a target; *needs* are those of the voice plug-in.
 
     Raises:
         InvalidParams: a setting is missing, empty or too long; the message names it.
@@ -199,6 +209,7 @@ def target(settings: Settings, *, client_gives_tokens: bool = False) -> Target:
         api_key=settings.api_key if settings.has_pair else None,
         api_secret=settings.api_secret if settings.has_pair else None,
         token=token,
+        needs=needs,
     )
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from sidecar.core.sound import Needs
+
 
 class ParticipantKind(StrEnum):
     """The kinds of participants. Names, since SDK and server API number some kinds differently."""
@@ -115,6 +117,8 @@ class Joined:
     people: tuple[Participant, ...]
     server_ms: int | None = None
     """The server's clock at this moment, in milliseconds since 1970; None if not known."""
+    granted: Needs | None = None
+    """What the server allows the agent; None if not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,23 @@ Does not know the implementations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from sidecar.core.config import Target
-from sidecar.core.contract.messages import AccessToken, AgentSession, Notification, TokenRequest
+from sidecar.core.contract.messages import (
+    AccessToken,
+    AgentSession,
+    Message,
+    Notification,
+    TokenRequest,
+)
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import Fact, Listed, Moment
 from sidecar.core.page_access import WantedConnection
+from sidecar.core.sound import Needs
 
 
 class Room(Protocol):
@@ -151,11 +158,20 @@ class Chance(Protocol):
         """Return a random number from 0 up to 1."""
 
 
-class SessionSetup(Protocol):
-    """Sets up a new session before its announcement. Later features hook in here."""
+class SessionFollower(Protocol):
+    """Is told of each session. What it raises is logged, and costs nobody their session."""
 
-    def __call__(self, session: AgentSession, /) -> None:
-        """Set up *session*. After an exception the participant has no session."""
+    def opened(self, session: AgentSession, earlier: Sequence[Message] = ()) -> None:
+        """Take a session that was announced, or resumed with the *earlier* messages."""
+
+    def changed(self, session: AgentSession) -> None:
+        """Take the new form of a session."""
+
+    def closed(self, session: AgentSession) -> None:
+        """Take a session that is about to be announced as closed."""
+
+    def joined(self) -> None:
+        """Take that the agent joined a Room. The new sessions in it follow."""
 
 
 class ProcessFacts(Protocol):
@@ -182,7 +198,10 @@ class Ports:
     clock: Clock
     chance: Chance
     process: ProcessFacts
-    set_up_session: SessionSetup
+    followers: tuple[SessionFollower, ...]
+    """The voice plug-ins; empty without one."""
+    needs: Needs
+    """What the voice plug-in needs in the room."""
     protect: Callable[[tuple[str, ...]], None]
     """Keeps these secrets out of every log line from now on."""
     epoch: str

@@ -22,7 +22,7 @@ from sidecar import tasks
 from sidecar.core.contract.errors import ErrorCode, SidecarError
 from sidecar.core.contract.messages import Notification
 from sidecar.core.contract.protocol import MAX_LINE_BYTES, NOTIFICATIONS
-from sidecar.core.contract.wire import to_wire
+from sidecar.core.contract.wire import EncodedJson, to_wire
 
 Handler = Callable[..., object]
 """Returns the result, or an awaitable of the result. The request is answered when it is there."""
@@ -292,7 +292,13 @@ def _encode(message: _Message) -> bytes:
     request_id = message.get("id")
     if isinstance(request_id, int) and not -(2**63) <= request_id < 2**64:
         message = {**message, "id": orjson.Fragment(str(request_id).encode())}
-    return orjson.dumps(message)
+    return orjson.dumps(message, default=_encoded)
+
+
+def _encoded(value: object) -> object:
+    if isinstance(value, EncodedJson):
+        return orjson.Fragment(value.text)
+    raise TypeError
 
 
 def _restore_ids(decoded: Any, line: bytes) -> None:

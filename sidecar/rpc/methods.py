@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sidecar import __version__
@@ -18,6 +18,8 @@ from sidecar.core.contract.messages import (
     ClientCapabilities,
     ConnectionDetails,
     ConnectionParams,
+    ConversationPage,
+    ConversationParams,
     Diagnosis,
     InitializeParams,
     InitializeResult,
@@ -25,7 +27,7 @@ from sidecar.core.contract.messages import (
     SessionList,
     Status,
 )
-from sidecar.core.contract.protocol import METHODS, PROTOCOL_VERSION, Method
+from sidecar.core.contract.protocol import METHODS, PROTOCOL_VERSION, Method, PluginMethod
 from sidecar.core.contract.wire import parse
 from sidecar.core.registry.resumption import Inheritance, inheritance
 from sidecar.rpc.jsonrpc import Handler
@@ -105,12 +107,32 @@ class Client(Protocol):
         """Store which requests the client can answer."""
 
 
-def handlers(agent: Agent, process: Process, client: Client) -> dict[str, Handler]:
-    """Return a handler for each method of METHODS, by method name.
+class Voices(Protocol):
+    """The calls of the voice plug-ins that the methods make."""
+
+    @property
+    def methods(self) -> Mapping[str, PluginMethod]:
+        """The plug-in's own methods, by their full names."""
+
+    def configure(self, settings: object) -> None:
+        """Take the settings of `initialize`."""
+
+    def conversation(self, params: ConversationParams) -> ConversationPage:
+        """Return a page of a session's conversation."""
+
+    async def call(self, name: str, params: Mapping[str, object]) -> object:
+        """Call a method of a session's plug-in."""
+
+
+def handlers(
+    agent: Agent, process: Process, client: Client, voices: Voices | None = None
+) -> dict[str, Handler]:
+    """Return a handler for each method of METHODS and of the plug-in, by method name.
 
     A handler raises a `SidecarError` when the caller must get an error answer.
     """
-    initialize = _Handshake(agent, process, client).initialize
+    initialize = _Handshake(agent, process, client, voices).initialize
+    own = {} if voices is None else voices.methods
     # Each method: its call, and whether the process still answers it while it stops.
     table: dict[str, tuple[_Call, bool]] = {
         "initialize": (initialize, False),
@@ -125,18 +147,25 @@ def handlers(agent: Agent, process: Process, client: Client) -> dict[str, Handle
         "diagnose": (lambda _: agent.diagnose(), False),
         "ping": (lambda _: "pong", True),
         "shutdown": (lambda _: process.stop(), True),
-        "rpc.discover": (lambda _: document(), True),
+        "rpc.discover": (lambda _: document(tuple(own.values())), True),
+        "getConversation": (lambda params: _conversation(agent, voices, params), True),
     }
-    return {
+    found = {
         name: _handler(METHODS[name], call, process, while_stopping=while_stopping)
         for name, (call, while_stopping) in table.items()
     }
+    if voices is not None:
+        found |= {name: _plugin_handler(name, voices, process) for name in own}
+    return found
 
 
 class _Handshake:
     """Answers `initialize`, once per process."""
 
-    def __init__(self, agent: Agent, process: Process, client: Client) -> None:
+    def __init__(
+        self, agent: Agent, process: Process, client: Client, voices: Voices | None
+    ) -> None:
+        self._voices = voices
         self._agent = agent
         self._process = process
         self._client = client
@@ -156,6 +185,8 @@ class _Handshake:
                 "Invalid params: params.parentPid must be a process id.", "Pass process.pid."
             )
         inherited = inheritance(params)
+        if self._voices is not None and params.voice is not None:
+            self._voices.configure(params.voice)
         if not inherited.is_empty:
             self._agent.resume(inherited)
         self._is_done = True
@@ -171,18 +202,40 @@ class _Handshake:
         )
 
 
+def _conversation(
+    agent: Agent, voices: Voices | None, params: ConversationParams
+) -> ConversationPage:
+    agent.session(params.session_id)
+    return ConversationPage(messages=()) if voices is None else voices.conversation(params)
+
+
+def _plugin_handler(name: str, voices: Voices, process: Process) -> Handler:
+    def answer(*args: object, **params: object) -> object:
+        if process.is_stopping:
+            raise ShuttingDown
+        if args:
+            raise _unnamed()
+        return voices.call(name, params)
+
+    return answer
+
+
 def _handler(method: Method, call: _Call, process: Process, *, while_stopping: bool) -> Handler:
     def answer(*args: object, **params: object) -> object:
         if process.is_stopping and not while_stopping:
             raise ShuttingDown
         if args:
-            raise InvalidParams(
-                "Invalid params: params must be an object with named members.",
-                "Name the params; rpc.discover describes every method.",
-            )
+            raise _unnamed()
         return call(parse(method.params, params, ignore_unknown=method.ignore_unknown))
 
     return answer
+
+
+def _unnamed() -> InvalidParams:
+    return InvalidParams(
+        "Invalid params: params must be an object with named members.",
+        "Name the params; rpc.discover describes every method.",
+    )
 
 
 def _new_identity() -> str:

@@ -13,14 +13,17 @@ from enum import Enum
 from typing import Literal, get_args, get_origin
 
 from sidecar import __version__
+from sidecar.core.contract.errors import ErrorCode
 from sidecar.core.contract.protocol import (
     CLIENT_REQUESTS,
     ERRORS,
     METHODS,
     NOTIFICATIONS,
     PROTOCOL_VERSION,
+    PluginMethod,
 )
-from sidecar.core.contract.wire import IsoTime, WireField, fields_of
+from sidecar.core.contract.wire import EncodedJson, IsoTime, WireField, fields_of
+from sidecar.core.contract.wire import Json as AnyJson
 
 Json = dict[str, object]
 
@@ -34,6 +37,8 @@ _PLAIN: dict[object, Json] = {
     bool: {"type": "boolean"},
     None: {"type": "null"},
     object: {"type": "object"},
+    AnyJson: {},
+    EncodedJson: {},
     IsoTime: {
         "type": "string",
         "format": "date-time",
@@ -43,14 +48,14 @@ _PLAIN: dict[object, Json] = {
 
 
 @functools.cache
-def document() -> Json:
-    """Return the whole contract as an OpenRPC document.
+def document(plugin_methods: tuple[PluginMethod, ...] = ()) -> Json:
+    """Return the whole contract as an OpenRPC document, with the methods of the voice plug-in.
 
     OpenRPC has no member for notifications or for requests to the client. The document has them
     under `x-notifications` and `x-client-requests`.
     """
     schemas: dict[str, Json] = {}
-    methods = [
+    methods: list[Json] = [
         {
             "name": row.name,
             "summary": row.summary,
@@ -61,6 +66,7 @@ def document() -> Json:
         }
         for row in METHODS.values()
     ]
+    methods += [_plugin_method(each) for each in plugin_methods]
     notifications = [
         {"name": name, "summary": _summary(shape), "params": schema(shape, schemas)}
         for shape, name in NOTIFICATIONS.items()
@@ -118,6 +124,25 @@ def schema(kind: object, schemas: dict[str, Json]) -> Json:
             schemas[kind.__name__] = _object(kind, schemas)
         return {"$ref": f"#/components/schemas/{kind.__name__}"}
     raise TypeError(f"{kind!r} has no JSON Schema here")
+
+
+def _plugin_method(method: PluginMethod) -> Json:
+    session = {"name": "sessionId", "required": True, "schema": {"type": "string"}}
+    errors = (ErrorCode.INVALID_PARAMS, ErrorCode.UNKNOWN_SESSION)
+    return {
+        "name": method.name,
+        "summary": method.summary,
+        "paramStructure": "by-name",
+        "params": [
+            session,
+            *(
+                {"name": each.name, "required": each.is_required, "schema": each.json_schema}
+                for each in method.params
+            ),
+        ],
+        "result": {"name": "result", "schema": {}},
+        "errors": [{"code": int(code), "message": ERRORS[code]} for code in errors],
+    }
 
 
 def _none_or(kind: object) -> object:

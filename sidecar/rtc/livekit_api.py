@@ -19,6 +19,7 @@ from sidecar.core.contract.failures import BrokenInstall
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import Listed
 from sidecar.core.page_access import WantedConnection
+from sidecar.core.sound import Needs
 from sidecar.rtc import native
 from sidecar.rtc.participants import listed
 from sidecar.rtc.proxies import Proxies
@@ -225,9 +226,9 @@ def _agent_token(target: Target, api_key: str, api_secret: str) -> str:
     grants = api.VideoGrants(
         room_join=True,
         room=target.room,
-        can_publish=False,
-        can_publish_data=False,
-        can_subscribe=target.auto_subscribe,
+        can_publish=Needs.SPEAK in target.grants,
+        can_publish_data=Needs.TEXT in target.grants,
+        can_subscribe=Needs.HEAR in target.grants,
     )
     token = api.AccessToken(api_key, api_secret).with_identity(target.identity)
     config = api.RoomConfiguration(

@@ -28,6 +28,7 @@ from sidecar.core.facts import (
     RoomEnded,
     Seen,
 )
+from sidecar.core.sound import Needs
 from sidecar.rtc import event_budget, native
 from sidecar.rtc.chat import LEGACY_TOPIC, MAX_TEXT_BYTES, TOPIC, Chat
 from sidecar.rtc.connect_errors import category_of
@@ -36,6 +37,8 @@ from sidecar.rtc.proxies import Proxies
 
 if TYPE_CHECKING:
     from livekit import rtc
+
+    from sidecar.rtc.calls import LiveKitCalls
 
 REASON_WITHIN_S = 1.0
 """Seconds to wait for `disconnected(reason)` after the state change to disconnected. When we
@@ -55,15 +58,18 @@ class LiveKitRoom:
         *,
         now_s: Callable[[], float],
         proxies: Proxies,
+        calls: LiveKitCalls | None = None,
     ) -> None:
         """Prepare an attempt to join *target* with *token*; call `join` next.
 
-        *emit* takes each fact. *now_s* returns attended seconds.
+        *emit* takes each fact. *now_s* returns attended seconds. *calls* has the sound of the
+        people, for a voice plug-in; None without one.
         """
         self._target = target
         self._token = token
         self._emit = emit
         self._proxies = proxies
+        self._calls = calls
         self._chat = Chat(emit, now_s)
         self._room: rtc.Room | None = None
         self._has_ended = False
@@ -86,6 +92,8 @@ class LiveKitRoom:
         await self._proxies.prepare_join(self._target.url)
         room = rtc.Room()
         self._listen(room)
+        if self._calls is not None:
+            self._calls.listen(room, _guarded)
         options = rtc.RoomOptions(
             auto_subscribe=self._target.auto_subscribe,
             data_stream=rtc.DataStreamOptions(max_payload_byte_length=MAX_TEXT_BYTES),
@@ -99,15 +107,20 @@ class LiveKitRoom:
             return
         # Do not await before `Joined`: the SDK delivers events only at the loop's next turn.
         self._room = room
+        granted = _granted(room.local_participant)
+        if self._calls is not None:
+            self._calls.joined(room, granted)
         took_s = asyncio.get_running_loop().time() - began_s
         own, name = room.local_participant, room.name or self._target.room
-        self._emit(Joined(name, own.identity, people(room), _server_ms(own, took_s)))
+        there, server_ms = people(room), _server_ms(own, took_s)
+        self._emit(Joined(name, own.identity, there, server_ms, granted))
 
     async def leave(self) -> None:
         """Leave the Room. Never raises. Ignore every fact that it still emits."""
         self._cancel_ending()
         if self._room is None:
             return
+        self._end_calls()
         try:
             await self._room.disconnect()
         except (AssertionError, asyncio.CancelledError):
@@ -175,7 +188,12 @@ class LiveKitRoom:
         self._cancel_ending()
         if not self._has_ended:
             self._has_ended = True
+            self._end_calls()
             self._emit(RoomEnded(reason))
+
+    def _end_calls(self) -> None:
+        if self._calls is not None and self._room is not None:
+            self._calls.ended(self._room)
 
     def _cancel_ending(self) -> None:
         if self._ending is not None:
@@ -212,3 +230,13 @@ def _server_ms(own: rtc.LocalParticipant, took_s: float) -> int | None:
     """
     began_ms = joined_at_ms(own)
     return None if began_ms is None else began_ms + round(took_s * 1000 / 2)
+
+
+def _granted(own: rtc.LocalParticipant) -> Needs:
+    """Return the needs that the agent's permissions cover."""
+    given, granted = own.permissions, Needs.NOTHING
+    if given.can_subscribe:
+        granted |= Needs.HEAR
+    if given.can_publish:
+        granted |= Needs.SPEAK
+    return granted | Needs.TEXT if given.can_publish_data else granted

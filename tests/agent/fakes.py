@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.core.config import Target
 from sidecar.core.contract.errors import ClientFailed
 from sidecar.core.contract.failures import BrokenInstall, Category
-from sidecar.core.contract.messages import AccessToken, AgentSession, Notification, TokenRequest
+from sidecar.core.contract.messages import (
+    AccessToken,
+    AgentSession,
+    Message,
+    Notification,
+    TokenRequest,
+)
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import (
     Fact,
@@ -350,18 +356,32 @@ class FakeProcess:
         return {"sidecar": "test"}
 
 
-class FallibleSetup:
-    """The `SessionSetup`: fails for the identities that the test names."""
+class FakeFollower:
+    """The `SessionFollower`: fails for the identities that the test names."""
 
     def __init__(self) -> None:
         """Fails for nobody."""
         self.fails_for: dict[str, Exception] = {}
+        self.told: list[str] = []
+        """What it was told, in order."""
 
-    def __call__(self, session: AgentSession, /) -> None:
-        """Set *session* up, or raise."""
-        error = self.fails_for.get(session.participant_id)
-        if error is not None:
+    def opened(self, session: AgentSession, earlier: Sequence[Message] = ()) -> None:
+        """Take a session, or raise."""
+        self.told.append(f"opened {session.participant_sid} {len(earlier)}")
+        if (error := self.fails_for.get(session.participant_id)) is not None:
             raise error
+
+    def changed(self, session: AgentSession) -> None:
+        """Take a change."""
+        self.told.append(f"changed {session.participant_sid} {session.connection_state}")
+
+    def closed(self, session: AgentSession) -> None:
+        """Take an end."""
+        self.told.append(f"closed {session.participant_sid}")
+
+    def joined(self) -> None:
+        """Take that the agent joined."""
+        self.told.append("joined")
 
 
 async def turns(number: int = 12) -> None:

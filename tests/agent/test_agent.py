@@ -134,39 +134,42 @@ async def test_every_close_has_its_line_whatever_its_reason(caplog: pytest.LogCa
 
 
 @in_virtual_time
-async def test_a_set_up_that_fails_leaves_that_person_without_a_session_and_nobody_else(
+async def test_a_follower_that_fails_costs_nobody_their_session(
     caplog: pytest.LogCaptureFixture,
 ):
     world = World()
-    world.set_up.fails_for["alice"] = RuntimeError("no ears")
+    world.follower.fails_for["alice"] = RuntimeError("no ears")
     room = await world.joined(ALICE, BOB)
-    room.emit(Seen(ALICE))
-    room.emit(TextReceived("alice", 0.0))
-    room.emit(Left("PA_alice", "alice", 1))
-    room.emit(Seen(someone("cid")))
-    bob_id, cid_id = world.agent.sessions
+    alice_id, bob_id = world.agent.sessions
     assert info_lines(caplog) == [
         "🎤 Participant joined: alice",
         "Failed to initialize session for participant alice. Error: no ears",
         "🎤 Participant joined: bob",
         f"✅ Session {bob_id} initialized successfully",
-        "🎤 Participant joined: cid",
-        f"✅ Session {cid_id} initialized successfully",
     ]
-    assert "PA_alice" not in " ".join(world.lines)
+    assert alice_id.endswith("_alice")
     assert world.agent.status().counters.errors == 1
-    assert world.agent.status().counters.created == 2
+    room.emit(Left("PA_alice", "alice", 1))
+    assert world.lines == [
+        "created PA_alice",
+        "updated PA_alice connected",
+        "created PA_bob",
+        "updated PA_bob connected",
+        "closed PA_alice left",
+    ]
 
 
 @in_virtual_time
-async def test_one_whose_set_up_failed_has_a_session_when_they_come_again():
+async def test_a_follower_is_told_after_the_creation_and_before_the_close():
     world = World()
-    world.set_up.fails_for["alice"] = ValueError("no ears")
     room = await world.joined(ALICE)
-    del world.set_up.fails_for["alice"]
     room.emit(Left("PA_alice", "alice", 1))
-    room.emit(Seen(someone("alice", "PA_2")))
-    assert world.lines == ["created PA_2", "updated PA_2 connected"]
+    assert world.follower.told == [
+        "joined",
+        "opened PA_alice 0",
+        "changed PA_alice connected",
+        "closed PA_alice",
+    ]
 
 
 @in_virtual_time

@@ -280,15 +280,6 @@ async def test_a_token_renewed_in_the_room_lets_the_list_be_asked_for_again():
 
 
 @in_virtual_time
-async def test_one_whose_set_up_failed_is_no_reason_to_join_anew():
-    world = World()
-    world.set_up.fails_for["bob"] = RuntimeError("no ears")
-    await world.joined(ALICE, BOB)
-    await world.passes(300)
-    assert len(world.rooms.made) == 1
-
-
-@in_virtual_time
 async def test_one_who_is_announced_late_is_no_reason_to_join_anew():
     world = World()
     room = await world.joined(ALICE)

@@ -18,14 +18,15 @@ from sidecar.core.contract.messages import (
 )
 from sidecar.core.facts import Participant
 from sidecar.core.ports import Clock, Notify, Ports
+from sidecar.core.sound import Needs
 from tests.agent.fakes import (
     START_MS,
     FakeApi,
     FakeClient,
+    FakeFollower,
     FakeProcess,
     FakeRoom,
     FakeRooms,
-    FallibleSetup,
     RecordingNotify,
 )
 
@@ -53,7 +54,7 @@ class World:
         self.api = FakeApi()
         self.client = FakeClient()
         self.notify = RecordingNotify()
-        self.set_up = FallibleSetup()
+        self.follower = FakeFollower()
         self.protected: set[str] = set()
         self.clock = clock or AttendedClock(
             loop.time, lambda: START_MS / 1000 + loop.time() - start_s, loop.time
@@ -67,7 +68,8 @@ class World:
                 clock=self.clock,
                 chance=lambda: 0.5,
                 process=FakeProcess(),
-                set_up_session=self.set_up,
+                followers=(self.follower,),
+                needs=Needs.NOTHING,
                 protect=self.protected.update,
                 epoch="e",
             ),

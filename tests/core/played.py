@@ -26,7 +26,7 @@ START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: the wall clock at attended second 0."""
 UPTIME_MS = 7_200_000
 """For how long the machine has been up at attended second 0."""
-_TIMELESS = frozenset({"removing", "removal_failed", "creation_failed"})
+_TIMELESS = frozenset({"removing", "removal_failed"})
 _OF_THE_LIST = frozenset({"polled", "asked"})
 _MOST_DEADLINES = 10_000
 

@@ -217,15 +217,6 @@ class Model:
                 assert why in allowed, f"closed {why}, where {allowed} is true"
                 self._closed(change)
 
-    def failed(self, session: AgentSession) -> None:
-        """The creation of *session* failed: it never was, and its sid stays away."""
-        assert session.session_id not in self.used_ids
-        self.used_ids.add(session.session_id)
-        self.gone_for_good.add(session.participant_sid)
-        self._claims(session.participant_id)
-        self.claimed = 0
-        self._began_without_a_link()
-
     def adopted(self, session: AgentSession) -> None:
         """*session* was resumed."""
         self.used_ids.add(session.session_id)

@@ -64,7 +64,6 @@ class RegistryLaws(RuleBasedStateMachine):
         self.model = Model(now_s=start_s, server_ahead_ms=server_ahead_ms or 0)
         self.says_its_time = server_ahead_ms is not None
         self.polls: list[tuple[Poll, int]] = []
-        self.fails_next = False
         self.was_ever_open = False
 
     # Facts
@@ -242,10 +241,6 @@ class RegistryLaws(RuleBasedStateMachine):
         self._take(changes, may_close={sid: [(reason, None)] for sid in self.model.open})
         self.model.goes_down(is_outage=False)
 
-    @rule()
-    def the_next_creation_fails(self) -> None:
-        self.fails_next = True
-
     # Time
 
     @rule(seconds=pauses)
@@ -313,21 +308,10 @@ class RegistryLaws(RuleBasedStateMachine):
         told: Sequence[Participant] = (),
         may_close: Mapping[str, Collection[Why]] = NOTHING_CLOSES,
     ) -> None:
-        failed: set[str] = set()
         for change in changes:
             session = change.session
-            if session.session_id in failed:
-                if isinstance(change, Closed):
-                    self.model.closed_s[session.participant_id] = self.model.now_s
-                continue
             if isinstance(change, Created):
                 self.was_ever_open = True
-                if self.fails_next:
-                    self.fails_next = False
-                    failed.add(session.session_id)
-                    self.model.failed(session)
-                    self.registry.creation_failed(session.session_id)
-                    continue
             if isinstance(change, Closed) and change.reason in BY_ANOTHER_SID and told:
                 self.model.gone_for_good.add(session.participant_sid)
             self.model.fold([change], may_close)

@@ -225,22 +225,6 @@ def test_one_seen_while_the_link_is_shaky_is_reconnecting_after_the_creation():
     ]
 
 
-def test_a_session_whose_creation_failed_never_was_and_its_sid_stays_away():
-    registry = Registry().joined(ALICE, BOB)
-    registry.at(1, "creation_failed", registry.id_of("PA_alice"))
-    assert [each.participant_id for each in registry.sessions.listed()] == ["bob"]
-    assert registry.at(2, "seen", replace(ALICE, name="Alice")) == []
-    assert registry.at(3, "snapshot", [ALICE, BOB]) == []
-    assert registry.at(4, "left", "PA_alice", 1) == []
-    assert registry.at(5, "seen", someone("alice", "PA_2"))[0] == "5 created PA_2 connecting"
-
-
-def test_a_failed_creation_of_an_unknown_id_changes_nothing():
-    registry = Registry().joined(ALICE)
-    registry.at(1, "creation_failed", "session_1_nobody")
-    assert len(registry.sessions) == 1
-
-
 def test_changes_are_copies_that_later_facts_do_not_touch():
     attributes = {"a": "1"}
     registry = Registry().joined(someone("alice", attributes=attributes))

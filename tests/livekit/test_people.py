@@ -15,9 +15,10 @@ import pytest_asyncio
 from sidecar.agent.agent import ClaraVoiceAgent
 from sidecar.agent.clock import AttendedClock
 from sidecar.core.config import Settings
-from sidecar.core.contract.messages import AgentSession, Notification, SessionClosed, SessionCreated
+from sidecar.core.contract.messages import Notification, SessionClosed, SessionCreated
 from sidecar.core.contract.wire import wall_ms
 from sidecar.core.ports import Ports
+from sidecar.core.sound import Needs
 from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import SidecarClient
@@ -113,39 +114,6 @@ async def test_one_who_is_no_person_gets_no_session_and_no_line(
     assert not [line for line in sidecar.stderr_lines if "other" in line]
 
 
-async def test_a_session_that_cannot_be_set_up_is_logged_and_the_others_live_on(
-    server: DevServer, room: str, person: Arrive, caplog: pytest.LogCaptureFixture
-) -> None:
-    """In this process: nothing on the wire can make the set-up of a session fail."""
-    world = _World(refused="bob")
-    agent = ClaraVoiceAgent(world.ports(), Settings())
-    with caplog.at_level("INFO", logger="sidecar.agent"):
-        await agent.connect(
-            Settings(
-                url=server.url, api_key=server.api_key, api_secret=server.api_secret, room=room
-            )
-        )
-        bob, carol = person("bob"), person("carol")
-        await bob.join()
-        await bob.publish()  # announced at once
-        await carol.join()
-        await world.notified(SessionCreated)
-        assert [each.participant_id for each in agent.sessions.values()] == ["carol"]
-        await bob.leave()
-        await carol.leave()
-        await world.notified(SessionClosed)
-        await agent.stop()
-    assert "Failed to initialize session for participant bob. Error: no room for bob" in (
-        caplog.messages
-    )
-    told = [
-        n.session.participant_id
-        for n in world.notifications
-        if isinstance(n, SessionCreated | SessionClosed)
-    ]
-    assert told == ["carol", "carol"]
-
-
 @pytest.mark.parametrize("ahead_s", [-60.0, 0.0, 60.0])
 async def test_a_stay_lasts_as_long_as_it_lasted_though_this_machine_s_clock_is_wrong(
     server: DevServer, room: str, person: Arrive, ahead_s: float
@@ -197,7 +165,6 @@ def _of(identity: str) -> Callable[[dict[str, object]], bool]:
 class _World:
     """The agent's ports: real ones for the room, the test's for what it tells."""
 
-    refused: str = ""
     wall: Callable[[], float] = time.time
     notifications: list[Notification] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -213,7 +180,8 @@ class _World:
             clock=AttendedClock(wall=self.wall),
             chance=lambda: 0.5,
             process=self,
-            set_up_session=self._set_up,
+            followers=(),
+            needs=Needs.NOTHING,
             protect=lambda secrets: None,
             epoch="test",
         )
@@ -241,7 +209,3 @@ class _World:
     def _notify(self, notification: Notification) -> None:
         self.notifications.append(notification)
         self.news.set()
-
-    def _set_up(self, session: AgentSession) -> None:
-        if session.participant_id == self.refused:
-            raise RuntimeError(f"no room for {self.refused}")

@@ -120,6 +120,7 @@ class Mirror {
   take(method, params) {
     if (!this.#isNews(Object(params).seq)) return [];
     if (method === NOTIFICATIONS.AgentStateChanged) this.#takeAgent(Object(params));
+    else if (method === NOTIFICATIONS.SessionEvent) this.#tell(method, { ...params });
     else if (KNOWN.includes(method)) this.#takeSession(method, sessionOf(params), params);
     return this.#taken();
   }
@@ -323,8 +324,15 @@ class Mirror {
    */
   #event = (name, params) => {
     this.#seq += 1;
-    const event = frozen({ ...params, seq: this.#seq, epoch: this.#epoch });
-    this.#events.push({ name, event });
+    this.#tell(name, { ...params, seq: this.#seq, epoch: this.#epoch });
+  };
+
+  /**
+   * @param {string} name
+   * @param {object} event
+   */
+  #tell = (name, event) => {
+    this.#events.push({ name, event: frozen(event) });
   };
 
   #taken = () => this.#events.splice(0);

@@ -12,7 +12,7 @@ from typing import Literal
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.failures import Failure
-from sidecar.core.contract.wire import IsoTime, member
+from sidecar.core.contract.wire import EncodedJson, IsoTime, Json, member
 from sidecar.core.facts import ConnectionQuality, ParticipantKind
 
 
@@ -69,6 +69,9 @@ class AgentSession:
     )
     truncated: bool | None = member(
         "true if metadata or attributes were cut, else absent.", optional=True
+    )
+    context: EncodedJson | None = member(
+        "What the voice plug-in set with `set_context`, at most 8 KiB.", optional=True
     )
 
 
@@ -176,6 +179,10 @@ class ResumedSession:
     truncated: bool | None = member(
         "true if the last announced metadata or attributes were cut.", optional=True
     )
+    context: EncodedJson | None = member("The last announced context.", optional=True)
+    conversation: tuple[Message, ...] | None = member(
+        "The last messages of its conversation, for the voice plug-in.", optional=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +199,11 @@ class InitializeParams:
     used_ids: tuple[str, ...] | None = member(
         "Ids of closed sessions of earlier processes. The sidecar does not use them again.",
         optional=True,
+    )
+    voice: Json | None = member(
+        "The settings of the voice plug-in, an object of at most 64 KiB.",
+        optional=True,
+        secret=True,
     )
     outage_ms: int | None = member(
         "Milliseconds since an agent was in the room with the sessions of `resume`.",
@@ -354,6 +366,44 @@ class Diagnosis:
     checks: tuple[Check, ...] = member("The checks, in order.")
 
 
+class Role(StrEnum):
+    """Who said a message of a conversation."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a session's conversation."""
+
+    number: int = member("+1 per message of the session, from 1.")
+    role: Role = member("user: the person; assistant: the voice plug-in.")
+    content: str = member("The words, at most 64 KiB.")
+    timestamp: IsoTime = member("When the sidecar kept the message.")
+    interrupted: bool | None = member(
+        "true if the person spoke over it: the content ends where the sound stopped.",
+        optional=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationParams:
+    """Params of `getConversation`."""
+
+    session_id: str = member("The session's id.")
+    after: int | None = member("Return messages with higher numbers; 0 if absent.", optional=True)
+    limit: int | None = member("At most so many messages; all if absent.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationPage:
+    """The result of `getConversation`."""
+
+    messages: tuple[Message, ...] = member("The messages, oldest first.")
+    next: int | None = member("The `after` of the next page; absent on the last.", optional=True)
+
+
 @dataclass(frozen=True, slots=True)
 class SessionCreated:
     """A stay began. The session's state is `connecting`."""
@@ -412,4 +462,15 @@ class AgentStateChanged:
     )
 
 
-Notification = SessionCreated | SessionUpdated | SessionClosed | AgentStateChanged
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """A voice plug-in tells something about a session. It has no seq and changes no session."""
+
+    session_id: str = member("The session's id.")
+    name: str = member("The event's name: the plug-in's, `transcript` or `failed`.")
+    content: EncodedJson = member("What the plug-in gave, at most 64 KiB of JSON.")
+    number: int = member("+1 per event of the session, from 1. A gap shows a dropped event.")
+    epoch: str = member("A random id of this sidecar process.")
+
+
+Notification = SessionCreated | SessionUpdated | SessionClosed | AgentStateChanged | SessionEvent

@@ -7,6 +7,7 @@ how bytes travel.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,8 @@ from sidecar.core.contract.messages import (
     ConnectionDetails,
     ConnectionParams,
     ConnectParams,
+    ConversationPage,
+    ConversationParams,
     Diagnosis,
     InitializeParams,
     InitializeResult,
@@ -25,6 +28,7 @@ from sidecar.core.contract.messages import (
     ProxyRequest,
     SessionClosed,
     SessionCreated,
+    SessionEvent,
     SessionList,
     SessionParams,
     SessionUpdated,
@@ -51,6 +55,24 @@ class Method:
     """A dataclass, a Literal, None, or `object` for the OpenRPC document."""
     errors: tuple[ErrorCode, ...] = ()
     ignore_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PluginParam:
+    """One param of a voice plug-in's method."""
+
+    name: str
+    is_required: bool
+    json_schema: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class PluginMethod:
+    """One method of a voice plug-in. Its name has a dot; it takes `sessionId` too."""
+
+    name: str
+    summary: str
+    params: tuple[PluginParam, ...]
 
 
 METHODS: dict[str, Method] = {
@@ -82,6 +104,13 @@ METHODS: dict[str, Method] = {
             "Returns one open session.",
             SessionParams,
             AgentSession,
+            (ErrorCode.UNKNOWN_SESSION,),
+        ),
+        Method(
+            "getConversation",
+            "Returns the messages of a session that the voice plug-in kept, oldest first.",
+            ConversationParams,
+            ConversationPage,
             (ErrorCode.UNKNOWN_SESSION,),
         ),
         Method(
@@ -165,7 +194,9 @@ NOTIFICATIONS: dict[type, str] = {
     SessionUpdated: "session-updated",
     SessionClosed: "session-closed",
     AgentStateChanged: "agent-state-changed",
+    SessionEvent: "session-event",
 }
+"""The name of each notification. `session-event` alone has no seq."""
 
 ERRORS: dict[ErrorCode, str] = {
     ErrorCode.PARSE_ERROR: "The line is not JSON.",

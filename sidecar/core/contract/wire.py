@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,10 @@ T = TypeVar("T")
 
 IsoTime = NewType("IsoTime", str)
 """ISO-8601, UTC, milliseconds, `Z`: `2026-01-31T12:00:00.000Z`."""
+Json = NewType("Json", object)
+"""Any JSON value: the sender chooses its shape."""
+MAX_JSON_BYTES = 64 * 1024
+"""The largest JSON value in a member that a plug-in or the client shapes."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,6 +45,39 @@ def wall_ms(time: str) -> int:
     if moment.tzinfo is None:
         raise ValueError("a time without its zone")
     return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+class EncodedJson:
+    """A JSON value as text: later changes of the value do not change it."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, value: object, max_bytes: int) -> None:
+        """Encode *value*.
+
+        Raises:
+            ValueError: JSON cannot express *value*, or it takes over *max_bytes* of UTF-8.
+        """
+        try:
+            written = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+            self.text = written.encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"JSON cannot express this value: {error}") from None
+        if len(self.text) > max_bytes:
+            raise ValueError(f"{len(self.text)} bytes of JSON are over the {max_bytes} allowed")
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the texts."""
+        return isinstance(other, EncodedJson) and self.text == other.text
+
+    def __hash__(self) -> int:
+        """Hash the text."""
+        return hash(self.text)
+
+    @property
+    def value(self) -> object:
+        """Return a copy of the value."""
+        return json.loads(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +213,10 @@ def _parse_value(kind: object, value: object, where: str, ignore_unknown: bool) 
         return dict(value)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return parse(kind, value, ignore_unknown=ignore_unknown, where=where)
+    if kind is Json:
+        return value
+    if kind is EncodedJson:
+        return EncodedJson(value, MAX_JSON_BYTES)
     plain = getattr(kind, "__supertype__", kind)
     expected = _PLAIN.get(plain) if isinstance(plain, type) else None
     if expected is None:

@@ -5,14 +5,15 @@ Does not know how they continue.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import (
     AgentSession,
     ConnectionState,
     InitializeParams,
+    Message,
     ResumedSession,
 )
 from sidecar.core.contract.wire import iso_time, wall_ms
@@ -32,6 +33,8 @@ class Inheritance:
     """Seconds since the last agent was in the room."""
     server_ahead_ms: int | None = None
     """Milliseconds by which the server's clock is ahead of this machine's; None if not known."""
+    conversations: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
+    """The last messages of each session, by session id."""
 
     @property
     def is_empty(self) -> bool:
@@ -59,7 +62,8 @@ def inheritance(params: InitializeParams) -> Inheritance:
             "Pass the serverAheadMs of the last agent-state-changed that had one.",
         )
     sessions = resumed_sessions(params.resume or ())
-    return Inheritance(sessions, params.used_ids or (), outage_ms / 1000, ahead_ms)
+    conversations = {each.session_id: each.conversation or () for each in params.resume or ()}
+    return Inheritance(sessions, params.used_ids or (), outage_ms / 1000, ahead_ms, conversations)
 
 
 def resumed_sessions(entries: Sequence[ResumedSession]) -> tuple[AgentSession, ...]:
@@ -102,6 +106,7 @@ def _session(entry: ResumedSession) -> AgentSession:
         message_count=entry.message_count,
         connection_state=ConnectionState.RECONNECTING,
     )
+    session = replace(session, context=entry.context)
     return replace(session, truncated=True) if entry.truncated else session
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from sidecar.core.contract.close_reasons import CloseReason, close_reason, outage_ending
 from sidecar.core.contract.messages import AgentSession
+from sidecar.core.contract.wire import EncodedJson
 from sidecar.core.facts import (
     PERSON_KINDS,
     DisconnectReason,
@@ -141,13 +142,6 @@ class Sessions:
         changes += self._stays.show(stay, new_messages)
         return changes
 
-    def creation_failed(self, session_id: str) -> None:
-        """Discard the session and tombstone its sid, so that it is not created again."""
-        stay = self._stays.by_session_id.get(session_id)
-        if stay is not None:
-            self._stays.forget(stay)
-            self._stays.tombstones.add(stay.sid)
-
     def left(self, sid: str, reason: int | None, at: Moment) -> list[Change]:
         """Close the session by the reason table; without a *reason*, hold it for 2 s.
 
@@ -186,6 +180,17 @@ class Sessions:
         if not self._texts.take(identity, opened_s, at.attended_s, session_opened_s):
             return []
         return [] if stay is None else list(self._stays.show(stay, new_messages=1))
+
+    def say(
+        self, session_id: str, *, new_messages: int = 0, context: EncodedJson | None = None
+    ) -> list[Change]:
+        """Count messages for a session, or set its `context`: a voice plug-in says so."""
+        stay = self._stays.by_session_id.get(session_id)
+        if stay is None:
+            return []
+        if context is not None:
+            stay.context = None if context.text == b"null" else context
+        return list(self._stays.show(stay, new_messages))
 
     def removing(self, session_id: str) -> None:
         """Note that the server is being asked to remove this participant.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
-from sidecar.core.contract.wire import IsoTime, fields_of, iso_time, wall_ms
+from sidecar.core.contract.wire import EncodedJson, IsoTime, fields_of, iso_time, wall_ms
 from sidecar.core.facts import Moment, Participant
 from sidecar.core.registry.changes import Change, Closed, Created, Updated
 from sidecar.core.registry.deadlines import Due, LinkClock
@@ -47,6 +47,8 @@ class Stay:
     """The Room said that the participant left, and then the server's list still had the sid."""
     ahead_ms: int = 0
     """Milliseconds by which its start was ahead of our estimate of the server's clock."""
+    context: EncodedJson | None = None
+    """What the voice plug-in set; None without it."""
     missed_s: float | None = None
     """Attended seconds of the first list without this sid; None after a list with it."""
 
@@ -173,7 +175,8 @@ class OpenStays:
     def adopt(self, session: AgentSession, at: Moment) -> None:
         """Open a stay again that an earlier process opened; it keeps its session id."""
         ahead_ms = self.server_clock.behind_ms(wall_ms(session.start_time), at)
-        stay = Stay(session.participant_sid, None, at.attended_s, session, ahead_ms=ahead_ms)
+        sid, context = session.participant_sid, session.context
+        stay = Stay(sid, None, at.attended_s, session, ahead_ms=ahead_ms, context=context)
         stay.shown = replace(session, connection_state=self.state_of(stay))
         self.ever_created = True
         self._ids.add(session.session_id)
@@ -195,6 +198,7 @@ class OpenStays:
                 message_count=message_count,
                 connection_state=state,
             )
+        now = replace(now, context=stay.context)
         if now != stay.shown:
             changed = changed_members(stay.shown, now)
             stay.shown = now

@@ -1,0 +1,433 @@
+"""Owns the sound and text of each person, over all Rooms: subscribes, streams, plays and sends.
+
+The agent's loop has the Room's events and its tracks; the plug-ins' loop has the streams. A stream
+on a person's track does not end when the track does, and would then carry the sound of the next
+person who publishes: so only this module has streams, and it closes them at once. Does not know
+sessions or plug-ins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sidecar import tasks
+from sidecar.core.sound import SAMPLE_BYTES, Needs
+from sidecar.rtc.lines import SUBSCRIBED_WITHIN_S, Line, Lines
+
+if TYPE_CHECKING:
+    from livekit import rtc
+
+PIECE_MS = 20
+"""Milliseconds of sound given to a track at a time: a longer piece cannot be taken back."""
+SEND_WITHIN_S = 5.0
+PUBLISH_AGAIN_S = 5.0
+"""Seconds after a failed publish."""
+TRANSCRIPTION_TOPIC = "lk.transcription"
+"""The topic and the attributes below are LiveKit's own (livekit-agents, livekit components)."""
+SEGMENT_ID = "lk.segment_id"
+TRACK_ID = "lk.transcribed_track_id"
+IS_FINAL = "lk.transcription_final"
+
+_log = logging.getLogger("sidecar.rtc")
+
+
+class Sink(Protocol):
+    """Takes the sound of a person, on the plug-ins' loop."""
+
+    @property
+    def rate(self) -> int:
+        """Samples per second."""
+
+    @property
+    def frame_ms(self) -> int:
+        """Milliseconds of each piece."""
+
+    def put(self, data: bytes) -> None:
+        """Take one piece."""
+
+
+class LiveKitCalls:
+    """Has the call of each person, and the Room at this moment. Make one per process."""
+
+    def __init__(self, needs: Needs, loop: asyncio.AbstractEventLoop) -> None:
+        """Start without a Room. Make it on the agent's loop; *loop* is the plug-ins'."""
+        self.needs = needs
+        self.loop = loop
+        self.agent_loop = asyncio.get_running_loop()
+        self.room: rtc.Room | None = None
+        self.lines: Lines | None = None
+        self.in_room = asyncio.Event()
+        self._calls: list[LiveKitCall] = []
+        self._granted = needs
+        self._publishing: asyncio.Task[None] | None = None
+
+    # For the host, on the agent's loop
+
+    def open(self, participant_sid: str, identity: str) -> LiveKitCall:
+        """Make the call of a participant."""
+        call = LiveKitCall(self, participant_sid, identity)
+        self._calls.append(call)
+        self.publish()
+        return call
+
+    def missing(self) -> Needs:
+        """Return what the agent's token in the present Room does not grant."""
+        return self.needs & ~self._granted
+
+    def forget(self, call: LiveKitCall) -> None:
+        """Drop a closed call."""
+        if call in self._calls:
+            self._calls.remove(call)
+
+    # For the Room, on the agent's loop
+
+    def listen(self, room: rtc.Room, guarded: Callable[..., Callable[..., None]]) -> None:
+        """Listen to the tracks of *room*; *guarded* wraps each handler."""
+
+        def changed(*_: object) -> None:
+            self._refresh()
+
+        def reconnecting() -> None:
+            self._hold(is_held=True)
+
+        def reconnected() -> None:
+            # A request for a track that was sent before this moment is lost.
+            self._renew()
+
+        events: tuple[rtc.room.EventTypes, ...] = (
+            "track_published",
+            "track_unpublished",
+            "track_subscribed",
+            "track_unsubscribed",
+            "participant_connected",
+            "participant_disconnected",
+            "track_subscription_failed",
+        )
+        for event in events:
+            room.on(event, guarded(changed))
+        room.on("reconnecting", guarded(reconnecting))
+        room.on("reconnected", guarded(reconnected))
+        room.on("local_track_republished", guarded(lambda _publication, _sid: self._allow()))
+
+    def joined(self, room: rtc.Room, granted: Needs) -> None:
+        """Use *room* from now on; the agent's token there has *granted* so much."""
+        self._granted = granted
+        self.room = room
+        self.in_room.set()
+        if Needs.SPEAK in self.needs & self._granted:
+            self.lines = Lines(room, self.loop)
+        self._renew()
+
+    def ended(self, room: rtc.Room) -> None:
+        """Close everything in *room*: it has ended. Safe to call twice."""
+        if room is not self.room:
+            return
+        self.room = None
+        self.in_room.clear()
+        lines, self.lines = self.lines, None
+        for call in self._calls:
+            call.drop_line()
+            call.refresh()
+        if lines is not None:
+            self.loop.call_soon_threadsafe(_start, "close the tracks", lines.close)
+
+    # Tracks
+
+    def publish(self) -> None:
+        """Give each call without a track its track, one after the other."""
+        is_idle = self._publishing is None or self._publishing.done()
+        if self.lines is not None and is_idle:
+            self._publishing = tasks.start("publish tracks", self._publish(self.lines))
+
+    async def _publish(self, lines: Lines) -> None:
+        from livekit.rtc.participant import PublishTrackError
+
+        while lines is self.lines:
+            call = next((each for each in self._calls if each.line is None), None)
+            if call is None:
+                return
+            try:
+                line = await lines.take(call.identity)
+            except PublishTrackError as error:
+                _log.warning("A track for %s was not published: %s", call.identity, error.message)
+                self.agent_loop.call_later(PUBLISH_AGAIN_S, self.publish)
+                return
+            if lines is not self.lines:
+                return
+            if call in self._calls:
+                call.set_line(line)
+            else:
+                lines.give_back(line)
+
+    def _allow(self) -> None:
+        if self.lines is not None:
+            self.lines.allow()
+
+    def _hold(self, *, is_held: bool) -> None:
+        for call in self._calls:
+            call.hold(is_held=is_held)
+
+    def _renew(self) -> None:
+        for call in self._calls:
+            call.forget_request()
+        self._refresh()
+        self._allow()
+        self._hold(is_held=False)
+        self.publish()
+
+    def _refresh(self) -> None:
+        for call in list(self._calls):
+            call.refresh()
+
+
+class LiveKitCall:
+    """The sound and text of one person."""
+
+    def __init__(self, calls: LiveKitCalls, participant_sid: str, identity: str) -> None:
+        """Start silent and deaf; `LiveKitCalls.open` makes it."""
+        self._calls = calls
+        self._sid = participant_sid
+        self.identity = identity
+        # The agent's loop
+        self.line: Line | None = None
+        self._wants_sound = False
+        self._asked: rtc.RemoteTrackPublication | None = None
+        self._track: rtc.Track | None = None
+        self._is_closed = False
+        # The plug-ins' loop
+        self._streams: dict[Sink, _Stream | None] = {}
+        self._heard: rtc.Track | None = None
+        self._line: Line | None = None
+        self._is_held = False
+        self._may_play = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._interruptions = 0
+        self._unplayed_s = 0.0
+
+    # For the plug-in, on the plug-ins' loop
+
+    def hear(self, sink: Sink) -> None:
+        """Feed *sink* with the person's sound, from now on."""
+        self._streams[sink] = _Stream(self._heard, sink) if self._heard is not None else None
+        self._on_agent_loop(self._want_sound)
+
+    def unhear(self, sink: Sink) -> None:
+        """Stop feeding *sink*."""
+        if (stream := self._streams.pop(sink, None)) is not None:
+            stream.close()
+
+    async def say(self, data: bytes, rate: int) -> None:
+        """Play samples of *rate* Hz; wait while 200 ms are queued, return early after `interrupt`.
+
+        Waits while the agent is not in the room or has no track for this person.
+        """
+        begun = self._interruptions
+        self._unplayed_s += len(data) / SAMPLE_BYTES / rate
+        piece_bytes = rate * PIECE_MS // 1000 * SAMPLE_BYTES
+        async with self._turn:
+            for start in range(0, len(data), piece_bytes):
+                while not self._may_play.is_set():
+                    await self._may_play.wait()
+                if begun != self._interruptions or self._line is None:
+                    return
+                piece = data[start : start + piece_bytes]
+                await self._line.play(piece, rate)
+                if begun != self._interruptions:
+                    return
+                self._unplayed_s = max(0.0, self._unplayed_s - len(piece) / SAMPLE_BYTES / rate)
+
+    def interrupt(self) -> float:
+        """Forget the sound that was not played; return the seconds of it."""
+        unplayed_s, self._unplayed_s = self._unplayed_s, 0.0
+        self._interruptions += 1
+        if self._line is None:
+            return unplayed_s
+        unplayed_s += self._line.queued_s
+        self._line.interrupt()
+        return unplayed_s
+
+    async def send_text(self, text: str, topic: str) -> None:
+        """Send *text* to the person.
+
+        Raises:
+            TimeoutError: the room did not take it within 5 s.
+            ConnectionError: the room refused it.
+        """
+        await self._sent(self._send_text(text, topic))
+
+    async def transcribe(self, text: str, segment: str, *, is_user: bool, is_final: bool) -> None:
+        """Show words to the person, as the user's or as the agent's. Raises like `send_text`."""
+        await self._sent(self._transcribe(text, segment, is_user, is_final))
+
+    # On the agent's loop
+
+    def close(self) -> None:
+        """Stop hearing and playing, and let the next person have the track."""
+        self._is_closed = True
+        self._calls.forget(self)
+        line = self.line
+        self.drop_line()
+        if line is not None and self._calls.lines is not None:
+            self._calls.lines.give_back(line)
+            self._calls.publish()
+        self.refresh()
+
+    def set_line(self, line: Line) -> None:
+        """Play on *line* once the person's page has subscribed to it."""
+        self.line = line
+        tasks.start("wait for a listener", self._begin_on(line))
+
+    async def _begin_on(self, line: Line) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
+                await line.publication.wait_for_subscription()
+        if line is self.line:
+            self._calls.loop.call_soon_threadsafe(self._take_line, line)
+
+    def drop_line(self) -> None:
+        """Stop playing: the track is gone, or the session is."""
+        self.line = None
+        self._calls.loop.call_soon_threadsafe(self._take_line, None)
+
+    def hold(self, *, is_held: bool) -> None:
+        """Let the sound wait while the Room reconnects: a new connection allows all listeners."""
+        self._calls.loop.call_soon_threadsafe(self._take_hold, is_held)
+
+    def forget_request(self) -> None:
+        """Ask for the person's track again, at the next `refresh`."""
+        self._asked = None
+
+    def refresh(self) -> None:
+        """Compare with the Room: ask for the microphone, and change or close the streams."""
+        publication = None if self._is_closed else self._microphone()
+        if self._wants_sound and publication is not None and publication is not self._asked:
+            self._asked = publication
+            publication.set_subscribed(True)
+        track = publication.track if publication is not None and self._wants_sound else None
+        if track is not self._track:
+            self._track = track
+            for stream in list(self._streams.values()):
+                if stream is not None:
+                    stream.silence()  # at once, even if the plug-ins' loop is busy
+            self._calls.loop.call_soon_threadsafe(self._take_track, track)
+
+    def _want_sound(self) -> None:
+        if not self._wants_sound:
+            self._wants_sound = True
+            self.refresh()
+
+    def _microphone(self) -> rtc.RemoteTrackPublication | None:
+        """Return the person's microphone: the newest one, or an audio track without a source."""
+        from livekit import rtc
+
+        room = self._calls.room
+        person = None if room is None else room.remote_participants.get(self.identity)
+        if person is None or person.sid != self._sid:
+            return None
+        found: rtc.RemoteTrackPublication | None = None
+        for each in person.track_publications.values():
+            if each.kind == rtc.TrackKind.KIND_AUDIO and (
+                each.source == rtc.TrackSource.SOURCE_MICROPHONE
+                or (each.source == rtc.TrackSource.SOURCE_UNKNOWN and found is None)
+            ):
+                found = each
+        return found
+
+    async def _send_text(self, text: str, topic: str) -> None:
+        local = await self._local()
+        await local.send_text(text, topic=topic, destination_identities=[self.identity])
+
+    async def _transcribe(self, text: str, segment: str, is_user: bool, is_final: bool) -> None:
+        local = await self._local()
+        microphone = self._microphone()
+        line_sid = "" if self.line is None else self.line.publication.sid
+        user_sid = "" if microphone is None else microphone.sid
+        attributes = {SEGMENT_ID: segment, IS_FINAL: "true" if is_final else "false"}
+        if track_sid := user_sid if is_user else line_sid:
+            attributes[TRACK_ID] = track_sid
+        writer = await local.stream_text(
+            topic=TRANSCRIPTION_TOPIC,
+            attributes=attributes,
+            destination_identities=[self.identity],
+            sender_identity=self.identity if is_user else local.identity,
+        )
+        await writer.write(text)
+        await writer.aclose()
+
+    async def _local(self) -> rtc.LocalParticipant:
+        while self._calls.room is None:
+            await self._calls.in_room.wait()
+        return self._calls.room.local_participant
+
+    # On the plug-ins' loop
+
+    async def _sent(self, sending: Coroutine[Any, Any, None]) -> None:
+        from livekit.rtc.data_stream import StreamError
+
+        try:
+            async with asyncio.timeout(SEND_WITHIN_S):
+                await tasks.run_on(self._calls.agent_loop, sending)
+        except TimeoutError:
+            raise TimeoutError(f"the room did not take the text in {SEND_WITHIN_S:.0f} s") from None
+        except StreamError as error:
+            raise ConnectionError(f"the room refused the text: {error}") from None
+
+    def _take_track(self, track: rtc.Track | None) -> None:
+        self._heard = track
+        for sink, stream in self._streams.items():
+            if stream is not None:
+                stream.close()
+            self._streams[sink] = None if track is None else _Stream(track, sink)
+
+    def _take_line(self, line: Line | None) -> None:
+        self._line = line
+        self._admit()
+
+    def _take_hold(self, is_held: bool) -> None:
+        self._is_held = is_held
+        self._admit()
+
+    def _admit(self) -> None:
+        if self._line is not None and not self._is_held:
+            self._may_play.set()
+        else:
+            self._may_play.clear()
+
+    def _on_agent_loop(self, call: Callable[[], None]) -> None:
+        self._calls.agent_loop.call_soon_threadsafe(call)
+
+
+class _Stream:
+    """A native stream on one track into one sink, on the plug-ins' loop."""
+
+    def __init__(self, track: rtc.Track, sink: Sink) -> None:
+        from livekit import rtc
+
+        self._native = rtc.AudioStream(
+            track, sample_rate=sink.rate, num_channels=1, frame_size_ms=sink.frame_ms
+        )
+        self._is_open = True
+        tasks.start("read a microphone", self._read(sink))
+
+    def silence(self) -> None:
+        """Stop the native side. Safe on any thread; `close` follows."""
+        self._native._ffi_handle.dispose()
+
+    def close(self) -> None:
+        """End the stream; no sound follows."""
+        self._is_open = False
+        tasks.start("close a microphone", self._native.aclose())
+
+    async def _read(self, sink: Sink) -> None:
+        async for event in self._native:
+            if not self._is_open:
+                return
+            sink.put(bytes(event.frame.data))
+
+
+def _start(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    tasks.start(name, work())

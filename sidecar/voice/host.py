@@ -1,0 +1,278 @@
+"""Owns the plug-ins' thread: starts and ends the Voice of each session on it.
+
+The agent calls it on its own loop and never waits for the thread. Does not know LiveKit, nor the
+wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sidecar import tasks
+from sidecar.core.contract.errors import ErrorCode, InvalidParams, SidecarError, UnknownSession
+from sidecar.core.contract.messages import (
+    AgentSession,
+    ConversationPage,
+    ConversationParams,
+    Message,
+)
+from sidecar.core.contract.wire import MAX_JSON_BYTES, EncodedJson
+from sidecar.core.sound import missing_grants
+from sidecar.voice.events import Events
+from sidecar.voice.plugin import Callee, Voice, methods_of
+from sidecar.voice.ports import Agent, Call, Calls, Tell
+from sidecar.voice.session import FAILED, Session
+
+END_WITHIN_S = 5.0
+"""Seconds for `run` to end after its cancellation; then the log says so."""
+ANSWER_WITHIN_S = 10.0
+"""Seconds for a plug-in's method to answer."""
+MIN_SECRET = 8
+"""Characters of the shortest text in the settings that is kept out of the log."""
+MAX_RESULT_BYTES = 8 * 1024 * 1024
+
+_log = logging.getLogger("sidecar.voice")
+
+
+@dataclass(slots=True)
+class _Served:
+    """One session with its plug-in."""
+
+    session: Session
+    events: Events
+    call: Call
+    voice: Voice | None = None
+    """None until the thread has made it, and after its `__init__` has failed."""
+    running: asyncio.Task[None] | None = None
+
+
+class NoAnswer(SidecarError):
+    """The plug-in did not answer in time, or has failed."""
+
+    code = ErrorCode.INTERNAL_ERROR
+
+
+class Host:
+    """Runs one Voice for each session, all of them on one thread with one loop."""
+
+    def __init__(
+        self,
+        plugin: type[Voice],
+        calls: Calls,
+        loop: asyncio.AbstractEventLoop,
+        tell: Tell,
+        epoch: str,
+        protect: Callable[[tuple[str, ...]], None],
+    ) -> None:
+        """Prepare; *loop* runs on the plug-ins' thread, which starts with the first session.
+
+        Call `attach` before that. *protect* keeps the texts of the settings out of the log.
+        """
+        self.plugin = plugin
+        self._callees = methods_of(plugin)
+        self.methods = {name: each.described for name, each in self._callees.items()}
+        """The plug-in's methods, by their names on the wire."""
+        self._protect = protect
+        self._settings: Mapping[str, object] = {}
+        self._loop = loop
+        self._tell = tell
+        self._epoch = epoch
+        self._calls = calls
+        self._agent: Agent | None = None
+        self._agent_loop = asyncio.get_running_loop()
+        self._served: dict[str, _Served] = {}
+        self._has_thread = False
+
+    def attach(self, agent: Agent) -> None:
+        """Set the agent, whose sessions the host follows."""
+        self._agent = agent
+
+    def configure(self, settings: object) -> None:
+        """Take the settings of `initialize`, for each Voice that starts from now on.
+
+        Raises:
+            InvalidParams: they are no object, or over 64 KiB.
+        """
+        try:
+            if not isinstance(settings, Mapping):
+                raise ValueError("it is no object")
+            EncodedJson(settings, MAX_JSON_BYTES)
+        except ValueError as error:
+            raise InvalidParams(
+                f"Invalid params: params.voice is refused: {error}.",
+                "Pass an object of at most 64 KiB of JSON.",
+            ) from None
+        self._protect(tuple(_texts(settings)))
+        self._settings = settings
+
+    # The follower of the agent's sessions; on the agent's loop
+
+    def opened(self, session: AgentSession, earlier: Sequence[Message] = ()) -> None:
+        """Start the Voice of *session*; *earlier* are the messages of its conversation."""
+        agent = self._agent
+        if agent is None:
+            raise RuntimeError("attach the agent first")
+        self._start_thread()
+        session_id = session.session_id
+        call = self._calls.open(session.participant_sid, session.participant_id)
+        events = Events(session_id, self._epoch, self._tell)
+        shown = Session(
+            session,
+            call,
+            events,
+            needs=self.plugin.needs,
+            settings=self._settings,
+            earlier=earlier,
+            add_message=lambda: self._on_agent_loop(agent.add_messages, session_id, 1),
+            set_context=lambda context: self._on_agent_loop(agent.set_context, session_id, context),
+        )
+        served = self._served[session_id] = _Served(shown, events, call)
+        self._tell_missing(served)
+        self._loop.call_soon_threadsafe(self._begin, served)
+
+    def changed(self, session: AgentSession) -> None:
+        """Show the plug-in the session as it is now."""
+        if (served := self._served.get(session.session_id)) is not None:
+            served.session.now = session
+
+    def closed(self, session: AgentSession) -> None:
+        """End the Voice of *session*. No event of it follows."""
+        served = self._served.pop(session.session_id, None)
+        if served is None:
+            return
+        served.events.end()
+        served.session.now = session
+        served.call.close()
+        self._loop.call_soon_threadsafe(self._end, served)
+
+    def joined(self) -> None:
+        """Tell each session what the agent's new token does not grant."""
+        for served in self._served.values():
+            self._tell_missing(served)
+
+    # Requests; on the agent's loop
+
+    def conversation(self, params: ConversationParams) -> ConversationPage:
+        """Return a page of a session's conversation.
+
+        Raises:
+            UnknownSession: no open session has this id.
+            InvalidParams: after or limit is out of range.
+        """
+        if (params.after or 0) < 0 or (params.limit is not None and params.limit < 1):
+            raise InvalidParams(
+                "Invalid params: params.after is negative, or params.limit is below 1.",
+                "Pass the `next` of the last page as `after`.",
+            )
+        return self._of(params.session_id).session.page(params.after or 0, params.limit)
+
+    async def call(self, name: str, params: Mapping[str, object]) -> EncodedJson:
+        """Call the method *name* of the session's plug-in; *params* contain `sessionId`.
+
+        Raises:
+            InvalidParams: the params do not fit the method.
+            UnknownSession: no open session has this id.
+            NoAnswer: the plug-in did not answer within 10 s, or its `__init__` has failed.
+        """
+        method, given = self._callees[name], dict(params)
+        session_id = given.pop("sessionId", None)
+        if not isinstance(session_id, str):
+            raise InvalidParams(
+                "Invalid params: params.sessionId must be a string.",
+                "Pass the id of an open session.",
+            )
+        served = self._of(session_id)
+        checked = method.checked(given)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await tasks.run_on(self._loop, self._call(served, method, checked))
+        except TimeoutError:
+            raise NoAnswer(
+                f"The voice plug-in did not answer {method.name} within {ANSWER_WITHIN_S:.0f} s.",
+                "Look for code that blocks the plug-ins' thread; the log names it.",
+            ) from None
+
+    def _of(self, session_id: str) -> _Served:
+        served = self._served.get(session_id)
+        if served is None:
+            raise UnknownSession
+        return served
+
+    def _tell_missing(self, served: _Served) -> None:
+        if missing := missing_grants(self.plugin.needs, self.plugin.needs & ~self._calls.missing()):
+            lacks = f"The agent's token does not grant {', '.join(missing)}."
+            served.events.emit(FAILED, {"error": lacks})
+
+    # The thread
+
+    def _start_thread(self) -> None:
+        if not self._has_thread:
+            self._has_thread = True
+            tasks.start_thread("voice", self._run)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.set_exception_handler(tasks.log_callback_bug)
+        self._loop.run_forever()
+
+    def _begin(self, served: _Served) -> None:
+        session_id = served.session.now.session_id
+        served.running = tasks.start(f"voice of {session_id}", self._serve(served))
+
+    async def _serve(self, served: _Served) -> None:
+        try:
+            served.voice = self.plugin()
+            await served.voice.run(served.session)
+        except asyncio.CancelledError:
+            return
+        except BaseException as error:  # SystemExit too: it would end the thread of all sessions
+            session_id = served.session.now.session_id
+            _log.error("The voice of session %s failed.", session_id, exc_info=error)
+            served.events.emit(FAILED, {"error": f"{type(error).__name__}: {error}"[:1000]})
+
+    def _end(self, served: _Served) -> None:
+        if served.running is None or served.running.done():
+            return
+        served.running.cancel()
+        self._loop.call_later(END_WITHIN_S, self._say_endless, served)
+
+    def _say_endless(self, served: _Served) -> None:
+        if served.running is not None and not served.running.done():
+            _log.error(
+                "The voice of session %s goes on %.0f s after the session closed: its `run` must"
+                " end at asyncio.CancelledError.",
+                served.session.now.session_id,
+                END_WITHIN_S,
+            )
+
+    async def _call(
+        self, served: _Served, method: Callee, params: Mapping[str, object]
+    ) -> EncodedJson:
+        if served.voice is None:
+            raise NoAnswer(
+                "The voice plug-in of this session could not be made.",
+                "Read the log for the error.",
+            )
+        result = getattr(served.voice, method.attribute)(**params)
+        if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future):
+            result = await result
+        return EncodedJson(result, MAX_RESULT_BYTES)
+
+    def _on_agent_loop(self, call: object, *args: object) -> None:
+        self._agent_loop.call_soon_threadsafe(call, *args)  # type: ignore[arg-type]
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in *value* that are long enough for a secret."""
+    if isinstance(value, str):
+        if len(value) >= MIN_SECRET:
+            yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
