@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 import pytest
 
 from sidecar.core.contract.errors import InvalidParams
-from sidecar.core.contract.messages import ConnectionState, ResumedSession
+from sidecar.core.contract.messages import ConnectionState, Message, ResumedSession, Role
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
-from sidecar.core.contract.wire import IsoTime, iso_time, wall_ms
+from sidecar.core.contract.wire import EncodedJson, IsoTime, iso_time, wall_ms
 from sidecar.core.facts import ConnectionQuality, ParticipantKind
 from sidecar.core.registry.resumption import resumed_sessions
 
@@ -45,13 +45,15 @@ WHOLE = replace(
     attributes={"a": "b"},
     connection_quality=ConnectionQuality.GOOD,
     truncated=True,
+    context=EncodedJson({"mood": "fine"}, 100),
+    conversation=(Message(1, Role.USER, "hello", IsoTime("2026-01-01T00:00:00.000Z")),),
 )
 
 
 def test_a_whole_session_comes_back_whole_and_reconnecting():
     (session,) = resumed_sessions([WHOLE])
     for each in fields(ResumedSession):
-        if each.name != "connection_state":
+        if each.name not in ("connection_state", "conversation"):
             assert getattr(session, each.name) == getattr(WHOLE, each.name), each.name
     assert session.connection_state is ConnectionState.RECONNECTING
 

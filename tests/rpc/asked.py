@@ -29,6 +29,7 @@ INITIALIZE: dict[str, object] = {"protocolVersion": 1}
 VALID: dict[str, dict[str, object]] = {
     "initialize": INITIALIZE,
     "getSession": {"sessionId": "session_1_anna"},
+    "getConversation": {"sessionId": "session_1_anna"},
     "closeSession": {"sessionId": "session_1_anna"},
     "wake": {"reason": "system-resume"},
 }
