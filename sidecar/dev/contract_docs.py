@@ -156,13 +156,13 @@ def behaviour_md() -> str:
             "",
             f"<!-- {GENERATED} -->",
             "",
-            "Two pure objects decide everything: `core/registry/sessions.py` what becomes of a",
-            "session, and `core/agent_state.py` what becomes of the agent's Room. Facts and times",
-            "go in, decisions come out; the shell in `agent/` carries them out.",
+            "Two parts decide everything. `core/registry/` opens, changes and closes the sessions.",
+            "`core/agent_state.py` decides when the agent joins and leaves its room. Both take facts",
+            "and times, and return decisions. The shell in `agent/` carries the decisions out.",
             "",
             "## Sessions",
             "",
-            *table(("call", "what it means"), _session_calls()),
+            *table(("call", "effect"), _session_calls()),
             "",
             "A session is found by its `sid`, which names one stay. connectionState is derived:",
             "`closed`; else `reconnecting` while the link is not up; else `connected` once active;",
@@ -174,7 +174,7 @@ def behaviour_md() -> str:
             "",
             "## The agent",
             "",
-            "A pair that is not here changes nothing.",
+            "A state and an event that have no row here change nothing together.",
             "",
             *table(
                 ("state", "event", "next", "does"),
@@ -210,7 +210,11 @@ def _deadlines() -> Iterator[tuple[str, str, str]]:
     for due, after_s in RUNS_S.items():
         runs = "while the link is up" if due in WHILE_UP else "in attended time"
         yield due.name.lower(), f"{after_s:g}", runs
-    yield "hold of one missing from a snapshot", f"{SNAPSHOT_HOLD_S:g}", "while the link is up"
+    yield (
+        "hold after a snapshot without the session",
+        f"{SNAPSHOT_HOLD_S:g}",
+        "while the link is up",
+    )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
