@@ -157,8 +157,8 @@ def behaviour_md() -> str:
             f"<!-- {GENERATED} -->",
             "",
             "Two parts decide everything. `core/registry/` opens, changes and closes the sessions.",
-            "`core/agent_state.py` decides when the agent joins and leaves its room. Both take facts",
-            "and times, and return decisions. The shell in `agent/` carries the decisions out.",
+            "`core/agent_state.py` decides when the agent joins and leaves its room. Both take",
+            "facts and times, and return decisions. The shell in `agent/` carries them out.",
             "",
             "## Sessions",
             "",
@@ -211,7 +211,7 @@ def _deadlines() -> Iterator[tuple[str, str, str]]:
         runs = "while the link is up" if due in WHILE_UP else "in attended time"
         yield due.name.lower(), f"{after_s:g}", runs
     yield (
-        "hold after a snapshot without the session",
+        "hold after a snapshot without it",
         f"{SNAPSHOT_HOLD_S:g}",
         "while the link is up",
     )
