@@ -214,7 +214,7 @@ export interface Failure {
 }
 
 /** Why the agent could not join, or was removed from the room. */
-export type Category = "unreachable" | "unauthorized" | "not-found" | "proxy" | "tls" | "media-blocked" | "full" | "timeout" | "malformed" | "broken-install" | "internal" | "identity-taken" | "removed"
+export type Category = "unreachable" | "unauthorized" | "not-found" | "proxy" | "tls" | "media-blocked" | "full" | "timeout" | "malformed" | "broken-install" | "internal" | "identity-taken" | "removed" | "other-server" | "no-websockets" | "server-down" | "rate-limited" | "use-wss" | "untrusted-certificate" | "clock" | "local" | "earlier-attempt" | "unknown"
 
 /** Params of a method without params. */
 export interface NoParams {

@@ -38,7 +38,7 @@ from sidecar.rpc.methods import handlers
 from sidecar.rpc.parent import watch_parent
 from sidecar.rpc.stdio import Reader, Wire, Writer
 from sidecar.rpc.typed import hint
-from sidecar.rtc import native
+from sidecar.rtc import native, trust
 from sidecar.rtc.livekit_api import LiveKitServerApi
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.room import LiveKitRoom
@@ -200,6 +200,7 @@ class _App:
         )
 
     def _ports(self, clock: AttendedClock) -> Ports:
+        trust.choose(os.environ)
         proxies = Proxies(os.environ, self._client)
         return Ports(
             room_factory=functools.partial(
@@ -207,6 +208,7 @@ class _App:
                 now_s=lambda: clock.tick().attended_s,
                 proxies=proxies,
                 calls=self._calls,
+                redact=self._start.redactor,
             ),
             api=LiveKitServerApi(proxies),
             client=self._client,

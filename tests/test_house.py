@@ -66,10 +66,12 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {
 THIRD_PARTY: dict[str, str] = {
     "livekit": "rtc/",
     "aiohttp": "rtc/",
+    "certifi": "rtc/trust.py",
     "dotenv": "env_files.py",
     "google": "rtc/",
     "jsonrpcserver": "rpc/jsonrpc.py",
     "orjson": "rpc/jsonrpc.py",
+    "truststore": "rtc/trust.py",
 }
 """Package: the one part that may import it, `dev/` apart, which is never frozen in."""
 

@@ -29,7 +29,13 @@ from sidecar.core.agent_state import (
 )
 from sidecar.core.config import Settings, shown_url
 from sidecar.core.contract.errors import InvalidRequest, ShuttingDown, UnknownSession
-from sidecar.core.contract.failures import Category, Failure, failure, no_token_yet
+from sidecar.core.contract.failures import (
+    Category,
+    Failure,
+    earlier_attempt,
+    failure,
+    no_token_yet,
+)
 from sidecar.core.contract.messages import (
     AgentSession,
     AgentState,
@@ -152,7 +158,12 @@ class ClaraVoiceAgent:
                 self._last_error = no_token_yet(ANSWER_WITHIN_S)
             else:
                 url = shown_url(self._destination.required().url)
-                self._last_error = failure(Category.TIMEOUT, url)
+                earlier = self._room.earlier_url
+                self._last_error = (
+                    failure(Category.TIMEOUT, url)
+                    if earlier is None
+                    else earlier_attempt(url, shown_url(earlier))
+                )
             raise connect_failure(self._last_error) from None
 
     async def disconnect(self) -> Status:
@@ -237,8 +248,8 @@ class ClaraVoiceAgent:
             case Joined():
                 self._sessions.joined(fact, self._clock.tick())
                 self._happen(Cause(Event.JOINED, people=fact.people, joined=fact))
-            case JoinFailed(category):
-                event, found = self._destination.take_failure(Category(category))
+            case JoinFailed():
+                event, found = self._destination.take_failure(fact)
                 self._happen(Cause(event, failure=found))
             case Reconnecting():
                 self._happen(Cause(Event.RECONNECTING))

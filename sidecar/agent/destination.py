@@ -8,7 +8,13 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from sidecar.core.access_token import claims_for_agent, has_expired, times_problem
+from sidecar.core.access_token import (
+    TOKEN_LEEWAY_S,
+    claims_for_agent,
+    has_expired,
+    is_early,
+    times_problem,
+)
 from sidecar.core.agent_state import Event
 from sidecar.core.config import NO_CAPABILITIES, Settings, Target, shown_url, url_problem
 from sidecar.core.config import target as resolved
@@ -18,6 +24,7 @@ from sidecar.core.contract.failures import (
     Category,
     Failure,
     failure,
+    token_early,
     token_refused,
     tokens_refused,
 )
@@ -30,7 +37,7 @@ from sidecar.core.contract.messages import (
     TokenRequest,
 )
 from sidecar.core.diagnosis import diagnosis
-from sidecar.core.facts import DisconnectReason
+from sidecar.core.facts import DisconnectReason, JoinFailed
 from sidecar.core.ports import Ports
 from sidecar.core.sound import Needs, missing_grants
 from sidecar.core.token_asking import MAX_REFUSALS, TokenAsking
@@ -177,18 +184,22 @@ class Destination:
             self._now_s(), client_gives_tokens=self._client.gives_tokens
         )
 
-    def take_failure(self, category: Category) -> tuple[Event, Failure]:
+    def take_failure(self, fact: JoinFailed) -> tuple[Event, Failure]:
         """Record a failed join; return its event, and its failure for the client."""
         tried = self._joined or self.required()
         url = shown_url(tried.url)
-        found = failure(category, url)
+        category = Category(fact.category)
+        if tried.api_secret is not None and self._is_clock_wrong(fact.server_ms):
+            category = Category.CLOCK
+        found = failure(category, url, fact.answer)
         if found.retryable:
             return Event.FAILED, found
         if category is Category.BROKEN_INSTALL:
             return Event.REFUSED, found
         # The server answers the same for an expired and a wrong token: read the token's times.
         claims = tried.claims
-        times = None if claims is None else times_problem(claims, self._now_s())
+        now_s = self._now_s() if fact.server_ms is None else fact.server_ms / 1000
+        times = None if claims is None else times_problem(claims, now_s)
         is_token_s = tried.token is not None and url_problem(tried.url) is None
         if is_token_s and self._client.gives_tokens:
             self.target = replace(self.required(), token=None)
@@ -196,9 +207,17 @@ class Destination:
             if event is Event.REFUSED:
                 return event, tokens_refused(found, url, MAX_REFUSALS, times)
             return event, token_refused(found, times)
-        if claims is not None and has_expired(claims, self._now_s()):
+        if claims is not None and has_expired(claims, now_s):
             return Event.TOKEN_EXPIRED, found
+        if claims is not None and is_early(claims, now_s):
+            return Event.FAILED, token_early(found)
         return Event.REFUSED, found
+
+    def _is_clock_wrong(self, server_ms: int | None) -> bool:
+        """Return whether the server refuses a token made by this machine's clock."""
+        if server_ms is None:
+            return False
+        return abs(server_ms / 1000 - self._now_s()) > TOKEN_LEEWAY_S
 
     async def diagnose(self, state: AgentState, last_error: Failure | None) -> Diagnosis:
         """Check installation, server, credentials and room, within 10 s."""

@@ -34,6 +34,14 @@ class RoomLife:
         """The number of the current Room; it grows with each Room."""
         self._joining: asyncio.Task[Room | None] | None = None
         self._leaving: asyncio.Task[None] | None = None
+        self._joining_url: str | None = None
+        """The server of the join that has begun and not ended, also of a dropped Room."""
+
+    @property
+    def earlier_url(self) -> str | None:
+        """Return the server of a dropped Room whose join has not ended, so that the next waits."""
+        is_waiting = self._leaving is not None and not self._leaving.done()
+        return self._joining_url if is_waiting else None
 
     def open(self, target: Callable[[], Target]) -> None:
         """Drop the current Room, and join a new one once the earlier one is gone.
@@ -67,6 +75,7 @@ class RoomLife:
             if token is None:
                 return None
             room = self._factory(*token, functools.partial(self._emit, number))
+            self._joining_url = token[0].url
             await room.join()
         except BrokenInstall as error:
             _log.error("%s", error)
@@ -79,6 +88,8 @@ class RoomLife:
             if room is not None:
                 await room.leave()
                 return None
+        finally:
+            self._joining_url = None
         return room
 
     def _emit(self, number: int, fact: Fact) -> None:

@@ -19,6 +19,10 @@ from sidecar.core.contract.messages import AccessToken, TokenGrants
 SHORT_LIVED_S = 30.0
 """A token with fewer seconds left is not used for a join if the client can give another."""
 
+TOKEN_LEEWAY_S = 60.0
+"""Seconds by which livekit-server takes a token before and after its times (livekit/protocol
+auth/verifier.go)."""
+
 _YEAR_10000_S = 253_402_300_800
 _ADMIN_GRANTS = ("roomCreate", "roomList", "roomRecord", "roomAdmin", "ingressAdmin", "hidden")
 """Grants that a participant in a page does not need (docs.livekit.io, Tokens & grants)."""
@@ -73,6 +77,11 @@ def token_claims(token: str) -> TokenClaims | None:
 def has_expired(claims: TokenClaims, now_s: float) -> bool:
     """Return whether the token's `exp` has passed at *now_s*, seconds since 1970."""
     return claims.expires_at_s is not None and claims.expires_at_s <= now_s
+
+
+def is_early(claims: TokenClaims, now_s: float) -> bool:
+    """Return whether the token's `nbf` is still to come at *now_s*, seconds since 1970."""
+    return claims.not_before_s is not None and claims.not_before_s > now_s
 
 
 def is_worth_a_join(token: str | None, now_s: float) -> bool:
@@ -164,7 +173,7 @@ def times_problem(claims: TokenClaims, now_s: float) -> str | None:
     """
     if has_expired(claims, now_s):
         return "By this machine's clock the token has expired."
-    if claims.not_before_s is not None and claims.not_before_s > now_s:
+    if is_early(claims, now_s):
         return "By this machine's clock the token is not valid yet."
     return None
 

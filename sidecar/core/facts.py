@@ -126,6 +126,11 @@ class JoinFailed:
     """Our `connect()` failed. `category` is one of `failures.Category`."""
 
     category: str
+    answer: str = ""
+    """What came in place of a LiveKit answer, redacted; empty if the category says enough."""
+    server_ms: int | None = None
+    """The server's clock, if a wrong clock may be why it refused the token. Milliseconds since
+    1970."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from sidecar.core.contract.failures import failure
 from sidecar.dev.commands import FAILED_STATUS, WrongUsage
 from sidecar.dev.person import CHAT_TOPIC, SAMPLE_RATE_HZ, Person
 from sidecar.dev.tokens import person_token
-from sidecar.rtc.connect_errors import category_of
+from sidecar.rtc.connect_errors import meaning_of
 
 TONE_HZ = 440.0
 TONE_LOUDNESS = 0.1
@@ -90,7 +90,8 @@ async def main(options: Options) -> int:
                 await person.join()
             except (rtc.ConnectError, TimeoutError) as error:
                 # The SDK's text of a refused token holds the whole token.
-                why = failure(category_of(str(error), through_proxy=False), options.url)
+                category = meaning_of(str(error), through_proxy=False).category
+                why = failure(category, options.url)
                 lines.say(guest.identity, f"could not join: {why.detail} Fix: {why.fix}")
                 return FAILED_STATUS
             joined.append(person)

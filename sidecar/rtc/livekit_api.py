@@ -7,10 +7,8 @@ state.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from sidecar.core.config import Target
@@ -23,13 +21,11 @@ from sidecar.core.sound import Needs
 from sidecar.rtc import native
 from sidecar.rtc.participants import listed
 from sidecar.rtc.proxies import Proxies
+from sidecar.rtc.room_service import NotFound, RoomService
 from sidecar.rtc.server_probe import http_url, look
 
 if TYPE_CHECKING:
-    from livekit.api.room_service import RoomService
-
-CALL_WITHIN_S = 8.0
-"""Seconds for one call of the server API, the way through the proxy included."""
+    from google.protobuf.message import Message
 
 AGENT_TOKEN_TTL = datetime.timedelta(minutes=10)
 """How long the agent's token is valid. Each attempt to join uses a new token, and the server renews
@@ -55,6 +51,7 @@ class LiveKitServerApi:
     def __init__(self, proxies: Proxies) -> None:
         """Ask *proxies* which proxy to use for each server."""
         self._proxies = proxies
+        self._service = RoomService(proxies)
 
     async def check_install(self) -> None:
         """Load every part of LiveKit that the sidecar needs.
@@ -98,9 +95,13 @@ class LiveKitServerApi:
         await asyncio.to_thread(load)
         from livekit import api
 
-        async with self._calling(target) as rooms:
-            wanted = api.ListParticipantsRequest(room=target.room)
-            answer = await rooms.list_participants(wanted)
+        wanted = api.ListParticipantsRequest(room=target.room)
+        try:
+            answer = await self._service.call(
+                target, "ListParticipants", wanted, api.ListParticipantsResponse
+            )
+        except NotFound:
+            return ()
         return tuple(listed(each) for each in answer.participants)
 
     async def broadcast_participant(self, target: Target, identity: str) -> bool:
@@ -116,7 +117,7 @@ class LiveKitServerApi:
 
         wanted = api.UpdateParticipantRequest(room=target.room, identity=identity)
         wanted.attributes[ABSENT_ATTRIBUTE] = ""
-        return await self._finds(target, lambda rooms: rooms.update_participant(wanted))
+        return await self._finds(target, "UpdateParticipant", wanted)
 
     async def is_there(self, target: Target, identity: str) -> bool:
         """Whether a participant with *identity* is in the target's room.
@@ -131,7 +132,7 @@ class LiveKitServerApi:
 
         wanted = api.UpdateSubscriptionsRequest(room=target.room, identity=identity)
         try:
-            return await self._finds(target, lambda rooms: rooms.update_subscriptions(wanted))
+            return await self._finds(target, "UpdateSubscriptions", wanted)
         except ApiCallFailed as error:
             _log.debug("The server did not confirm that a participant is there: %s", error.message)
             return False
@@ -148,61 +149,18 @@ class LiveKitServerApi:
         from livekit import api
 
         wanted = api.RoomParticipantIdentity(room=target.room, identity=identity)
-        return await self._finds(target, lambda rooms: rooms.remove_participant(wanted))
+        return await self._finds(target, "RemoveParticipant", wanted)
 
-    async def _finds(
-        self, target: Target, call: Callable[[RoomService], Awaitable[object]]
-    ) -> bool:
-        """Make *call*. Returns False when the server does not find the participant."""
+    async def _finds(self, target: Target, method: str, request: Message) -> bool:
+        """Call *method*. Returns False when the server does not find the participant."""
+        from google.protobuf.empty_pb2 import Empty
+
         try:
-            async with self._calling(target) as rooms:
-                await call(rooms)
-        except _NotFound:
+            # Every answer can be read as an empty message: its members are then unknown.
+            await self._service.call(target, method, request, Empty)
+        except NotFound:
             return False
         return True
-
-    @contextlib.asynccontextmanager
-    async def _calling(self, target: Target) -> AsyncIterator[RoomService]:
-        """Provide the target's room service to the block; turn its failures into our errors.
-
-        Our errors do not repeat the server's text, because it may contain the token.
-
-        Raises:
-            ApiCallFailed: the server refused, or did not answer within 8 s.
-            _NotFound: the server does not find the participant or the room.
-        """
-        import aiohttp
-        from google.protobuf.message import DecodeError
-        from livekit import api
-
-        try:
-            async with (
-                # livekit-api 1.2.2 overrides the session's timeout with none.
-                asyncio.timeout(CALL_WITHIN_S),
-                aiohttp.ClientSession(
-                    proxy=await self._proxies.of(target.url),
-                ) as session,
-                api.LiveKitAPI(
-                    http_url(target.url),
-                    target.api_key,
-                    target.api_secret,
-                    token=target.token,
-                    session=session,
-                    failover=False,
-                ) as server,
-            ):
-                yield server.room
-        except api.ServerError as error:
-            if error.code == api.ServerErrorCode.NOT_FOUND:
-                raise _NotFound from None
-            raise ApiCallFailed(
-                f"The LiveKit server refused the call (status {error.status}, {error.code}).",
-                "Check that the API key and secret belong to this server, and look into its log.",
-            ) from None
-        except (aiohttp.ClientError, DecodeError, TimeoutError, OSError, ValueError):
-            raise ApiCallFailed(
-                "The LiveKit server did not answer the call.", "Check the server and the network."
-            ) from None
 
 
 def load() -> None:
@@ -263,7 +221,3 @@ def _connection_token(target: Target, wanted: WantedConnection) -> str:
     if wanted.attributes:
         token = token.with_attributes(dict(wanted.attributes))
     return token.to_jwt()
-
-
-class _NotFound(Exception):
-    """The server does not find the participant or the room."""

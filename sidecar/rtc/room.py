@@ -31,9 +31,10 @@ from sidecar.core.facts import (
 from sidecar.core.sound import Needs
 from sidecar.rtc import event_budget, native
 from sidecar.rtc.chat import LEGACY_TOPIC, MAX_TEXT_BYTES, TOPIC, Chat
-from sidecar.rtc.connect_errors import category_of
+from sidecar.rtc.connect_errors import may_be_clock, meaning_of
 from sidecar.rtc.participants import joined_at_ms, participant, people
 from sidecar.rtc.proxies import Proxies
+from sidecar.rtc.server_probe import http_url, look_again
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -58,17 +59,20 @@ class LiveKitRoom:
         *,
         now_s: Callable[[], float],
         proxies: Proxies,
+        redact: Callable[[str], str],
         calls: LiveKitCalls | None = None,
     ) -> None:
         """Prepare an attempt to join *target* with *token*; call `join` next.
 
-        *emit* takes each fact. *now_s* returns attended seconds. *calls* has the sound of the
-        people, for a voice plug-in; None without one.
+        *emit* takes each fact. *now_s* returns attended seconds. *redact* removes secrets and
+        tokens from a text. *calls* has the sound of the people, for a voice plug-in; None without
+        one.
         """
         self._target = target
         self._token = token
         self._emit = emit
         self._proxies = proxies
+        self._redact = redact
         self._calls = calls
         self._chat = Chat(emit, now_s)
         self._room: rtc.Room | None = None
@@ -102,8 +106,7 @@ class LiveKitRoom:
         try:
             await room.connect(self._target.url, self._token, options)
         except rtc.ConnectError as error:
-            category = category_of(error.message, through_proxy=self._proxies.is_set)
-            self._emit(JoinFailed(category))
+            self._emit(await self._failed(self._redact(error.message)))
             return
         # Do not await before `Joined`: the SDK delivers events only at the loop's next turn.
         self._room = room
@@ -114,6 +117,19 @@ class LiveKitRoom:
         own, name = room.local_participant, room.name or self._target.room
         there, server_ms = people(room), _server_ms(own, took_s)
         self._emit(Joined(name, own.identity, there, server_ms, granted))
+
+    async def _failed(self, text: str) -> JoinFailed:
+        """Return the failure that the SDK's *text* means. May ask the server once more."""
+        meaning = meaning_of(text, through_proxy=self._proxies.is_set)
+        category, answer = meaning.category, meaning.answer
+        is_odd = category in (Category.OTHER_SERVER, Category.UNKNOWN)
+        if not is_odd and not (category is Category.UNAUTHORIZED and may_be_clock(text)):
+            return JoinFailed(category, answer)
+        url = self._target.url
+        found = await look_again(http_url(url), await self._proxies.of(url))
+        if is_odd and found.wants_tls:
+            return JoinFailed(Category.USE_WSS)
+        return JoinFailed(category, answer, None if is_odd else found.time_ms)
 
     async def leave(self) -> None:
         """Leave the Room. Never raises. Ignore every fact that it still emits."""

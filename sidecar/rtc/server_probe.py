@@ -1,5 +1,7 @@
 """Owns the probe of a LiveKit server: does it answer, what is its clock, does it accept a token.
 
+Reads the status and the headers of an answer, and no body.
+
 Does not know rooms, nor which fix a finding needs.
 """
 
@@ -7,9 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import os
+import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sidecar.core.diagnosis import ServerProbe
+from sidecar.rtc import trust
 from sidecar.rtc.interfaces import has_interface_beside_loopback
 
 if TYPE_CHECKING:
@@ -24,6 +31,63 @@ def http_url(url: str) -> str:
     return "http" + url.removeprefix("ws") if url.startswith("ws") else url
 
 
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """What a failed join leaves open, asked of the server itself."""
+
+    time_ms: int | None = None
+    """The server's clock, milliseconds since 1970; None if it sent none."""
+    wants_tls: bool = False
+    """Whether the server takes only connections with TLS."""
+
+
+async def look_again(url: str, proxy: str | None) -> SecondLook:
+    """Ask the server at the HTTP address *url* for its clock, and for TLS; never raises.
+
+    The server wants TLS if it redirects to the same host with https, or if it gives no HTTP answer
+    and completes a TLS handshake.
+    """
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S)
+    asked = urlsplit(url)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, proxy=proxy, connector=_trusting()) as http,
+            http.get(url, allow_redirects=False) as answer,
+        ):
+            to = urlsplit(answer.headers.get("Location", ""))
+            wants_tls = (asked.scheme, to.scheme) == ("http", "https")
+            return SecondLook(
+                time_ms(answer.headers.get("Date", "")),
+                wants_tls and to.hostname == asked.hostname,
+            )
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        if proxy is not None or asked.scheme != "http":
+            return SecondLook()
+    return SecondLook(wants_tls=await _speaks_tls(asked.hostname, asked.port or 80))
+
+
+def _trusting() -> aiohttp.TCPConnector:
+    import aiohttp
+
+    return aiohttp.TCPConnector(ssl=trust.context(os.environ))
+
+
+async def _speaks_tls(host: str | None, port: int) -> bool:
+    """Whether a TLS handshake succeeds. Sends nothing, so the certificate does not matter."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            _, writer = await asyncio.open_connection(host, port, ssl=context)
+    except (TimeoutError, OSError, ValueError):  # ssl.SSLError is an OSError
+        return False
+    writer.transport.abort()
+    return True
+
+
 async def look(url: str, token: str, proxy: str | None) -> ServerProbe:
     """Probe the server at the HTTP address *url* through *proxy*; never raises.
 
@@ -33,7 +97,7 @@ async def look(url: str, token: str, proxy: str | None) -> ServerProbe:
     import aiohttp
 
     async with aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S), proxy=proxy
+        timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S), proxy=proxy, connector=_trusting()
     ) as http:
         status, time_ms = await _status(http, url, {})
         if status is None:
@@ -55,12 +119,13 @@ async def _status(
 
     try:
         async with http.get(url, headers=headers, allow_redirects=False) as answer:
-            return answer.status, _time_ms(answer.headers.get("Date", ""))
+            return answer.status, time_ms(answer.headers.get("Date", ""))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return None, None
 
 
-def _time_ms(date: str) -> int | None:
+def time_ms(date: str) -> int | None:
+    """Return the time of a `Date` header, milliseconds since 1970; None if it has no such form."""
     try:
         return round(email.utils.parsedate_to_datetime(date).timestamp() * 1000)
     except (ValueError, TypeError):

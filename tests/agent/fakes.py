@@ -100,9 +100,14 @@ class FakeRoom:
         """The join succeeds, with *people* there; the server's clock says *server_ms*."""
         await self._decides(Joined(self.target.room, self.target.identity, people, server_ms))
 
-    async def fails(self, category: Category = Category.UNREACHABLE) -> None:
-        """The join fails."""
-        await self._decides(JoinFailed(category))
+    async def fails(
+        self,
+        category: Category = Category.UNREACHABLE,
+        answer: str = "",
+        server_ms: int | None = None,
+    ) -> None:
+        """The join fails; *answer* came, and the server's clock says *server_ms*."""
+        await self._decides(JoinFailed(category, answer, server_ms))
 
     async def _decides(self, fact: Fact) -> None:
         self._decided.set_result(fact)

@@ -12,6 +12,7 @@ from sidecar.core.contract.errors import (
     ConnectFailed,
     ErrorCode,
     InvalidParams,
+    NotConnected,
     OtherRoom,
 )
 from sidecar.core.contract.failures import FATAL, Category
@@ -308,3 +309,33 @@ async def test_a_disconnect_and_a_connect_have_the_new_name_at_once():
     world.connecting()
     assert (await world.rooms.opened(2)).target.name == "Ada"
     assert world.agent.status().warnings == ()
+
+
+@in_virtual_time
+async def test_a_server_is_not_blamed_for_an_earlier_attempt_at_another_that_has_not_ended():
+    world = World()
+    silent = world.connecting(Settings(url="ws://silent"))
+    first = await world.rooms.opened()
+    await world.agent.disconnect()
+    healthy = world.connecting(SETTINGS)
+    with pytest.raises(ConnectFailed) as refusal:
+        await healthy
+    data = refusal.value.data
+    assert (data["category"], data["retryable"]) == ("earlier-attempt", True)
+    assert "ws://silent" in str(data["detail"])
+    assert world.agent.status().state is AgentState.CONNECTING
+    with pytest.raises(NotConnected):
+        await silent
+    await first.fails(Category.TIMEOUT)
+    await (await world.rooms.opened(2)).joins()
+    assert world.agent.status().state is AgentState.CONNECTED
+
+
+@in_virtual_time
+async def test_what_answered_in_place_of_the_server_is_told():
+    world = World()
+    connecting = world.connecting()
+    await (await world.rooms.opened()).fails(Category.SERVER_DOWN, "502 Bad Gateway - nginx")
+    with pytest.raises(ConnectFailed) as refusal:
+        await connecting
+    assert str(refusal.value.data["detail"]).endswith("It answered: 502 Bad Gateway - nginx.")

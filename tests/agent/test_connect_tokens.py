@@ -158,3 +158,55 @@ async def test_the_warning_about_a_token_goes_with_that_token():
     connecting = world.connecting(by_token())
     await (await world.rooms.opened(2)).joins()
     assert (await connecting).warnings == ()
+
+
+@pytest.mark.parametrize("ahead_s", [3_600, -3_600, 61])
+@in_virtual_time
+async def test_a_wrong_clock_is_named_and_its_cure_lets_the_agent_in(ahead_s: int):
+    """The tokens made here are then early or expired by the server's clock; time cures it."""
+    world = World()
+    connecting = world.connecting()
+    await (await world.rooms.opened()).fails(
+        Category.UNAUTHORIZED, server_ms=START_MS + ahead_s * 1000
+    )
+    with pytest.raises(ConnectFailed) as refusal:
+        await connecting
+    assert (refusal.value.data["category"], refusal.value.data["retryable"]) == ("clock", True)
+    assert world.agent.status().state is AgentState.BACKOFF
+    await (await world.rooms.opened(2)).joins()
+    assert world.agent.status().state is AgentState.CONNECTED
+
+
+@in_virtual_time
+async def test_a_clock_within_the_server_s_leeway_does_not_explain_a_refusal():
+    world = World()
+    connecting = world.connecting()
+    await (await world.rooms.opened()).fails(Category.UNAUTHORIZED, server_ms=START_MS + 59_000)
+    with pytest.raises(ConnectFailed) as refusal:
+        await connecting
+    assert refusal.value.data["category"] == "unauthorized"
+    assert world.agent.status().state is AgentState.FAILED
+
+
+@in_virtual_time
+async def test_a_token_alone_that_is_not_valid_yet_is_tried_again():
+    claims = agent_claims(nbf=NOW_S + 120, exp=NOW_S + 3_600)
+    world = World(Settings(url=URL, token=token(claims)))
+    connecting = world.connecting()
+    await (await world.rooms.opened()).fails(Category.UNAUTHORIZED)
+    with pytest.raises(ConnectFailed) as refusal:
+        await connecting
+    assert refusal.value.data["retryable"] is True
+    assert "not valid yet" in str(refusal.value.data["detail"])
+    assert world.agent.status().state is AgentState.BACKOFF
+    await (await world.rooms.opened(2)).joins()
+
+
+@in_virtual_time
+async def test_the_server_s_clock_decides_whether_a_token_alone_has_expired():
+    world = World(by_token(3_600))
+    connecting = world.connecting()
+    await (await world.rooms.opened()).fails(Category.UNAUTHORIZED, server_ms=START_MS + 7_200_000)
+    with pytest.raises(ConnectFailed):
+        await connecting
+    assert world.agent.status().state is AgentState.WAITING_FOR_TOKEN

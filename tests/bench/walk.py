@@ -141,7 +141,9 @@ async def _walks() -> dict[str, Walk]:
     await world.joined()
     fake = world.rooms.made[-1]
     sdk = _SdkRoom()
-    room = LiveKitRoom(fake.target, "", fake.emit, now_s=lambda: 0.0, proxies=Proxies({}))
+    room = LiveKitRoom(
+        fake.target, "", fake.emit, now_s=lambda: 0.0, proxies=Proxies({}), redact=str
+    )
     room._listen(sdk)  # type: ignore[arg-type]  # what `join` does before it connects
     answers: list[bytes] = []
     dispatcher = Dispatcher(handlers(world.agent, FakeProcess(), FakeClient()), answers.append)

@@ -27,6 +27,16 @@ def test_the_categories_are_those_of_the_specification():
         "internal",
         "identity-taken",
         "removed",
+        "other-server",
+        "no-websockets",
+        "server-down",
+        "rate-limited",
+        "use-wss",
+        "untrusted-certificate",
+        "clock",
+        "local",
+        "earlier-attempt",
+        "unknown",
     }
 
 
@@ -53,6 +63,11 @@ def test_each_category_names_its_cause_with_the_url_and_its_fix(category: Catego
         "fix": found.fix,
         "retryable": category not in FATAL,
     }
+
+
+def test_what_came_in_place_of_an_answer_stands_at_the_end_of_the_detail():
+    found = failure(Category.UNKNOWN, URL, "500 Oops.")
+    assert found.detail.endswith("It answered: 500 Oops.")
 
 
 def test_no_two_categories_say_the_same():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -84,6 +87,29 @@ async def test_tls_to_a_server_without_it_is_a_matter_of_tls(
         params = connect_params(server, room, url=server.url.replace("ws://", "wss://"))
         assert (await _fails(sidecar, params))["category"] == "tls"
         await sidecar.stop()
+
+
+async def test_a_proxy_that_drops_upgrades_is_told_as_that(
+    server: DevServer, room: str, sidecar_command: list[str]
+) -> None:
+    """nginx without `proxy_set_header Upgrade` does this; a real server behind it."""
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        kept = re.sub(rb"(?im)^(upgrade|connection):.*\r\n", b"", head)
+        behind, onward = await asyncio.open_connection("127.0.0.1", urlsplit(server.url).port)
+        onward.write(kept.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+        writer.write(await behind.read())
+        onward.close()
+        writer.close()
+
+    async with await asyncio.start_server(forward, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        async with SidecarClient([*sidecar_command, "--wait"]) as sidecar:
+            params = connect_params(server, room, url=f"ws://127.0.0.1:{port}")
+            told = await _fails(sidecar, params)
+            assert (told["category"], told["retryable"]) == ("no-websockets", True)
+            assert await sidecar.stop() == 0
 
 
 async def test_a_server_that_takes_the_connection_and_says_nothing_is_answered_in_time(

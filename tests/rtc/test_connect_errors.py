@@ -9,9 +9,10 @@ from __future__ import annotations
 import pytest
 
 from sidecar.core.contract.failures import Category
-from sidecar.rtc.connect_errors import category_of
+from sidecar.rtc.connect_errors import ANSWER_CHARS, may_be_clock, meaning_of
 
 SIGNAL = "engine: signal failure: "
+PAGE = "<html><body>Sign in to the corporate portal</body></html>"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjbGFyYSJ9.c2lnbmF0dXJl"
 
 TEXTS: dict[str, Category] = {
@@ -34,7 +35,49 @@ TEXTS: dict[str, Category] = {
     SIGNAL + "client error: 401 Unauthorized - permissions denied": Category.UNAUTHORIZED,
     SIGNAL + "client error: 401 Unauthorized - invalid authorization token": Category.UNAUTHORIZED,
     SIGNAL + "client error: 401 Unauthorized - identity cannot be empty": Category.UNAUTHORIZED,
-    SIGNAL + "client error: 403 Forbidden - ": Category.UNAUTHORIZED,
+    SIGNAL
+    + "client error: 401 Unauthorized - no permissions to access the room": Category.UNAUTHORIZED,
+    # What answers is not LiveKit: its own refusals are plain text about a token.
+    SIGNAL + f"client error: 401 Unauthorized - {PAGE}": Category.OTHER_SERVER,
+    SIGNAL + f"client error: 403 Forbidden - {PAGE}": Category.OTHER_SERVER,
+    SIGNAL + "client error: 403 Forbidden - ": Category.OTHER_SERVER,
+    SIGNAL + 'client error: 403 Forbidden - {"token": "missing"}': Category.OTHER_SERVER,
+    SIGNAL + f"client error: 404 Not Found - {PAGE}": Category.OTHER_SERVER,
+    SIGNAL + f"client error: 400 Bad Request - {PAGE}": Category.OTHER_SERVER,
+    SIGNAL + "client error: 418 I'm a teapot - x": Category.OTHER_SERVER,
+    SIGNAL + f"server error: 511 Network Authentication Required - {PAGE}": Category.OTHER_SERVER,
+    SIGNAL + "handshake error: 200 OK": Category.OTHER_SERVER,
+    SIGNAL + "handshake error: 301 Moved Permanently": Category.OTHER_SERVER,
+    SIGNAL + "transport connection error: WebSocket protocol error: httparse error: invalid HTTP"
+    " version": Category.OTHER_SERVER,
+    SIGNAL + "transport connection error: WebSocket protocol error: Handshake not finished": (
+        Category.OTHER_SERVER
+    ),
+    # The server's own check of the token went well, and the upgrade did not.
+    SIGNAL + "handshake error: 404 Not Found": Category.NO_WEBSOCKETS,
+    SIGNAL + "handshake error: 400 Bad Request": Category.NO_WEBSOCKETS,
+    SIGNAL + "handshake error: 426 Upgrade Required": Category.NO_WEBSOCKETS,
+    SIGNAL
+    + 'transport connection error: WebSocket protocol error: No "Upgrade: websocket" header': (
+        Category.NO_WEBSOCKETS
+    ),
+    SIGNAL + f"server error: 502 Bad Gateway - {PAGE}": Category.SERVER_DOWN,
+    SIGNAL + "handshake error: 502 Bad Gateway": Category.SERVER_DOWN,
+    SIGNAL + f"server error: 503 Service Unavailable - {PAGE}": Category.SERVER_DOWN,
+    SIGNAL + "server error: 504 Gateway Timeout - ": Category.SERVER_DOWN,
+    SIGNAL + "server error: 521 <unknown status code> - error code: 521": Category.SERVER_DOWN,
+    SIGNAL + "client error: 429 Too Many Requests - slow down": Category.RATE_LIMITED,
+    SIGNAL + "client error: 400 Bad Request - Client sent an HTTP request to an HTTPS server.\n": (
+        Category.USE_WSS
+    ),
+    SIGNAL
+    + "client error: 400 Bad Request - <html><center>The plain HTTP request was sent to HTTPS port"
+    "</center></html>": Category.USE_WSS,
+    SIGNAL
+    + "transport connection error: IO error: no native root CA certificates found (errors: [])": (
+        Category.UNTRUSTED_CERTIFICATE
+    ),
+    SIGNAL + "server error: 500 Internal Server Error - boom": Category.UNKNOWN,
     SIGNAL + "client error: 404 Not Found - requested room does not exist": Category.NOT_FOUND,
     SIGNAL + "client error: 404 Not Found - 404 page not found": Category.NOT_FOUND,
     SIGNAL + "server error: 503 Service Unavailable - node has exceeded its configured limit": (
@@ -45,8 +88,9 @@ TEXTS: dict[str, Category] = {
     + "transport connection error: IO error: received corrupt message of type InvalidContentType": (
         Category.TLS
     ),
-    SIGNAL
-    + "transport connection error: IO error: invalid peer certificate: UnknownIssuer": Category.TLS,
+    SIGNAL + "transport connection error: IO error: invalid peer certificate: UnknownIssuer": (
+        Category.UNTRUSTED_CERTIFICATE
+    ),
     SIGNAL + "transport timed out": Category.TIMEOUT,
     SIGNAL + "failed to receive livekit_protocol::JoinResponse": Category.TIMEOUT,
     "engine: connection error: wait_pc_connection timed out": Category.MEDIA_BLOCKED,
@@ -57,7 +101,7 @@ TEXTS: dict[str, Category] = {
 @pytest.mark.parametrize(("text", "category"), TEXTS.items(), ids=range(len(TEXTS)))
 @pytest.mark.parametrize("through_proxy", [False, True])
 def test_each_text_that_was_seen_has_its_category(text, category, through_proxy):
-    assert category_of(text, through_proxy=through_proxy) is category
+    assert meaning_of(text, through_proxy=through_proxy).category is category
 
 
 @pytest.mark.parametrize(
@@ -70,12 +114,12 @@ def test_each_text_that_was_seen_has_its_category(text, category, through_proxy)
 )
 def test_what_fails_before_the_server_fails_at_the_proxy_where_there_is_one(text):
     """A dead proxy's text lacks the "IO error:" that the server's own port has."""
-    assert category_of(text, through_proxy=True) is Category.PROXY
+    assert meaning_of(text, through_proxy=True).category is Category.PROXY
 
 
 def test_a_refusal_without_a_proxy_is_none_of_the_proxys():
     text = SIGNAL + "transport connection error: Connection refused (os error 111)"
-    assert category_of(text, through_proxy=False) is Category.UNREACHABLE
+    assert meaning_of(text, through_proxy=False).category is Category.UNREACHABLE
 
 
 @pytest.mark.parametrize("name", ["proxy.example.com", "tls.example.com", "media-proxy.internal"])
@@ -85,7 +129,7 @@ def test_a_name_in_a_certificates_text_decides_nothing(name):
         SIGNAL + "transport connection error: IO error: invalid peer certificate: certificate not"
         f' valid for name "{name}"; certificate is only valid for DnsName("example.com")'
     )
-    assert category_of(text, through_proxy=False) is Category.TLS
+    assert meaning_of(text, through_proxy=False).category is Category.UNTRUSTED_CERTIFICATE
 
 
 @pytest.mark.parametrize(
@@ -94,21 +138,55 @@ def test_a_name_in_a_certificates_text_decides_nothing(name):
 def test_what_the_server_says_behind_its_status_decides_nothing(words):
     """Its text may say anything: an API key may be called `proxy`."""
     refused = f"{SIGNAL}client error: 401 Unauthorized - invalid API key: {words}"
-    assert category_of(refused, through_proxy=False) is Category.UNAUTHORIZED
-    full = f"{SIGNAL}server error: 503 Service Unavailable - {words}"
-    assert category_of(full, through_proxy=False) is Category.FULL
+    assert meaning_of(refused, through_proxy=False).category is Category.UNAUTHORIZED
+    down = f"{SIGNAL}server error: 503 Service Unavailable - {words}"
+    assert meaning_of(down, through_proxy=False).category is Category.SERVER_DOWN
 
 
-def test_a_server_with_too_much_to_do_is_not_said_to_be_unreachable():
-    """RFC 6585 section 4; LiveKit Cloud answers it over a project's limits."""
-    text = SIGNAL + "client error: 429 Too Many Requests - "
-    assert category_of(text, through_proxy=False) is Category.FULL
+@pytest.mark.parametrize(
+    "system_words",
+    [
+        "Too many open files (os error 24)",
+        "Operation not permitted (os error 1)",
+        "Cannot assign requested address (os error 99)",
+        "Ein Anwendungspuffer fehlt (os error 10055)",
+    ],
+)
+def test_a_fault_of_this_machine_is_told_as_one_with_the_words_of_the_system(system_words):
+    text = f"{SIGNAL}transport connection error: IO error: {system_words}"
+    meaning = meaning_of(text, through_proxy=False)
+    assert (meaning.category, meaning.answer) == (Category.LOCAL, system_words)
 
 
-def test_a_text_that_nobody_has_seen_is_retried():
-    assert category_of("engine: something new", through_proxy=False) is Category.UNREACHABLE
+def test_what_no_category_explains_has_the_status_and_the_first_words_in_one_line():
+    text = f"{SIGNAL}client error: 403 Forbidden - <html>\n<h1>Sign\x1b in</h1>\r\n</html>"
+    assert meaning_of(text, through_proxy=False).answer == (
+        "403 Forbidden - <html> <h1>Sign in</h1> </html>"
+    )
+    assert meaning_of(f"{SIGNAL}handshake error: 200 OK", through_proxy=False).answer == "200 OK"
+    long = meaning_of(f"{SIGNAL}server error: 500 Oops - {'x' * 9_999}", through_proxy=False)
+    assert len(long.answer) == ANSWER_CHARS
+
+
+def test_a_refused_token_is_never_part_of_the_answer():
+    for text, category in TEXTS.items():
+        if category is Category.UNAUTHORIZED:
+            assert meaning_of(text, through_proxy=False).answer == ""
+
+
+def test_an_unknown_text_is_told_and_retried():
+    meaning = meaning_of("engine: something new", through_proxy=False)
+    assert (meaning.category, meaning.answer) == (Category.UNKNOWN, "engine: something new")
+
+
+def test_a_wrong_signature_or_key_is_not_the_clocks():
+    refused = f"{SIGNAL}client error: 401 Unauthorized - "
+    assert may_be_clock(f"{refused}invalid token: [token], error: token has invalid claims: token")
+    assert may_be_clock(f"{refused}invalid token: [token]")
+    assert not may_be_clock(f"{refused}invalid token: [token], error: token signature is invalid:")
+    assert not may_be_clock(f"{refused}invalid API key: APIkey")
 
 
 def test_letters_case_decides_nothing():
     for text, category in TEXTS.items():
-        assert category_of(text.upper(), through_proxy=False) is category
+        assert meaning_of(text.upper(), through_proxy=False).category is category

@@ -30,6 +30,24 @@ class Category(StrEnum):
     """Another participant joined with the agent's identity, so the server removed the agent."""
     REMOVED = "removed"
     """An operator removed the agent from the room."""
+    OTHER_SERVER = "other-server"
+    """What answers is not a LiveKit server."""
+    NO_WEBSOCKETS = "no-websockets"
+    """A proxy in front of the server does not let WebSockets through."""
+    SERVER_DOWN = "server-down"
+    """A proxy answers in place of the server behind it: 502, 503 or 504."""
+    RATE_LIMITED = "rate-limited"
+    USE_WSS = "use-wss"
+    """The server takes only connections with TLS."""
+    UNTRUSTED_CERTIFICATE = "untrusted-certificate"
+    CLOCK = "clock"
+    """This machine's clock is wrong, so the server refuses the tokens that are made here."""
+    LOCAL = "local"
+    """The system of this machine refused the connection."""
+    EARLIER_ATTEMPT = "earlier-attempt"
+    """An earlier attempt to join has not ended yet; the next one waits for its end."""
+    UNKNOWN = "unknown"
+    """No other category fits. The detail has the status and the first words of the answer."""
 
 
 class BrokenInstall(Exception):
@@ -73,8 +91,8 @@ _SENTENCES: dict[Category, tuple[str, str]] = {
     ),
     Category.TLS: (
         "No secure connection to {url} could be made.",
-        "For a server without TLS use ws://. Otherwise check the server's certificate, and that"
-        " this machine trusts its issuer.",
+        "For a server without TLS use ws://. Otherwise check the port, and the TLS settings of the"
+        " server.",
     ),
     Category.MEDIA_BLOCKED: (
         "The LiveKit server at {url} answers, but the media connection to it failed.",
@@ -111,7 +129,53 @@ _SENTENCES: dict[Category, tuple[str, str]] = {
     ),
     Category.REMOVED: (
         "An operator or a program removed the agent from the room at {url}.",
-        "Send `connect` to let the agent join again.",
+        "The agent stays out. Send `connect` to let the agent join again.",
+    ),
+    Category.OTHER_SERVER: (
+        "Something answers at {url}, but not as a LiveKit server does.",
+        "Correct the url (LIVEKIT_URL). A proxy, a VPN or the sign-in page of a network may answer"
+        " in place of the server: open {url} in a browser on this machine.",
+    ),
+    Category.NO_WEBSOCKETS: (
+        "The proxy in front of the LiveKit server at {url} does not let WebSockets through.",
+        "Let the proxy pass the headers Upgrade and Connection on to the server (HTTP/1.1).",
+    ),
+    Category.SERVER_DOWN: (
+        "A proxy answers at {url}, but the LiveKit server behind it does not.",
+        "Start the LiveKit server, and check the address that the proxy has for it.",
+    ),
+    Category.RATE_LIMITED: (
+        "The server at {url} refuses the agent for now: it got too many requests.",
+        "Wait; the agent tries again. If this goes on, raise the server's limit, or find the"
+        " program that sends so many requests.",
+    ),
+    Category.USE_WSS: (
+        "The server at {url} takes only secure connections.",
+        "Use the url with wss:// in place of ws://.",
+    ),
+    Category.UNTRUSTED_CERTIFICATE: (
+        "This machine does not trust the certificate of the server at {url}.",
+        "Use a certificate for the server's name that has not expired, from an authority that this"
+        " machine trusts. Add a private authority to the system's certificates, or name its file in"
+        " SSL_CERT_FILE.",
+    ),
+    Category.CLOCK: (
+        "The clock of this machine is wrong by more than a minute, so the LiveKit server at {url}"
+        " refuses the agent's tokens.",
+        "Set this machine's clock; the agent then joins by itself.",
+    ),
+    Category.LOCAL: (
+        "The system of this machine did not let the sidecar connect to {url}.",
+        "Raise the limit that the system names (open files, memory), or allow the sidecar's"
+        " connections in the firewall or sandbox.",
+    ),
+    Category.EARLIER_ATTEMPT: (
+        "The agent has not tried to join {url} yet: an earlier attempt has not ended.",
+        "Wait; the agent joins when the earlier attempt has ended, after half a minute at most.",
+    ),
+    Category.UNKNOWN: (
+        "The join at {url} failed for a reason that the sidecar does not know.",
+        "Read what the server or the proxy answered, and its log.",
     ),
 }
 
@@ -127,10 +191,15 @@ FATAL = frozenset(
 """The agent does not try again after these. It tries again after all others."""
 
 
-def failure(category: Category, url: str) -> Failure:
-    """Build the failure of *category*. Pass *url* through `config.shown_url` first."""
-    detail, fix = _SENTENCES[category]
-    return Failure(category, detail.format(url=url), fix, retryable=category not in FATAL)
+def failure(category: Category, url: str, answer: str = "") -> Failure:
+    """Build the failure of *category*. Pass *url* through `config.shown_url` first.
+
+    *answer* is what came in place of a LiveKit answer, redacted; the detail ends with it.
+    """
+    detail, fix = (each.format(url=url) for each in _SENTENCES[category])
+    if answer:
+        detail = f"{detail} It answered: {answer.rstrip('.')}."
+    return Failure(category, detail, fix, retryable=category not in FATAL)
 
 
 def no_token(why: str) -> Failure:
@@ -154,6 +223,26 @@ _ENDPOINT_FIX = (
     "Check that the token endpoint behind `getToken` has the API key and secret of this server, and"
     " that its clock is right."
 )
+
+
+def token_early(refused: Failure) -> Failure:
+    """Build the failure of a *refused* token that is not valid yet; waiting cures it."""
+    return replace(
+        refused,
+        detail=f"{refused.detail} The token is not valid yet.",
+        fix="Wait until the token is valid, or send `connect` with another.",
+        retryable=True,
+    )
+
+
+def earlier_attempt(url: str, earlier_url: str) -> Failure:
+    """Build the failure of a join at *url* that waits for the end of a join at *earlier_url*."""
+    found = failure(Category.EARLIER_ATTEMPT, url)
+    return replace(
+        found,
+        detail=f"The agent has not tried to join {url} yet: its earlier attempt at {earlier_url}"
+        " has not ended.",
+    )
 
 
 def token_refused(refused: Failure, times: str | None) -> Failure:

@@ -1,0 +1,199 @@
+"""Owns a call of LiveKit's room service: its token, its limits, and the cause of its failure.
+
+Does not use `LiveKitAPI` of `livekit.api`, which follows redirects, unpacks and reads an answer
+without end, and signs each call with a token for six hours. Does not know the calls' meanings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import errno
+import json
+import os
+import ssl
+from typing import TYPE_CHECKING, TypeVar
+
+from sidecar.core.config import Target, shown_url
+from sidecar.core.contract.errors import ApiCallFailed
+from sidecar.core.contract.failures import Category, failure
+from sidecar.rtc import trust
+from sidecar.rtc.connect_errors import category_of_status
+from sidecar.rtc.proxies import Proxies
+from sidecar.rtc.server_probe import http_url, time_ms
+
+if TYPE_CHECKING:
+    import aiohttp
+    from google.protobuf.message import Message
+
+    Answer = TypeVar("Answer", bound=Message)
+
+CALL_WITHIN_S = 8.0
+"""Seconds for one call, the way through the proxy included."""
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+"""A list of 260 participants with all texts at the server's limits."""
+MAX_ERROR_BYTES = 4 * 1024
+TOKEN_TTL = datetime.timedelta(minutes=1)
+"""How long the token of one call is valid."""
+
+_LOCAL = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EACCES, errno.EPERM}
+
+
+class NotFound(Exception):
+    """The server does not find the participant or the room."""
+
+
+class RoomService:
+    """Calls the room service of a target's server, one request for each call."""
+
+    def __init__(self, proxies: Proxies) -> None:
+        """Ask *proxies* which proxy to use for each server."""
+        self._proxies = proxies
+        self._ahead = datetime.timedelta()
+        """How far the server's clock is ahead of this machine's, once it refused a token."""
+
+    async def call(
+        self, target: Target, method: str, request: Message, answer_type: type[Answer]
+    ) -> Answer:
+        """Call *method* of the target's server with *request*.
+
+        Raises:
+            ApiCallFailed: the server refused, gave no fit answer, or none within 8 s.
+            NotFound: the server does not find the participant or the room.
+        """
+        import aiohttp
+        from google.protobuf.message import DecodeError
+
+        url = shown_url(target.url)
+        try:
+            async with asyncio.timeout(CALL_WITHIN_S):
+                proxy = await self._proxies.of(target.url)
+                try:
+                    body = await self._post(target, method, request, proxy)
+                except _ClockWrong as wrong:
+                    self._ahead = wrong.ahead
+                    body = await self._post(target, method, request, proxy)
+                return await asyncio.to_thread(_parsed, body, answer_type)
+        except DecodeError:
+            raise _failed(Category.OTHER_SERVER, url, "something else than a list") from None
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _failed(_category_of(error), url) from None
+
+    async def _post(
+        self, target: Target, method: str, request: Message, proxy: str | None
+    ) -> bytes:
+        import aiohttp
+
+        token = await asyncio.to_thread(self._token, target)
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/protobuf",
+            "Accept-Encoding": "identity",
+        }
+        url = f"{http_url(target.url).rstrip('/')}/twirp/livekit.RoomService/{method}"
+        connector = aiohttp.TCPConnector(ssl=await asyncio.to_thread(trust.context, os.environ))
+        async with (
+            aiohttp.ClientSession(connector=connector, auto_decompress=False) as http,
+            http.post(
+                url,
+                data=request.SerializeToString(),
+                headers=headers,
+                proxy=proxy,
+                allow_redirects=False,
+            ) as answer,
+        ):
+            if answer.status == 200:
+                return await _read(answer, shown_url(target.url))
+            self._check_clock(answer, target)
+            raise await _refusal(answer, shown_url(target.url))
+
+    def _token(self, target: Target) -> str:
+        """Make a token for one call, or return the target's own token."""
+        if target.api_key is None or target.api_secret is None:
+            return target.token or ""
+        from livekit import api
+
+        grants = api.VideoGrants(
+            room_admin=True,
+            room=target.room,
+            can_publish=False,
+            can_publish_data=False,
+            can_subscribe=False,
+        )
+        token = api.AccessToken(target.api_key, target.api_secret).with_grants(grants)
+        # A clock behind the server's makes tokens that have expired already.
+        return token.with_ttl(TOKEN_TTL + max(self._ahead, datetime.timedelta())).to_jwt()
+
+    def _check_clock(self, answer: aiohttp.ClientResponse, target: Target) -> None:
+        """Raise _ClockWrong if the token may have expired by the server's clock alone."""
+        server_ms = time_ms(answer.headers.get("Date", ""))
+        if answer.status != 401 or target.api_secret is None or server_ms is None:
+            return
+        now = datetime.datetime.now(datetime.UTC)
+        ahead = datetime.datetime.fromtimestamp(server_ms / 1000, datetime.UTC) - now
+        if ahead - self._ahead > TOKEN_TTL:
+            raise _ClockWrong(ahead)
+
+
+class _ClockWrong(Exception):
+    def __init__(self, ahead: datetime.timedelta) -> None:
+        super().__init__()
+        self.ahead = ahead
+
+
+async def _read(answer: aiohttp.ClientResponse, url: str) -> bytes:
+    """Return the body of *answer*, which must not be packed or over MAX_ANSWER_BYTES."""
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise _failed(Category.OTHER_SERVER, url, "a packed answer that was not asked for")
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(256 * 1024):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise _failed(Category.OTHER_SERVER, url, f"more than {MAX_ANSWER_BYTES} bytes")
+    return bytes(body)
+
+
+async def _refusal(answer: aiohttp.ClientResponse, url: str) -> Exception:
+    """Return the error for an *answer* that is no success."""
+    body = await answer.content.read(MAX_ERROR_BYTES)
+    try:
+        code = json.loads(body).get("code")
+    except (ValueError, AttributeError, RecursionError):
+        code = None
+    if code == "not_found" and answer.status == 404:
+        return NotFound()
+    if isinstance(code, str) and code.isidentifier() and len(code) <= 32:  # Twirp's own errors
+        return ApiCallFailed(
+            f"The LiveKit server refused the call (status {answer.status}, {code}).",
+            "Check that the API key and secret belong to this server, and look into its log.",
+        )
+    text = body.decode("utf-8", "replace").lower()
+    category = category_of_status(answer.status, text, is_handshake=False)
+    return _failed(category, url, f"status {answer.status}")
+
+
+def _parsed(body: bytes, answer_type: type[Answer]) -> Answer:
+    answer = answer_type()
+    answer.ParseFromString(body)
+    return answer
+
+
+def _failed(category: Category, url: str, answer: str = "") -> ApiCallFailed:
+    found = failure(category, url, answer)
+    return ApiCallFailed(found.detail, found.fix)
+
+
+def _category_of(error: Exception) -> Category:
+    import aiohttp
+
+    if isinstance(error, TimeoutError):
+        return Category.TIMEOUT
+    if isinstance(error, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)):
+        return Category.PROXY
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError)):
+        return Category.UNTRUSTED_CERTIFICATE
+    if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
+        return Category.TLS
+    if isinstance(error, OSError):
+        return Category.LOCAL if error.errno in _LOCAL else Category.UNREACHABLE
+    return Category.OTHER_SERVER if isinstance(error, aiohttp.ClientError) else Category.INTERNAL
