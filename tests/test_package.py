@@ -172,4 +172,10 @@ def test_the_wheel_asks_for_every_package_that_the_sidecar_imports(built):
     asked = [each.split(";")[0] for each in built.metadata().get_all("Requires-Dist", [])]
     names = {each.split("==")[0].split(">=")[0].strip() for each in asked}
     runtime = {"livekit", "livekit-api", "jsonrpcserver", "orjson"}
-    assert names == runtime | {"python-dotenv", "typing-extensions", "aiortc"}
+    assert names == runtime | {
+        "aiortc",
+        "certifi",
+        "python-dotenv",
+        "truststore",
+        "typing-extensions",
+    }
