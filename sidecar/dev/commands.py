@@ -200,6 +200,18 @@ def _add_demo_options(parser: Parser) -> None:
         action="store_true",
         help="leave all running until Ctrl-C, and print a token for a client of your own",
     )
+    parser.add_argument(
+        "--voice",
+        action="store_true",
+        help="two people ask an assistant aloud and hear its answers; the first run installs its "
+        "speech to text and its voice (280 MB)",
+    )
+    parser.add_argument(
+        "--wav",
+        type=Path,
+        metavar="FILE",
+        help="with --voice: write the first answer to this file (default: answer.wav)",
+    )
 
 
 def _add_embedded(parser: argparse._ActionsContainer) -> None:
@@ -213,13 +225,24 @@ def _add_embedded(parser: argparse._ActionsContainer) -> None:
 def _demo(options: argparse.Namespace) -> int:
     from sidecar.dev import demo
 
+    if options.voice and options.embedded:
+        raise WrongUsage("The test double carries no sound. Fix: leave --embedded out.")
+    if options.wav is not None and not options.voice:
+        raise WrongUsage("--wav is the file of --voice. Fix: give --voice too.")
     options.room = options.room or f"demo-{secrets.token_hex(4)}"
     given = None
     if options.url is not None:
         given = _settings(options)
         _need(LIVEKIT_API_KEY=given.api_key, LIVEKIT_API_SECRET=given.api_secret)
     wanted = demo.Options(given, options.room, options.keep, options.embedded)
-    return _until_done(demo.main(wanted))
+    if not options.voice:
+        return _until_done(demo.main(wanted))
+    from sidecar.dev import voice_demo
+    from sidecar.dev.person import end_process
+
+    if voice_demo.lacks_parts():
+        return voice_demo.install_and_run(sys.argv[1:])
+    end_process(_until_done(voice_demo.main(wanted, options.wav or Path("answer.wav"))))
 
 
 def _add_dev_server_options(parser: Parser) -> None:

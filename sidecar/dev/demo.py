@@ -31,6 +31,8 @@ STORY_TIMEOUT_S = 55.0
 ANNOUNCED_WITHIN_S = 20.0
 """Seconds. The server announces joins and leaves of a person without tracks up to 3 s late."""
 AGENT = "clara-voice-agent"
+SERVER, DOUBLE = "LiveKit server", "Test double"
+"""What the people and the agent meet in."""
 PEOPLE = {"anna": "Hello, this is Anna.", "ben": "Ben here, good morning."}
 
 
@@ -63,11 +65,11 @@ async def place_for(options: Options) -> AsyncIterator[tuple[str, Settings]]:
     Raises NotConfigured, ServerMissing, ServerFailed.
     """
     if options.given is not None:
-        yield "LiveKit server", options.given
+        yield SERVER, options.given
         return
     own = own_server(show, is_double=options.embedded, is_kept=options.keep)
     async with own as server:
-        what = "LiveKit server" if isinstance(server, DevServer) else "Test double"
+        what = SERVER if isinstance(server, DevServer) else DOUBLE
         yield what, Settings(server.url, server.api_key, server.api_secret, room=options.room)
 
 

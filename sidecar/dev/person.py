@@ -89,12 +89,13 @@ class Person:
             asyncio.ensure_future(self.room.local_participant.send_text(text, topic=CHAT_TOPIC))
         )
 
-    async def publish(self) -> rtc.AudioSource:
+    async def publish(self, *, queue_ms: int = 1000) -> rtc.AudioSource:
         """Publish an audio track; from then on the server announces this person at once.
 
         It carries the frames that the caller gives to the source: one channel of SAMPLE_RATE_HZ.
+        The source queues at most *queue_ms*, a multiple of 10.
         """
-        self._source = rtc.AudioSource(SAMPLE_RATE_HZ, 1)
+        self._source = rtc.AudioSource(SAMPLE_RATE_HZ, 1, queue_size_ms=queue_ms)
         track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         await self._bounded(

@@ -248,6 +248,8 @@ REFUSED = {
     "a token for no room": (["token"], {"LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": "s"}, "ROOM"),
     "nothing to decode": (["token", "--decode", "hunter2"], {}, "no access token"),
     "an option of another command": (["demo", "--say", "x"], {}, "--say"),
+    "a voice in the double": (["demo", "--voice", "--embedded"], {}, "leave --embedded out"),
+    "a WAV file of no voice": (["demo", "--wav", "a.wav"], {}, "--voice"),
     "an empty room": (["dev-server", "--room", ""], {}, "--room"),
 }
 
