@@ -196,7 +196,8 @@ def encode_notification(notification: Notification) -> bytes:
         TypeError: the notification holds a value that JSON has no form for.
     """
     method = NOTIFICATIONS[type(notification)]
-    return orjson.dumps({"jsonrpc": "2.0", "method": method, "params": to_wire(notification)})
+    message = {"jsonrpc": "2.0", "method": method, "params": to_wire(notification)}
+    return orjson.dumps(message, default=_encoded)
 
 
 def encode_request(request_id: str, method: str, params: object) -> bytes:

@@ -11,8 +11,9 @@ import pytest
 
 from sidecar.core.config import Settings
 from sidecar.core.contract.errors import ApiCallFailed
+from sidecar.core.contract.messages import SessionEvent
 from sidecar.core.contract.protocol import METHODS, NOTIFICATIONS
-from sidecar.core.contract.wire import to_wire
+from sidecar.core.contract.wire import EncodedJson, to_wire
 from sidecar.core.facts import (
     ConnectionQuality,
     DisconnectReason,
@@ -165,6 +166,12 @@ async def test_every_result_and_notification_of_a_life_with_people_is_as_documen
     assert [params["seq"] for _, params in sent] == list(range(1, len(sent) + 1))
     await ask("disconnect")
     await ask("shutdown")
+
+
+def test_an_event_of_a_plug_in_is_written_as_the_plug_in_gave_it():
+    content = EncodedJson({"dB": -20, "words": ["🎤"]}, 100)
+    line = encode_notification(SessionEvent("session_1_anna", "level", content, 1, "epoch"))
+    assert strictly(line)["params"]["content"] == {"dB": -20, "words": ["🎤"]}
 
 
 async def test_a_failed_connect_says_category_detail_fix_and_whether_it_goes_on(sidecar_command):
