@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from sidecar import tasks
-from sidecar.core.contract.messages import AgentSession, Notification, SessionUpdated
+from sidecar.core.contract.messages import AgentSession, Notification, SessionEvent, SessionUpdated
 
 _log = logging.getLogger("sidecar.rpc")
 
@@ -32,6 +32,8 @@ process."""
 
 MERGE_BYTES = 8 * 1024 * 1024
 """Above this, a newer `session-updated` replaces the queued one of the same session."""
+EVENT_BYTES = 4 * 1024 * 1024
+"""Above this, a `session-event` is dropped: a plug-in must not fill the queue."""
 MAX_BYTES = 64 * 1024 * 1024
 """Above this the reader will not catch up, and the process ends."""
 
@@ -149,11 +151,14 @@ class Outbox:
         self._next = 0
         self._bytes = 0
         self._is_closed = False
+        self._is_dropping = False
         self._changed = threading.Condition()
 
     def put(self, item: Item) -> None:
         """Queue *item*; never blocks."""
         with self._changed:
+            if isinstance(item, SessionEvent) and self._drops(item):
+                return
             if isinstance(item, SessionUpdated):
                 item = self._merged(item)
                 self._updates[item.session.session_id] = self._next
@@ -189,6 +194,19 @@ class Outbox:
             self._is_closed = True
             self._changed.notify()
 
+    def _drops(self, event: SessionEvent) -> bool:
+        """Return whether *event* is one too many; its number is missing then."""
+        if self._bytes <= EVENT_BYTES:
+            self._is_dropping = False
+            return False
+        if not self._is_dropping:
+            self._is_dropping = True
+            _log.warning(
+                "Session %s has more events than the app reads; events are dropped.",
+                event.session_id,
+            )
+        return True
+
     def _merged(self, newer: SessionUpdated) -> SessionUpdated:
         # Drops the older seq on purpose: the gap tells a consumer to call `listSessions`.
         key = self._updates.get(newer.session.session_id)
@@ -204,12 +222,15 @@ class Outbox:
 def _weight(item: Item) -> int:
     if isinstance(item, bytes):
         return len(item)
+    if isinstance(item, SessionEvent):
+        return _FRAME_BYTES + len(item.content.text)
     session: AgentSession | None = getattr(item, "session", None)
     if session is None:
         return _FRAME_BYTES
     texts = 2 * len(session.session_id) + len(session.name) + len(session.metadata)
     attributes = (*session.attributes.keys(), *session.attributes.values())
-    return _FRAME_BYTES + texts + sum(map(len, attributes))
+    context = 0 if session.context is None else len(session.context.text)
+    return _FRAME_BYTES + texts + sum(map(len, attributes)) + context
 
 
 class Writer:

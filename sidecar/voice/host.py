@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +29,10 @@ from sidecar.voice.plugin import Callee, Voice, methods_of
 from sidecar.voice.ports import Agent, Call, Calls, Tell
 from sidecar.voice.session import FAILED, Session
 
+BLOCKED_S = 1.0
+"""Seconds after which a blocked thread is said."""
+LOOK_S = 0.5
+"""Seconds between two looks at the thread."""
 END_WITHIN_S = 5.0
 """Seconds for `run` to end after its cancellation; then the log says so."""
 ANSWER_WITHIN_S = 10.0
@@ -84,7 +91,11 @@ class Host:
         self._agent: Agent | None = None
         self._agent_loop = asyncio.get_running_loop()
         self._served: dict[str, _Served] = {}
-        self._has_thread = False
+        self._thread: threading.Thread | None = None
+        self._asked_s: float | None = None
+        """When the thread was asked to answer, on the agent loop's clock; None after its answer."""
+        self._is_blocked = False
+        self._looking: asyncio.TimerHandle | None = None
 
     def attach(self, agent: Agent) -> None:
         """Set the agent, whose sessions the host follows."""
@@ -209,9 +220,41 @@ class Host:
     # The thread
 
     def _start_thread(self) -> None:
-        if not self._has_thread:
-            self._has_thread = True
-            tasks.start_thread("voice", self._run)
+        if self._thread is None:
+            self._thread = tasks.start_thread("voice", self._run)
+        if self._looking is None:
+            self._look()
+
+    def _look(self) -> None:
+        """Ask the thread for a sign of life, and say so when it gives none for 1 s."""
+        if not self._served:
+            self._looking = None
+            return
+        now_s = self._agent_loop.time()
+        if self._asked_s is None:
+            self._asked_s, self._is_blocked = now_s, False
+            self._loop.call_soon_threadsafe(self._answer)
+        elif now_s - self._asked_s >= BLOCKED_S and not self._is_blocked:
+            self._is_blocked = True
+            self._say_blocked()
+        self._looking = self._agent_loop.call_later(LOOK_S, self._look)
+
+    def _answer(self) -> None:
+        self._asked_s = None
+
+    def _say_blocked(self) -> None:
+        ident = None if self._thread is None else self._thread.ident
+        frame = None if ident is None else sys._current_frames().get(ident)
+        where = "".join(traceback.format_stack(frame)[-3:]) if frame is not None else ""
+        _log.error(
+            "The voice plug-in blocks its thread, and so the sound of all sessions, for over"
+            " %.0f s. Give such work to asyncio.to_thread. It is at:\n%s",
+            BLOCKED_S,
+            where,
+        )
+        error = f"The plug-in blocks its thread for over {BLOCKED_S:.0f} s; the log says where."
+        for served in self._served.values():
+            served.events.emit(FAILED, {"error": error})
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

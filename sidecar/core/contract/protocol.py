@@ -8,7 +8,7 @@ how bytes travel.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sidecar.core.contract.errors import ErrorCode
@@ -63,7 +63,7 @@ class PluginParam:
 
     name: str
     is_required: bool
-    json_schema: Mapping[str, object]
+    json_schema: Mapping[str, object] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
