@@ -72,7 +72,7 @@ export interface SidecarOptions {
    * The proxy for signalling and API calls; media goes through no proxy. `'system'` asks
    * `electron.session`, `'none'` uses no proxy, and an address such as `http://proxy:3128` names an
    * HTTP proxy. HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment count when this option is
-   * left out, and when the system does not answer within 2.5 s. The sidecar reaches a server on
+   * left out, and when the system does not answer within 3 s. The sidecar reaches a server on
    * this machine without a proxy.
    */
   proxy?: 'system' | 'none' | (string & {});

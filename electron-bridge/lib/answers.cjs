@@ -7,19 +7,13 @@
  */
 
 const { attempt } = require('./errors.cjs');
-const { question } = require('./time.cjs');
-
-/** Milliseconds; a token endpoint that takes longer is as good as down. The sidecar waits for 30 s. */
-const TOKEN_WITHIN_MS = 20 * 1000;
 
 /**
  * @param {import('../index').GetToken} getToken the app's
- * @param {import('./time.cjs').Deadlines} deadlines
  * @returns {import('./rpc/client.cjs').Answer} to the sidecar's `getToken`
  */
-function tokenAnswer(getToken, deadlines) {
-  const late = `getToken gave no token within ${TOKEN_WITHIN_MS} ms. Have it fail earlier instead`;
-  const ask = async (/** @type {any} */ request) => {
+function tokenAnswer(getToken) {
+  return async (request) => {
     try {
       // Only what can be meant, of this form or of LiveKit's token endpoints.
       const given = Object(await getToken(Object.freeze(request)));
@@ -29,8 +23,6 @@ function tokenAnswer(getToken, deadlines) {
       throw new Error(`getToken failed: ${reasonOf(error)}`);
     }
   };
-  const limit = { deadlines, withinMs: TOKEN_WITHIN_MS, late };
-  return (request) => question(() => ask(request), limit);
 }
 
 /** @param {unknown} error */
@@ -40,10 +32,6 @@ function reasonOf(error) {
   return words === undefined ? 'an error that cannot be printed' : words;
 }
 
-/** Milliseconds; a proxy script that has to be fetched from a network that is down takes minutes.
- * The sidecar waits for 3 s. */
-const PROXY_WITHIN_MS = 2500;
-
 /** The sidecar says CONNECT to a proxy over plain TCP (rust-sdks livekit-net/src/native/proxy.rs). */
 const PROXY_OPTION = /^(system|none|http:\/\/[^/\s]+\/?)$/;
 
@@ -52,14 +40,12 @@ const PROXY_OPTION = /^(system|none|http:\/\/[^/\s]+\/?)$/;
  * @param {object} ports
  * @param {import('../index').SessionModuleLike} [ports.session] there when the option is 'system'
  * @param {import('../index').AppLike} [ports.app]
- * @param {import('./time.cjs').Deadlines} ports.deadlines
  * @param {(warning: string) => void} ports.warn
  * @returns {import('./rpc/client.cjs').Answer} to the sidecar's `resolveProxy`: an address, or null
  *   for none; it rejects when the system does not say, and then the environment counts
  */
-function proxyAnswer(option, { session, app, deadlines, warn }) {
-  const late = `the system did not answer within ${PROXY_WITHIN_MS} ms`;
-  const ask = async (/** @type {string} */ url) => {
+function proxyAnswer(option, { session, app, warn }) {
+  return async ({ url }) => {
     if (option === 'none') return null;
     if (option !== 'system') return option;
     // The default session does not exist before.
@@ -69,7 +55,6 @@ function proxyAnswer(option, { session, app, deadlines, warn }) {
     if (problem !== undefined) warn(problem);
     return proxy;
   };
-  return ({ url }) => question(() => ask(url), { deadlines, withinMs: PROXY_WITHIN_MS, late });
 }
 
 /**

@@ -36,8 +36,6 @@ const isString = (value) => typeof value === 'string';
 /** @type {Check} */
 const isText = (value) => isString(value) && value !== '';
 /** @type {Check} */
-const isFlag = (value) => typeof value === 'boolean';
-/** @type {Check} */
 const isFunction = (value) => typeof value === 'function';
 /** @type {Check} */
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -73,7 +71,7 @@ const isElectron = (value) => {
 };
 
 /** @type {Rule} */
-const FLAG = [isFlag, 'true or false'];
+const FLAG = [(value) => typeof value === 'boolean', 'true or false'];
 /** @type {Rule} */
 const TIMEOUT = [isTimeoutMs, `a whole number from 1 to ${MAX_TIMEOUT_MS}`];
 
@@ -84,14 +82,8 @@ const OPTIONS = Object.freeze({
   cwd: [isText, 'the path of a folder'],
   env: [isEnvironment, 'an object of strings, as process.env'],
   connect: [isObject, 'an object, as { url, room, token }'],
-  electron: [
-    orFalse(isElectron),
-    "an object with Electron's own `app` at least, or false for none",
-  ],
-  allowedOrigins: [
-    arrayOf(isOrigin),
-    'an array of origins, as app://main, or file:// for app files',
-  ],
+  electron: [orFalse(isElectron), "an object with Electron's `app` at least, or false for none"],
+  allowedOrigins: [arrayOf(isOrigin), 'an array of origins, as app://main, or file:// for files'],
   pages: [isObject, 'an object, as { createConnection: false }'],
   getToken: [isFunction, 'a function that gives { token }, or a promise of it'],
   proxy: [isProxy, "'system', 'none', or the address of an HTTP proxy, as http://proxy:3128"],
@@ -208,9 +200,8 @@ function check(caller, values, rules, required, prefix = '') {
   const unknown = Object.keys(values).find((name) => !names.includes(name));
   if (unknown !== undefined) {
     const all = names.map((name) => prefix + name).join(', ');
-    throw new TypeError(
-      `${caller}: there is no option \`${prefix}${unknown}\`. The options are ${all}.`,
-    );
+    const problem = `there is no option \`${prefix}${unknown}\`. The options are ${all}.`;
+    throw new TypeError(`${caller}: ${problem}`);
   }
   for (const [name, [is, words, shown = `\`${prefix}${name}\``]] of Object.entries(rules)) {
     const value = values[name];

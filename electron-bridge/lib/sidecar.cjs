@@ -34,10 +34,9 @@ function createSidecar(given) {
   const warn = (/** @type {string} */ problem) => logs.report('warning', problem);
   const deadlines = new Deadlines();
   const mirror = new Mirror(epoch, Date.now, deadlines);
-  const ports = { ...electron, deadlines, warn };
   const answers = {
-    ...(getToken && { [CLIENT_REQUESTS.getToken]: tokenAnswer(getToken, deadlines) }),
-    ...(proxy && { [CLIENT_REQUESTS.resolveProxy]: proxyAnswer(proxy, ports) }),
+    ...(getToken && { [CLIENT_REQUESTS.getToken]: tokenAnswer(getToken) }),
+    ...(proxy && { [CLIENT_REQUESTS.resolveProxy]: proxyAnswer(proxy, { ...electron, warn }) }),
   };
   /** @type {Supervisor} */
   const supervisor = new Supervisor(options, { logs, mirror, announcer, deadlines, answers });

@@ -65,37 +65,6 @@ class Deadlines {
 }
 
 /**
- * @template T
- * @typedef {object} Question
- * @property {Promise<T>} answer
- * @property {(error: Error) => void} abandon rejects the answer, unless there is one
- */
-
-/**
- * Asks somebody who may never answer: the app, the system. The question ends with their answer, with
- * its deadline, or when it is abandoned; a later answer is dropped.
- *
- * @template T
- * @param {() => T | Promise<T>} ask may do anything
- * @param {object} limit
- * @param {Deadlines} limit.deadlines
- * @param {number} limit.withinMs
- * @param {string} limit.late message of the error at the deadline
- * @returns {Question<T>}
- */
-function question(ask, { deadlines, withinMs, late }) {
-  const { promise: answer, resolve, reject } = deferred();
-  const deadline = deadlines.set(withinMs, () => reject(new Error(late)));
-  const settle = (/** @type {(given: any) => void} */ how) => (/** @type {any} */ given) => {
-    deadlines.clear(deadline);
-    how(given);
-  };
-  // Within a promise, so that whatever is thrown, here or by a thenable, is a rejection.
-  new Promise((given) => given(ask())).then(settle(resolve), settle(reject));
-  return { answer, abandon: settle(reject) };
-}
-
-/**
  * Makes a promise that is settled from outside. It never raises unhandledRejection: who waits for it
  * holds the promise itself.
  *
@@ -114,4 +83,4 @@ function deferred() {
   return made;
 }
 
-module.exports = { Deadlines, deferred, question };
+module.exports = { Deadlines, deferred };

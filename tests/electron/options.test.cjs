@@ -46,11 +46,11 @@ const REFUSED = [
   ],
   [
     { connect: CONNECT, electron: { app: new ScriptedApp(), ipcMain: {} } },
-    "`electron` must be an object with Electron's own `app` at least",
+    "`electron` must be an object with Electron's `app` at least",
   ],
   [
     { connect: CONNECT, allowedOrigins: 'app://main' },
-    '`allowedOrigins` must be an array of origins, as app://main, or file:// for app files',
+    '`allowedOrigins` must be an array of origins, as app://main, or file:// for files',
   ],
   [{ connect: CONNECT, allowedOrigins: ['*'] }, '`allowedOrigins` must be an array of origins'],
   [
@@ -82,7 +82,7 @@ const REFUSED = [
   ],
   [
     { connect: CONNECT, electron: {} },
-    "`electron` must be an object with Electron's own `app` at least, or false for none, got an object.",
+    "`electron` must be an object with Electron's `app` at least, or false for none, got an object.",
   ],
   [
     { connect: CONNECT, getToken: SECRET },

@@ -4,17 +4,15 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { PROXY_OPTION, proxyAnswer, proxyOf } = require('../../electron-bridge/lib/answers.cjs');
-const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 
 const SERVER = 'https://example.livekit.cloud';
 
 /** The answer of an Electron whose default session answers with `resolveProxy`. */
 function asked(option, resolveProxy, app) {
-  const deadlines = new ScriptedDeadlines();
   const warnings = [];
   const session = { defaultSession: { resolveProxy } };
-  const ports = { session, app, deadlines, warn: (warning) => warnings.push(warning) };
-  return { deadlines, warnings, ...proxyAnswer(option, ports)({ url: SERVER }) };
+  const ports = { session, app, warn: (warning) => warnings.push(warning) };
+  return { warnings, answer: proxyAnswer(option, ports)({ url: SERVER }) };
 }
 
 test('an address is that address, `none` is none, and neither asks the system', async () => {
@@ -29,10 +27,10 @@ test('the system is asked for the server', async () => {
     urls.push(url);
     return 'PROXY proxy:3128; DIRECT';
   };
-  const { answer, deadlines, warnings } = asked('system', resolveProxy);
+  const { answer, warnings } = asked('system', resolveProxy);
   assert.equal(await answer, 'http://proxy:3128');
   assert.deepEqual(urls, [SERVER]);
-  assert.deepEqual([deadlines.pending.size, warnings], [0, []]);
+  assert.deepEqual(warnings, []);
 });
 
 test('the system is asked only when Electron is ready, before which it has no session', async () => {
@@ -86,12 +84,6 @@ test('a system that does not say is an error, after which the environment counts
   ]) {
     await assert.rejects(asked('system', resolveProxy).answer, /no session/);
   }
-});
-
-test('a system that takes longer than the sidecar waits is not waited for', async () => {
-  const { answer, deadlines } = asked('system', () => new Promise(() => {}));
-  await deadlines.pass(2500);
-  await assert.rejects(answer, /within 2500 ms/);
 });
 
 test('an option is the address of an HTTP proxy', () => {

@@ -7,10 +7,11 @@ const { RpcError, SidecarError } = require('../../electron-bridge/lib/errors.cjs
 const { MAX_LINE_BYTES } = require('../../electron-bridge/lib/protocol.cjs');
 const { MAX_WAITING_BYTES, RpcClient } = require('../../electron-bridge/lib/rpc/client.cjs');
 const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
+const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 
 /** The other end: keeps what is written until told that the system took it. */
 class Wire {
-  constructor({ released = true, answers = {} } = {}) {
+  constructor({ released = true, answers = {}, deadlines = new Deadlines() } = {}) {
     this.frames = [];
     this.odd = [];
     this.notifications = [];
@@ -22,7 +23,7 @@ class Wire {
       },
       onNotification: (method, params) => this.notifications.push([method, params]),
       onOddLine: (problem) => this.odd.push(problem),
-      deadlines: new Deadlines(),
+      deadlines,
       answers,
     });
     if (released) this.client.release();
@@ -227,33 +228,30 @@ test('of a long odd line only the first 200 characters are reported', () => {
   assert.ok(wire.odd[0].endsWith(`${'x'.repeat(200)}…`));
 });
 
-/** A question whose answer the test gives; `abandoned` is why it was given up. */
-function scriptedQuestion() {
-  const question = { abandoned: null };
-  question.answer = new Promise((resolve, reject) => Object.assign(question, { resolve, reject }));
-  question.abandon = (error) => {
-    question.abandoned = error;
-  };
-  return question;
+/** An answer of the app that the test gives. */
+function scriptedAnswer() {
+  const answer = {};
+  answer.promise = new Promise((resolve, reject) => Object.assign(answer, { resolve, reject }));
+  return answer;
 }
 
 const METHOD_NOT_FOUND = -32601;
 
 test('a request of the sidecar is answered by the function of its name', async () => {
   const params = [];
-  const questions = [];
-  const ask = (given) => {
-    params.push(given);
-    questions.push(scriptedQuestion());
-    return questions[questions.length - 1];
+  const given = [];
+  const ask = (asked) => {
+    params.push(asked);
+    given.push(scriptedAnswer());
+    return given[given.length - 1].promise;
   };
   const wire = new Wire({ answers: { getToken: ask } });
   wire.say({ id: 'sidecar-1', method: 'getToken', params: { room: 'r' } });
   wire.say({ id: 'sidecar-2', method: 'getToken' });
   wire.say({ id: 'sidecar-3', method: 'getToken' });
-  questions[1].resolve({ token: 't' });
-  questions[0].reject(new Error('down'));
-  questions[2].resolve(undefined);
+  given[1].resolve({ token: 't' });
+  given[0].reject(new Error('down'));
+  given[2].resolve(undefined);
   await new Promise(setImmediate);
   const byId = Object.fromEntries(
     wire.frames.map(({ id, result, error }) => [id, [result, error]]),
@@ -286,7 +284,7 @@ test('an answer that is no JSON, or longer than a line may be, is an error', asy
     ['loop', globalThis],
     ['long', 'x'.repeat(MAX_LINE_BYTES)],
   ]) {
-    answers[name] = () => ({ answer: Promise.resolve(value), abandon() {} });
+    answers[name] = async () => value;
   }
   const wire = new Wire({ answers });
   wire.say({ id: 1, method: 'loop' });
@@ -296,13 +294,41 @@ test('an answer that is no JSON, or longer than a line may be, is an error', asy
   assert.equal(wire.frames.length, 2);
 });
 
+test('an app that gives no answer is an error after 20 s, and its late answer goes nowhere', async () => {
+  const answer = scriptedAnswer();
+  const deadlines = new ScriptedDeadlines();
+  const wire = new Wire({ answers: { getToken: () => answer.promise }, deadlines });
+  wire.say({ id: 1, method: 'getToken' });
+  await deadlines.pass(19_999);
+  assert.deepEqual(wire.frames, []);
+  await deadlines.pass(1);
+  answer.resolve({ token: 't' });
+  await new Promise(setImmediate);
+  const message = 'getToken failed: the app gave no answer within 20000 ms';
+  assert.deepEqual(
+    wire.frames.map(({ error }) => error.message),
+    [message],
+  );
+});
+
+test('an answer in time, or the end of the run, leaves no deadline behind', async () => {
+  const answers = { getToken: async () => ({ token: 't' }), never: () => new Promise(() => {}) };
+  const deadlines = new ScriptedDeadlines();
+  const wire = new Wire({ answers, deadlines });
+  wire.say({ id: 1, method: 'getToken' });
+  wire.say({ id: 2, method: 'never' });
+  await new Promise(setImmediate);
+  assert.equal(deadlines.pending.size, 1);
+  wire.client.rejectAll(() => new SidecarError('EXITED', 'It ended.'));
+  assert.equal(deadlines.pending.size, 0);
+});
+
 test('at the end of a run what it asked is given up, and an answer goes nowhere', async () => {
-  const question = scriptedQuestion();
-  const wire = new Wire({ answers: { getToken: () => question } });
+  const answer = scriptedAnswer();
+  const wire = new Wire({ answers: { getToken: () => answer.promise } });
   wire.say({ id: 1, method: 'getToken' });
   wire.client.rejectAll(() => new SidecarError('EXITED', 'It ended.'));
-  assert.equal(question.abandoned.code, 'EXITED');
-  question.resolve({ token: 't' });
+  answer.resolve({ token: 't' });
   await new Promise(setImmediate);
   assert.deepEqual(wire.frames, []);
 });

@@ -77,18 +77,14 @@ function watchSystem({ app, powerMonitor }, supervisor, sidecar) {
   /** @type {import('./listeners.cjs').Listener} */
   const onWindow = (_, window) => window.on('session-end', onShutdown);
   const releases = [listen([app, 'browser-window-created', onWindow])];
-  const ready = Promise.resolve(app.whenReady && app.whenReady());
-  // Before that, powerMonitor.on() throws in Electron 9, and hears nothing in later ones.
-  ready.then(() => {
+  const listenToPower = () => {
     if (releases.length === 0) return; // ended meanwhile
-    releases.push(
-      listen(
-        [powerMonitor, 'suspend', () => supervisor.suspend()],
-        [powerMonitor, 'resume', onResume],
-        [powerMonitor, 'shutdown', onShutdown],
-      ),
-    );
-  });
+    const suspend = () => supervisor.suspend();
+    const sleep = listen([powerMonitor, 'suspend', suspend], [powerMonitor, 'resume', onResume]);
+    releases.push(sleep, listen([powerMonitor, 'shutdown', onShutdown]));
+  };
+  // Before that, powerMonitor.on() throws in Electron 9, and hears nothing in later ones.
+  Promise.resolve(app.whenReady && app.whenReady()).then(listenToPower);
   return () => {
     for (const release of releases.splice(0)) release();
   };
@@ -103,9 +99,7 @@ function watchSystem({ app, powerMonitor }, supervisor, sidecar) {
  */
 function wake(sidecar, reason) {
   if (sidecar.processState !== 'ready') return; // a new process needs no telling
-  sidecar.wake(reason).catch(() => {
-    // It is gone or going: the next process begins afresh.
-  });
+  sidecar.wake(reason).catch(() => {}); // it is gone or going: the next process begins afresh
 }
 
 module.exports = { holdQuit, wake, watchSystem };

@@ -14,7 +14,7 @@ const { wake } = require('../electron/system.cjs');
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { ERRORS, NOTIFICATIONS } = require('../protocol.cjs');
 const { allowedPages, senderCheck } = require('./sender.cjs');
-const { Topic } = require('./subscriptions.cjs');
+const { makeTopic } = require('./subscriptions.cjs');
 
 /** With the name of the call and its argument; preload.cjs repeats the name. */
 const CALL = 'clara-voice:call';
@@ -54,9 +54,9 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
 
   /** @returns {import('../../preload').SessionsSnapshot} */
   const listSessions = () => ({ sessions: sidecar.sessions, seq: announcer.seq });
-  const sessions = new Topic('sessions', () => ({ type: 'snapshot', ...listSessions() }));
-  const agent = new Topic('agent', () => announcer.statusForPage());
-  /** @type {Record<string, Topic>} */
+  const sessions = makeTopic('sessions', () => ({ type: 'snapshot', ...listSessions() }));
+  const agent = makeTopic('agent', () => announcer.statusForPage());
+  /** @type {Record<string, typeof agent>} */
   const topics = { sessions, agent };
 
   /** @returns {Promise<import('../../preload').ClaraStatus>} */
@@ -86,7 +86,7 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
     },
     closeSession: (_, id) => sidecar.closeSession(id),
     subscribe: ({ sender }, topic) => topics[topic].add(sender),
-    unsubscribe: ({ sender }, topic) => topics[topic].delete(sender),
+    unsubscribe: ({ sender }, topic) => topics[topic].remove(sender),
     online: () => wake(sidecar, 'network-online'),
   };
 

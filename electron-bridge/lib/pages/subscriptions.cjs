@@ -6,6 +6,7 @@
  */
 
 const { listen } = require('../electron/listeners.cjs');
+const { attempt } = require('../errors.cjs');
 
 /** From main to the preload, with the topic, then 'snapshot' or 'change' and the event, or 'end' when
  * the sidecar was disposed of. preload.cjs repeats the name. */
@@ -17,64 +18,49 @@ const ENDS = Object.freeze(['did-navigate', 'render-process-gone', 'crashed', 'd
 
 /** @typedef {import('../../index').WebContentsLike} WebContentsLike */
 
-/** What pages can subscribe to under one name. */
-class Topic {
-  #name;
-  #snapshot;
+/**
+ * What pages can subscribe to under one name.
+ *
+ * @param {string} name
+ * @param {() => unknown} snapshot gives the event of now
+ */
+function makeTopic(name, snapshot) {
   /** @type {Map<WebContentsLike, () => void>} each page with what takes our listeners off it */
-  #pages = new Map();
-
-  /**
-   * @param {string} name
-   * @param {() => unknown} snapshot gives the event of now
-   */
-  constructor(name, snapshot) {
-    this.#name = name;
-    this.#snapshot = snapshot;
-  }
-
-  /** @param {WebContentsLike} page that gets the snapshot, and every change behind it */
-  add(page) {
-    if (!this.#pages.has(page) && !page.isDestroyed()) {
-      /** @type {(name: string) => [WebContentsLike, string, () => void]} */
-      const end = (name) => [page, name, () => this.delete(page)];
-      this.#pages.set(page, listen(...ENDS.map(end)));
-    }
-    this.#send(page, 'snapshot', this.#snapshot());
-  }
-
+  const pages = new Map();
+  /** @type {(page: WebContentsLike, kind: 'snapshot' | 'change' | 'end', event?: unknown) => void} */
+  const send = (page, kind, event) => {
+    // Its frame may go in this very moment; the event that says so ends the subscription.
+    attempt(() => page.send(EVENT, name, kind, event));
+  };
   /** @param {WebContentsLike} page */
-  delete(page) {
-    const release = this.#pages.get(page);
+  const remove = (page) => {
+    const release = pages.get(page);
     if (release) release();
-    this.#pages.delete(page);
-  }
-
-  /** @param {unknown} event */
-  publish(event) {
-    for (const page of [...this.#pages.keys()]) this.#send(page, 'change', event);
-  }
-
-  /** Ends all subscriptions, and says so. */
-  end() {
-    for (const page of [...this.#pages.keys()]) {
-      this.#send(page, 'end');
-      this.delete(page);
-    }
-  }
-
-  /**
-   * @param {WebContentsLike} page
-   * @param {'snapshot' | 'change' | 'end'} kind
-   * @param {unknown} [event]
-   */
-  #send = (page, kind, event) => {
-    try {
-      if (!page.isDestroyed()) page.send(EVENT, this.#name, kind, event);
-    } catch (_) {
-      // Its frame went in this very moment; the event that says so ends the subscription.
-    }
+    pages.delete(page);
+  };
+  return {
+    /** @param {WebContentsLike} page that gets the snapshot, and every change behind it */
+    add(page) {
+      if (!pages.has(page) && !page.isDestroyed()) {
+        /** @type {(name: string) => [WebContentsLike, string, () => void]} */
+        const end = (ending) => [page, ending, () => remove(page)];
+        pages.set(page, listen(...ENDS.map(end)));
+      }
+      send(page, 'snapshot', snapshot());
+    },
+    remove,
+    /** @param {unknown} event */
+    publish(event) {
+      for (const page of [...pages.keys()]) send(page, 'change', event);
+    },
+    /** Ends all subscriptions, and says so. */
+    end() {
+      for (const page of [...pages.keys()]) {
+        send(page, 'end');
+        remove(page);
+      }
+    },
   };
 }
 
-module.exports = { Topic };
+module.exports = { makeTopic };

@@ -197,8 +197,7 @@ function checkDirectory(directory) {
   const canEnter = () => fs.accessSync(directory, fs.constants.X_OK) === undefined;
   if (isKind(directory, 'isDirectory') && attempt(canEnter)) return;
   const problem = `The sidecar cannot be started in ${directory}: no folder that may be entered.`;
-  const fix = 'Create it, or give another one as `cwd`.';
-  throw new SidecarError('BAD_CWD', problem, { fix });
+  throw new SidecarError('BAD_CWD', problem, { fix: 'Create it, or give another one as `cwd`.' });
 }
 
 /**

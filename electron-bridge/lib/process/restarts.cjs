@@ -1,42 +1,8 @@
 'use strict';
 
-/**
- * Owns the states of the sidecar's process as the app sees them, which event leads from which to
- * which, and whether and when a sidecar that ended by itself is started again. Pure.
- */
+/** Owns whether and when a sidecar that ended by itself is started again. Pure. */
 
 const { SidecarError } = require('../errors.cjs');
-
-/** @typedef {import('../../index').ProcessState} ProcessState */
-/** @typedef {'start' | 'ready' | 'crashed' | 'stop' | 'ended' | 'failed'} ProcessEvent */
-
-/**
- * An event that a state does not list is refused.
- *
- * `crashed`: the process ended unasked, and another will be started. `ended`: it is gone, as asked.
- * `failed`: it is gone, or never came, and none will be started.
- * @type {Readonly<Record<ProcessState, Readonly<Partial<Record<ProcessEvent, ProcessState>>>>>}
- */
-const TRANSITIONS = Object.freeze({
-  idle: { start: 'starting', failed: 'failed' },
-  starting: { ready: 'ready', crashed: 'backoff', stop: 'stopping', failed: 'failed' },
-  ready: { crashed: 'backoff', stop: 'stopping', failed: 'failed' },
-  backoff: { start: 'starting', stop: 'idle', failed: 'failed' },
-  stopping: { ended: 'idle' },
-  failed: { start: 'starting', failed: 'failed', stop: 'idle' },
-});
-
-/**
- * @param {ProcessState} state
- * @param {ProcessEvent} event
- * @returns {ProcessState}
- * @throws {Error} when the state does not know the event: a bug of the bridge
- */
-function nextState(state, event) {
-  const next = TRANSITIONS[state][event];
-  if (next === undefined) throw new Error(`"${event}" has no meaning in state "${state}"`);
-  return next;
-}
 
 /**
  * @typedef {import('../../index').RestartPolicy} RestartPolicy
@@ -65,4 +31,4 @@ function crashLoop(last) {
   return new SidecarError('CRASH_LOOP', problem, { ...last, fix, cause: last });
 }
 
-module.exports = { DEFAULT_POLICY, TRANSITIONS, crashLoop, nextState, restartDelay };
+module.exports = { DEFAULT_POLICY, crashLoop, restartDelay };

@@ -61,8 +61,7 @@ function startFailure(error, timeoutMs, stderrTail) {
   }
   if (code !== 'TIMEOUT') return null;
   const problem = `The sidecar did not answer within ${timeoutMs} ms of its start and was ended.`;
-  const fix =
-    'A first run under an antivirus program can take long: give a longer `startTimeoutMs`.';
+  const fix = 'An antivirus program can slow down a first run: give a longer `startTimeoutMs`.';
   return new SidecarError('START_TIMEOUT', problem + lastWords(stderrTail), { fix, stderrTail });
 }
 

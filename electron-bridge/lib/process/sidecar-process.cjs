@@ -152,11 +152,8 @@ class SidecarProcess {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#deadlines.clear(this.#deadline);
-    for (const stream of (this.#child && this.#child.stdio) || []) {
-      if (stream) stream.destroy();
-    }
-    const report = { code: null, signal: null, spawnError: null, ...facts };
-    this.#handlers.onEnded(report);
+    for (const stream of Object(this.#child).stdio || []) if (stream) stream.destroy();
+    this.#handlers.onEnded({ code: null, signal: null, spawnError: null, ...facts });
   };
 
   /** @returns {childProcess.ChildProcessWithoutNullStreams | undefined} the child while it lives */
@@ -215,8 +212,7 @@ const KILL_RUNG = LADDER.length - 1;
  * @param {import('./launch.cjs').Launch} launch
  */
 function spawn({ command, args, cwd, env }) {
-  const options = { cwd, env, windowsHide: true, detached: !IS_WINDOWS };
-  return childProcess.spawn(command, args, options);
+  return childProcess.spawn(command, args, { cwd, env, windowsHide: true, detached: !IS_WINDOWS });
 }
 
 /** @param {childProcess.ChildProcess} child */

@@ -16,7 +16,7 @@ const { ERRORS, METHODS } = require('../protocol.cjs');
 const { RpcClient } = require('../rpc/client.cjs');
 const { deferred } = require('../time.cjs');
 const { existingUserData, resolveLaunch } = require('./launch.cjs');
-const { crashLoop, nextState, restartDelay } = require('./restarts.cjs');
+const { crashLoop, restartDelay } = require('./restarts.cjs');
 const { endError, initializeParams, mismatch, startFailure } = require('./run.cjs');
 const { SidecarProcess } = require('./sidecar-process.cjs');
 
@@ -123,7 +123,7 @@ class Supervisor {
     const run = this.#run;
     if (run === undefined) {
       deadlines.clear(this.#restart);
-      this.#end('stop', reason, []);
+      this.#end('idle', reason, []);
     } else if (this.state === 'stopping') {
       run.child.kill();
     } else {
@@ -132,7 +132,7 @@ class Supervisor {
       // The process may end before it answers; that is fine.
       run.rpc.request(METHODS.shutdown, undefined, OWN_REQUEST).catch(() => {});
       run.child.end();
-      announcer.tell([...mirror.stopAsked(), this.#moved('stop')]);
+      announcer.tell([...mirror.stopAsked(), this.#moved('stopping')]);
     }
     return this.#stopped.promise;
   }
@@ -283,7 +283,7 @@ class Supervisor {
     const { stopOnce: stop, stopFast } = this;
     this.#releaseQuit = holdQuit(electron, { stop, stopFast, killNow: () => child.killNow() });
     this.#initialize(run, mirror.begin());
-    announcer.tell([this.#moved('start')]);
+    announcer.tell([this.#moved('starting')]);
   };
 
   /**
@@ -369,31 +369,31 @@ class Supervisor {
     const exit = { code, signal, stderrTail, willRestart: delayMs !== undefined };
     const exits = spawnError ? [] : [{ name: 'exit', event: exit }];
     if (!mayRestart || delayMs === undefined) {
-      this.#end(isStopping ? 'ended' : 'failed', mayRestart ? crashLoop(error) : error, exits);
+      this.#end(isStopping ? 'idle' : 'failed', mayRestart ? crashLoop(error) : error, exits);
       return;
     }
     restartedMs.push(nowMs);
     if (this.state === 'ready') this.#started = deferred();
     logs.report('error', `${error.message} It is started again in ${delayMs} ms.`);
     this.#restart = deadlines.set(delayMs, this.#startRun);
-    const moved = this.#moved('crashed', { error, retryInMs: delayMs });
+    const moved = this.#moved('backoff', { error, retryInMs: delayMs });
     announcer.tell([...mirror.crashed(), moved, ...exits]);
   };
 
   /**
    * There is no process, and none comes by itself.
    *
-   * @param {'stop' | 'ended' | 'failed'} happened
+   * @param {'idle' | 'failed'} state
    * @param {SidecarError} error
    * @param {readonly Announcement[]} exits the event of the process, if there was one
    */
-  #end = (happened, error, exits) => {
+  #end = (state, error, exits) => {
     const { logs, mirror, announcer } = this.#parts;
-    const isFailed = happened === 'failed';
+    const isFailed = state === 'failed';
     this.#failure = error;
     if (isFailed) logs.report('error', `There is no sidecar: ${error.message}`);
     const closed = mirror.ended(isFailed ? 'sidecar-exited' : 'sidecar-stopped');
-    const moved = this.#moved(happened, isFailed ? { error } : {});
+    const moved = this.#moved(state, isFailed ? { error } : {});
     const stopped = this.#stopped; // a listener may start and stop it again
     this.#started.reject(error);
     announcer.tell([...closed, moved, ...exits]);
@@ -401,14 +401,14 @@ class Supervisor {
   };
 
   /**
-   * @param {import('./restarts.cjs').ProcessEvent} happened
+   * @param {ProcessState} state
    * @param {{error?: SidecarError, retryInMs?: number}} [facts]
    * @returns {Announcement}
    */
-  #moved = (happened, facts) => {
+  #moved = (state, facts) => {
     const previousState = this.state;
-    this.state = nextState(previousState, happened);
-    return { name: 'process-state', event: { state: this.state, previousState, ...facts } };
+    this.state = state;
+    return { name: 'process-state', event: { state, previousState, ...facts } };
   };
 
   /** @param {string} what the app asks for */

@@ -11,6 +11,9 @@ const { ERRORS, MAX_LINE_BYTES } = require('../protocol.cjs');
 
 /** Requests that the sidecar has not read yet; beyond it the app outruns a stuck process. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+/** Milliseconds for an answer of the app; a token endpoint that takes longer is as good as down. The
+ * sidecar waits for 30 s. */
+const ANSWER_WITHIN_MS = 20 * 1000;
 /** The app's own code failed (JSON-RPC 2.0, section 5.1, leaves this code to the server). */
 const ANSWER_FAILED = -32000;
 const LATE =
@@ -32,7 +35,7 @@ const SHOWN_CHARACTERS = 200;
  * @property {(result: any) => void} [onResult] is called synchronously with the result, before the
  *   next line is handled; a promise would run later. Must not throw.
  *
- * @typedef {(params: any) => import('../time.cjs').Question<any>} Answer to a request of the sidecar
+ * @typedef {(params: any) => Promise<any>} Answer to a request of the sidecar
  */
 
 class RpcClient {
@@ -43,7 +46,7 @@ class RpcClient {
   #lastId = 0;
   #waitingBytes = 0;
   #isHolding = true;
-  /** @type {Set<import('../time.cjs').Question<any>>} what the sidecar waits for */
+  /** @type {Set<import('../time.cjs').Deadline>} of each request that the sidecar waits for */
   #asked = new Set();
 
   /**
@@ -141,7 +144,7 @@ class RpcClient {
    */
   rejectAll(makeError) {
     for (const id of this.#pending.keys()) this.#settle(id, makeError());
-    for (const question of this.#asked) question.abandon(makeError());
+    for (const deadline of this.#asked) this.#ports.deadlines.clear(deadline);
     this.#asked.clear();
   }
 
@@ -151,19 +154,27 @@ class RpcClient {
    * @param {unknown} params
    */
   #answer = (id, method, params) => {
-    const fail = (/** @type {number} */ code, /** @type {string} */ message) =>
-      this.#respond(id, { error: { code, message } });
+    const { deadlines } = this.#ports;
     const ask = this.#answers.get(method);
     if (ask === undefined) {
-      fail(ERRORS.METHOD_NOT_FOUND, `The client has no method "${method}".`);
-    } else {
-      const question = ask(params);
-      this.#asked.add(question);
-      question.answer.then(
-        (result = null) => this.#asked.delete(question) && this.#respond(id, { result }),
-        ({ message }) => this.#asked.delete(question) && fail(ANSWER_FAILED, message),
-      );
+      const message = `The client has no method "${method}".`;
+      this.#respond(id, { error: { code: ERRORS.METHOD_NOT_FOUND, message } });
+      return;
     }
+    const respond = (/** @type {object} */ answer) => {
+      if (!this.#asked.delete(deadline)) return; // too late
+      deadlines.clear(deadline);
+      this.#respond(id, answer);
+    };
+    const fail = (/** @type {string} */ message) =>
+      respond({ error: { code: ANSWER_FAILED, message } });
+    const late = `${method} failed: the app gave no answer within ${ANSWER_WITHIN_MS} ms`;
+    const deadline = deadlines.set(ANSWER_WITHIN_MS, () => fail(late));
+    this.#asked.add(deadline);
+    ask(params).then(
+      (result = null) => respond({ result }),
+      (error) => fail(String(Object(error).message)),
+    );
   };
 
   /**

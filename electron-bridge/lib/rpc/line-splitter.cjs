@@ -8,7 +8,6 @@
  */
 
 const NEWLINE = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
 
 class LineSplitter {
   #options;
@@ -44,8 +43,8 @@ class LineSplitter {
     const line = Buffer.concat(this.#pieces);
     this.#pieces = [];
     this.#bytes = 0;
-    const length = line[line.length - 1] === CARRIAGE_RETURN ? line.length - 1 : line.length;
-    if (length > 0) this.#options.onLine(line.toString('utf8', 0, length));
+    const text = line.toString('utf8').replace(/\r$/, '');
+    if (text !== '') this.#options.onLine(text);
   }
 
   /** @param {Buffer} piece */
