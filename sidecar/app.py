@@ -14,10 +14,9 @@ import os
 import platform
 import random
 import secrets
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -26,9 +25,11 @@ from sidecar.agent.agent import ClaraVoiceAgent
 from sidecar.agent.clock import AttendedClock
 from sidecar.core.config import Settings
 from sidecar.core.contract.errors import SidecarError
+from sidecar.core.contract.messages import AgentSession
 from sidecar.core.contract.protocol import PROTOCOL_VERSION
 from sidecar.core.ports import Ports
 from sidecar.core.sound import Needs
+from sidecar.ending import Ending, hear_signals
 from sidecar.logs import LineHandler
 from sidecar.redaction import Redactor
 from sidecar.rpc.client_requests import ClientRequests
@@ -54,9 +55,6 @@ FAILED_STATUS = 1
 LEAVE_WITHIN_S = 0.8
 FLUSH_WITHIN_S = 1.6
 LOG_FLUSH_WITHIN_S = 0.3
-DRAIN_WITHIN_S = 2.9
-"""Seconds for the whole drain: leave, then flush while the native client is disposed. Then the
-process ends, even if a step hangs."""
 
 _log = logging.getLogger("sidecar.app")
 
@@ -108,6 +106,7 @@ class _App:
         self._stopping = asyncio.Event()
         self.is_stopping = False
         self._status = 0
+        self._ending = Ending(self._tell_end, lambda: self._status)
         self._splitter = LineSplitter()
         self._epoch = secrets.token_hex(8)
         self._voices: Host | None = None
@@ -118,7 +117,7 @@ class _App:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(tasks.log_callback_bug)
         self._writer = Writer(
-            self._start.wire.write_fd, encode_notification, self._on_parent_gone, self._on_broken
+            self._start.wire.write_fd, encode_notification, self._ask_to_end, self._on_broken
         )
         clock = AttendedClock()
         self._client = ClientRequests(self._writer.put, clock.within, self._start.redactor)
@@ -132,9 +131,14 @@ class _App:
             self._client.take_response,
         )
         reader = Reader(
-            self._start.wire.read_fd, self._loop, self._on_chunk, self._on_end, self._on_broken
+            self._start.wire.read_fd,
+            self._loop,
+            self._on_chunk,
+            self._on_end,
+            self._on_broken,
+            on_closed=self._ending.begin,
         )
-        self._handle_signals()
+        hear_signals(self._ask_to_end)
         Watchdog(self._loop).start()
         self._writer.start()
         if self._start.connects:
@@ -149,16 +153,20 @@ class _App:
     def stop(self) -> None:
         """Begin the drain once the loop has run the callbacks that are queued now.
 
-        A second call does nothing. From the first call on, the process ends within DRAIN_WITHIN_S.
+        A second call does nothing. The process ends within 3 s of the first call.
         """
         if not self.is_stopping:
             self.is_stopping = True
-            end_within(DRAIN_WITHIN_S, lambda: self._status)
+            self._ending.begin()
             self._loop.call_soon(self._stopping.set)
+
+    def resumed(self, sessions: Iterable[AgentSession]) -> None:
+        """Note that the client has these sessions from an earlier process."""
+        self._writer.resumed(sessions)
 
     def watch_parent(self, pid: int) -> None:
         """Begin the drain when the process *pid* has ended."""
-        if not watch_parent(pid, self._on_parent_gone):
+        if not watch_parent(pid, self._ask_to_end):
             _log.warning(
                 "No process that can be watched has the parentPid %d; the sidecar ends when stdin"
                 " ends.",
@@ -251,17 +259,17 @@ class _App:
             self._on_line(line)
         self.stop()
 
-    def _handle_signals(self) -> None:
-        names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
-        for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
-            try:
-                self._loop.add_signal_handler(number, self.stop)
-            except NotImplementedError:  # Windows
-                signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(self.stop))
-
-    def _on_parent_gone(self) -> None:
+    def _ask_to_end(self) -> None:
+        """Begin the drain; called on other threads."""
+        self._ending.begin()
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
             self._loop.call_soon_threadsafe(self.stop)
+
+    def _tell_end(self) -> bool:
+        hangs = self._writer.close_sessions(self._epoch, round(time.time() * 1000))
+        if hangs:
+            _log.critical("The event loop hangs; the sidecar ends without leaving its room.")
+        return hangs
 
     def _on_broken(self, why: str) -> None:
         _log.critical("%s; the process ends.", why)
@@ -285,19 +293,6 @@ class _App:
             await self._agent.stop()
         finally:
             await self._dispatcher.answered()
-
-
-def end_within(seconds: float, status: Callable[[], int]) -> None:
-    """End the process after *seconds*, even if the loop hangs.
-
-    Returns at once; a daemon thread waits. The exit status is the result of *status* at that time.
-    """
-
-    def run() -> None:
-        threading.Event().wait(seconds)
-        os._exit(status())
-
-    tasks.start_thread("end", run)
 
 
 @functools.cache

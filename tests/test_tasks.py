@@ -6,6 +6,7 @@ import ast
 import asyncio
 import logging
 import os
+import signal
 import sys
 import threading
 import types
@@ -17,11 +18,11 @@ from livekit.rtc._proto.ffi_pb2 import FfiEvent
 
 import sidecar
 from sidecar import tasks
-from sidecar.app import end_within
 from sidecar.core.config import Settings
 from sidecar.core.contract.messages import AgentState, ConnectionParams
 from sidecar.core.facts import Fact, Left
 from sidecar.dev.stdio_client import SidecarClient
+from sidecar.ending import Ending, hear_signals
 from sidecar.rpc.jsonrpc import Dispatcher
 from sidecar.rpc.parent import watch_parent
 from sidecar.rpc.stdio import Reader, Writer
@@ -177,7 +178,7 @@ def _stdin(after: Callable[[], None]) -> None:
     read_fd, write_fd = os.pipe()
     os.write(write_fd, b"\n")
     loop = _BrokenLoop()
-    Reader(read_fd, loop, iter, after, lambda _: after()).start()  # type: ignore[arg-type]
+    Reader(read_fd, loop, iter, after, lambda _: after(), after).start()  # type: ignore[arg-type]
 
 
 def _stdout(after: Callable[[], None]) -> None:
@@ -200,7 +201,18 @@ def _watchdog(_: Callable[[], None]) -> None:
 
 
 def _end(_: Callable[[], None]) -> None:
-    end_within(0.0, _raise)  # type: ignore[arg-type]
+    Ending(_raise, _raise, 0.0, 0.0).begin()  # type: ignore[arg-type]
+
+
+def _signals(_: Callable[[], None]) -> None:
+    before = {
+        name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    }
+    hear_signals(_raise)
+    signal.raise_signal(signal.SIGHUP)
+    os.close(signal.set_wakeup_fd(-1))
+    for name, handler in before.items():
+        signal.signal(name, handler)
 
 
 def _event_budget(_: Callable[[], None]) -> None:
@@ -234,6 +246,7 @@ IN_A_THREAD: dict[str, Callable[[Callable[[], None]], None]] = {
     "watchdog": _watchdog,
     "end": _end,
     "event budget": _event_budget,
+    "signals": _signals,
     "dispose": _dispose,
 }
 ENDS_THE_PROCESS = {"stdin", "stdout"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from sidecar import __version__
@@ -95,6 +95,9 @@ class Process(Protocol):
 
     def stop(self) -> None:
         """Begin the drain once the loop has run the callbacks that are queued now."""
+
+    def resumed(self, sessions: Iterable[AgentSession]) -> None:
+        """Note that the client has these sessions from an earlier process."""
 
     def watch_parent(self, pid: int) -> None:
         """Begin the drain when the process *pid* has ended."""
@@ -189,6 +192,7 @@ class _Handshake:
             self._voices.configure(params.voice)
         if not inherited.is_empty:
             self._agent.resume(inherited)
+            self._process.resumed(inherited.sessions)
         self._is_done = True
         if params.client is not None:
             self._client.offers(params.client.capabilities)

@@ -15,11 +15,21 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sidecar import tasks
-from sidecar.core.contract.messages import AgentSession, Notification, SessionEvent, SessionUpdated
+from sidecar.core.contract.close_reasons import CloseReason
+from sidecar.core.contract.messages import (
+    AgentSession,
+    ConnectionState,
+    Notification,
+    SessionClosed,
+    SessionCreated,
+    SessionEvent,
+    SessionUpdated,
+)
+from sidecar.core.contract.wire import iso_time
 
 _log = logging.getLogger("sidecar.rpc")
 
@@ -95,13 +105,16 @@ class Reader:
         on_chunk: Callable[[bytes], Iterator[None]],
         on_end: Callable[[], None],
         on_broken: Callable[[str], None],
+        on_closed: Callable[[], None],
     ) -> None:
         """Call *on_chunk* and *on_end* on *loop*; *on_end* once, at the end of input.
 
         *on_chunk* returns an iterator that handles its chunk step by step; the next chunk comes
         when the iterator ends. *on_broken* is called on the reader's thread when a bug has
-        stopped it; its argument says what no longer works.
+        stopped it; its argument says what no longer works. *on_closed* is called on that thread
+        when stdin has ended, before the loop has handled what was read.
         """
+        self._on_closed = on_closed
         self._read_fd = read_fd
         self._loop = loop
         self._on_chunk = on_chunk
@@ -118,6 +131,7 @@ class Reader:
             self._is_taken.acquire()
             if not _call_on(self._loop, self._take, chunk):
                 return
+        self._on_closed()
         self._is_taken.acquire()
         _call_on(self._loop, self._on_end)
 
@@ -150,6 +164,10 @@ class Outbox:
         self._updates: dict[str, int] = {}
         self._next = 0
         self._bytes = 0
+        self._open: dict[str, AgentSession] = {}
+        """The open sessions of the client, once it has read all that was put."""
+        self._seq = 0
+        self._takes_notifications = True
         self._is_closed = False
         self._is_dropping = False
         self._changed = threading.Condition()
@@ -159,6 +177,11 @@ class Outbox:
         with self._changed:
             if isinstance(item, SessionEvent) and self._drops(item):
                 return
+            if not isinstance(item, bytes):
+                if not self._takes_notifications:
+                    return
+                self._seq = getattr(item, "seq", self._seq)
+                self._note(item)
             if isinstance(item, SessionUpdated):
                 item = self._merged(item)
                 self._updates[item.session.session_id] = self._next
@@ -206,6 +229,35 @@ class Outbox:
                 event.session_id,
             )
         return True
+
+    def resumed(self, sessions: Iterable[AgentSession]) -> None:
+        """Note that the client has these open sessions from an earlier process."""
+        with self._changed:
+            self._open.update((each.session_id, each) for each in sessions)
+
+    def close_sessions(self, epoch: str, now_ms: int) -> bool:
+        """Queue a `session-closed` for each open session of the client; False if there is none.
+
+        Later notifications are ignored: the loop did not close the sessions in time, and must not
+        close any twice. *now_ms* is milliseconds since 1970.
+        """
+        with self._changed:
+            left = list(self._open.values())
+            for session in left:
+                end_time = max(iso_time(now_ms), session.start_time)
+                closed = replace(
+                    session, connection_state=ConnectionState.CLOSED, end_time=end_time
+                )
+                reason = CloseReason.SIDECAR_SHUTDOWN
+                self.put(SessionClosed(closed, reason, seq=self._seq + 1, epoch=epoch))
+            self._takes_notifications = False
+        return bool(left)
+
+    def _note(self, item: Notification) -> None:
+        if isinstance(item, SessionCreated | SessionUpdated):
+            self._open[item.session.session_id] = item.session
+        elif isinstance(item, SessionClosed):
+            self._open.pop(item.session.session_id, None)
 
     def _merged(self, newer: SessionUpdated) -> SessionUpdated:
         # Drops the older seq on purpose: the gap tells a consumer to call `listSessions`.
@@ -255,6 +307,8 @@ class Writer:
         self._outbox = Outbox(lambda: on_broken("The parent does not read stdout"))
         self.put = self._outbox.put
         """Queues an answer or a notification. Never blocks."""
+        self.resumed = self._outbox.resumed
+        self.close_sessions = self._outbox.close_sessions
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sidecar import __version__
@@ -111,9 +112,13 @@ class FakeProcess:
     def __init__(self) -> None:
         self.is_stopping = False
         self.watched: list[int] = []
+        self.sessions_resumed: tuple[AgentSession, ...] = ()
 
     def stop(self) -> None:
         self.is_stopping = True
+
+    def resumed(self, sessions: Iterable[AgentSession]) -> None:
+        self.sessions_resumed = tuple(sessions)
 
     def watch_parent(self, pid: int) -> None:
         self.watched.append(pid)

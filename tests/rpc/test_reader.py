@@ -41,7 +41,7 @@ async def test_a_flood_is_taken_in_turns_and_everything_else_has_its_own_in_betw
             pipe.write(bytes(number % 251 for number in range(FLOOD_BYTES)))
 
     threading.Thread(target=flood, daemon=True).start()
-    reader = Reader(read_fd, loop, on_chunk, ended.set, _never)
+    reader = Reader(read_fd, loop, on_chunk, ended.set, _never, on_closed=lambda: None)
     next_turn()
     reader.start()
     await ended.wait()
