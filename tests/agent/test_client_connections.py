@@ -135,7 +135,7 @@ async def test_a_client_that_fails_is_asked_once_and_its_reason_told():
     world = await joined()
     creation = await creating(world, identity="alice")
     await world.client.fails("getToken failed: signed out")
-    with pytest.raises(NotAllowed, match=r"for this person: getToken failed: signed out\.$"):
+    with pytest.raises(NotAllowed, match=r"that this page can use: getToken failed: signed out\.$"):
         await creation
     await world.passes(600)
     assert len(world.client.asked) == 1
@@ -180,7 +180,7 @@ async def test_the_capabilities_say_that_connections_can_be_made():
     [
         ({"video": {**IN_THE_DEN, "roomAdmin": True}}, ["roomAdmin", "canPublish"]),
         ({"video": {**IN_THE_DEN, "canPublish": False, "hidden": True}}, ["hidden"]),
-        ({"exp": NOW_S - 5, "video": {**IN_THE_DEN, "canPublish": False}}, ["had expired"]),
+        ({"exp": NOW_S - 5, "video": {**IN_THE_DEN, "canPublish": False}}, ["has expired"]),
         ({"nbf": NOW_S + 500, "video": {**IN_THE_DEN, "canPublish": False}}, ["not valid yet"]),
         ({"video": {**IN_THE_DEN, "canPublish": False}}, []),
     ],

@@ -232,7 +232,7 @@ async def test_three_expired_tokens_in_a_row_end_it_too_and_the_cause_is_named()
         await world.passes(5)
         await refused(world, token_for(-5))
     assert world.states[-1] == "failed"
-    assert "had expired" in world.agent.status().last_error.detail
+    assert "has expired" in world.agent.status().last_error.detail
 
 
 @in_virtual_time

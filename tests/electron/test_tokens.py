@@ -156,7 +156,7 @@ async def test_three_expired_tokens_end_in_failed_as_well(
     async with access_app(node, connect(server, room), tokens=expired) as app:
         await app.call("start")
         failed = await app.agent("failed")
-        assert "had expired" in failed["error"]["detail"]
+        assert "has expired" in failed["error"]["detail"]
         assert not failed["error"]["retryable"]
         assert len(app.asked()) == 3
 

@@ -121,7 +121,7 @@ async def test_expired_forged_and_missing_tokens_each_end_in_a_join_once_a_good_
             for each in sidecar.notifications
             if isinstance(each.params.get("error"), dict)
         ]
-        assert ["had expired" in each for each in details] == [False, True, False]
+        assert ["has expired" in each for each in details] == [False, True, False]
         assert await sidecar.stop() == 0
 
 
