@@ -1,12 +1,12 @@
 'use strict';
 
 /**
- * Owns the check that a packaged app can start its sidecar. The build tool calls it, so that a
- * broken app never ships. It changes no file, and never runs in the app. docs/packaging.md of the
- * repository has the recipes.
+ * Owns how the build tool gives a packaged app its sidecar: brings the one for the app's target out
+ * of its npm package, unless the app has one, and checks that the app can start it. So a broken app
+ * never ships. Never runs in the app. docs/packaging.md of the repository has the recipes.
  *
  *   electron-builder: "afterPack": "node_modules/clara-voice-bridge/after-pack.cjs"
- *   Electron Forge:   hooks: { postPackage: require('clara-voice-bridge/after-pack.cjs').postPackage }
+ *   Electron Forge:   hooks: { packageAfterCopy, postPackage }, both from this file
  */
 
 const childProcess = require('child_process');
@@ -16,10 +16,57 @@ const path = require('path');
 const { refusalOfHeader } = require('./lib/process/launch.cjs');
 const { VERSION } = require('./lib/protocol.cjs');
 
+/** How the names of the packages begin that bring the sidecar. */
+const PACKAGE = 'clara-voice-sidecar-';
 /** Names of electron-builder's `Arch`, by number (builder-util, src/arch.ts). */
 const ELECTRON_BUILDER_ARCHS = Object.freeze(['ia32', 'x64', 'armv7l', 'arm64', 'universal']);
 /** Milliseconds for `sidecar --version`: a first run may wait for a virus scanner. */
 const VERSION_TIMEOUT_MS = 60 * 1000;
+
+/**
+ * Copies the sidecar for the app's target out of its npm package. Does nothing when the app has a
+ * sidecar already: one that `extraResources` brought.
+ *
+ * @param {object} app
+ * @param {string} app.resources the folder that the app sees as `process.resourcesPath`
+ * @param {string} app.platform the app's system, as in `process.platform`
+ * @param {string} app.arch the app's processor, as in `process.arch`
+ * @param {string} [app.project] the folder of the app's own package.json
+ * @throws {Error} when no package for the target is installed
+ */
+function bringSidecar({ resources, platform, arch, project = process.cwd() }) {
+  const target = path.join(resources, 'sidecar');
+  if (isKind(target, 'isDirectory')) return;
+  const name = `${PACKAGE}${platform}-${arch}`;
+  let installed;
+  try {
+    installed = path.dirname(
+      require.resolve(`${name}/package.json`, { paths: [project, __dirname] }),
+    );
+  } catch (error) {
+    // npm installs the package of the machine it runs on alone.
+    throw new Error(
+      `The app has no sidecar for ${platform} ${arch}: ${name} is not installed. ` +
+        `Run: npm install --no-save --force ${name}@${VERSION}`,
+    );
+  }
+  copyFolder(path.join(installed, 'sidecar'), target);
+}
+
+/**
+ * With file modes and links: without a run bit a program cannot be started.
+ * @param {string} from
+ * @param {string} to a new folder
+ */
+function copyFolder(from, to) {
+  fs.mkdirSync(to);
+  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
+    if (entry.isDirectory()) copyFolder(source, target);
+    else if (entry.isSymbolicLink()) fs.symlinkSync(fs.readlinkSync(source), target);
+    else fs.copyFileSync(source, target);
+  }
+}
 
 /**
  * Throws when the packaged app could not start its sidecar.
@@ -40,6 +87,7 @@ function checkSidecar({ resources, platform, arch, version = VERSION }) {
         'extra resource named "sidecar".',
     );
   }
+  checkNoCopy(resources);
   if (!isKind(path.join(folder, '_internal'), 'isDirectory')) {
     throw new Error(
       `${program} has no folder _internal beside it. Ship all of dist/sidecar, as build.spec ` +
@@ -56,6 +104,25 @@ function checkSidecar({ resources, platform, arch, version = VERSION }) {
   const refusal = platform === 'linux' ? refusalOfHeader(program, arch) : null;
   if (refusal !== null) throw new Error(refusal);
   if (platform === process.platform && arch === process.arch) checkVersion(program, version);
+}
+
+/**
+ * The app starts its resource alone: a package in the app is 53 MB for nothing.
+ * @param {string} resources
+ */
+function checkNoCopy(resources) {
+  for (const app of ['app.asar.unpacked', 'app']) {
+    const modules = path.join(resources, app, 'node_modules');
+    const packed = isKind(modules, 'isDirectory')
+      ? fs.readdirSync(modules).find((name) => name.startsWith(PACKAGE))
+      : undefined;
+    if (packed === undefined) continue;
+    throw new Error(
+      `The app has the sidecar twice: as its resource, and as ${path.join(modules, packed)}. ` +
+        `With electron-builder, add "!node_modules/${PACKAGE}*" to "files"; with Forge, add the ` +
+        'hook packageAfterCopy of clara-voice-bridge/after-pack.cjs.',
+    );
+  }
 }
 
 /**
@@ -99,18 +166,50 @@ function isKind(file, kind) {
  * @param {string} context.appOutDir
  * @param {string} context.electronPlatformName
  * @param {number} context.arch
- * @param {{getResourcesDir(appOutDir: string): string}} context.packager
+ * @param {{getResourcesDir(appOutDir: string): string, projectDir?: string}} context.packager
  */
 async function afterPack({ appOutDir, electronPlatformName, arch, packager }) {
-  checkSidecar({
+  const app = {
     resources: packager.getResourcesDir(appOutDir),
     platform: electronPlatformName,
     arch: ELECTRON_BUILDER_ARCHS[arch],
-  });
+    project: packager.projectDir,
+  };
+  bringSidecar(app);
+  checkSidecar(app);
 }
 
 /**
- * The hook `postPackage` of Electron Forge. It runs after the app is signed.
+ * The hook `packageAfterCopy` of Electron Forge: brings the sidecar before the app is signed, and
+ * takes the packages that bring it out of the app's modules.
+ *
+ * @param {unknown} _config
+ * @param {string} buildPath the app's folder in the resources
+ * @param {string} _electronVersion
+ * @param {string} platform
+ * @param {string} arch
+ */
+async function packageAfterCopy(_config, buildPath, _electronVersion, platform, arch) {
+  const modules = path.join(buildPath, 'node_modules');
+  const copied = isKind(modules, 'isDirectory') ? fs.readdirSync(modules) : [];
+  for (const name of copied.filter((each) => each.startsWith(PACKAGE))) {
+    remove(path.join(modules, name));
+  }
+  bringSidecar({ resources: path.dirname(buildPath), platform, arch });
+}
+
+/** @param {string} file a file, a folder with all that is in it, or a link alone */
+function remove(file) {
+  if (!fs.lstatSync(file).isDirectory()) {
+    fs.unlinkSync(file);
+    return;
+  }
+  for (const name of fs.readdirSync(file)) remove(path.join(file, name));
+  fs.rmdirSync(file);
+}
+
+/**
+ * The hook `postPackage` of Electron Forge. It runs after the app is signed, and changes no file.
  *
  * @param {unknown} _config
  * @param {{outputPaths: string[], platform: string, arch: string}} result
@@ -132,4 +231,4 @@ function resourcesIn(folder, platform) {
   return path.join(folder, app, 'Contents', 'Resources');
 }
 
-module.exports = { checkSidecar, default: afterPack, postPackage };
+module.exports = { bringSidecar, checkSidecar, default: afterPack, packageAfterCopy, postPackage };

@@ -43,10 +43,93 @@ test('a good app passes, as electron-builder and as Forge hand it over', async (
   await hooks.postPackage({}, { outputPaths: [root], ...here(root) });
 });
 
+/** An app's project with the package that brings a sidecar for this target; goes with the test. */
+function installed(t, platform, arch) {
+  const project = fs.mkdtempSync(path.join(os.tmpdir(), 'after-pack-project-'));
+  t.after(() => fs.rmSync(project, { recursive: true }));
+  const name = `clara-voice-sidecar-${platform}-${arch}`;
+  const folder = path.join(project, 'node_modules', name);
+  fs.mkdirSync(path.join(folder, 'sidecar', '_internal'), { recursive: true });
+  fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name, version: VERSION }));
+  const program = platform === 'win32' ? 'sidecar.exe' : 'sidecar';
+  const text = `#!/bin/sh\necho clara-voice-sidecar ${VERSION}\n`;
+  fs.writeFileSync(path.join(folder, 'sidecar', program), text, { mode: 0o755 });
+  fs.writeFileSync(path.join(folder, 'sidecar', 'LICENSE'), 'MIT', { mode: 0o644 });
+  fs.symlinkSync('real', path.join(folder, 'sidecar', '_internal', 'link'));
+  return project;
+}
+
+test('electron-builder gets the sidecar of the target out of its package, whole', async (t) => {
+  for (const [platform, arch, name] of [
+    [process.platform, HERE, process.arch],
+    ['win32', ARM64, 'arm64'],
+    ['darwin', X64, 'x64'],
+  ]) {
+    const { root, resources, folder } = packed(t);
+    fs.rmSync(folder, { recursive: true });
+    const context = builderContext(root, { platform, arch });
+    context.packager.projectDir = installed(t, platform, name);
+    await hooks.default(context);
+    const program = platform === 'win32' ? 'sidecar.exe' : 'sidecar';
+    assert.equal(fs.statSync(path.join(resources, 'sidecar', program)).mode & 0o777, 0o755);
+    assert.equal(fs.statSync(path.join(resources, 'sidecar', 'LICENSE')).mode & 0o777, 0o644);
+    assert.equal(fs.readlinkSync(path.join(resources, 'sidecar', '_internal', 'link')), 'real');
+  }
+});
+
+test('Forge gets the sidecar before the signing, and the app no second one', async (t) => {
+  const { root, folder, file } = packed(t);
+  fs.rmSync(folder, { recursive: true });
+  const project = installed(t, 'darwin', 'arm64');
+  const app = path.join(root, 'resources', 'app');
+  const modules = path.join(app, 'node_modules');
+  fs.cpSync(path.join(project, 'node_modules'), modules, { recursive: true });
+  fs.symlinkSync(project, path.join(modules, 'clara-voice-sidecar-linux-x64')); // as pnpm has it
+  fs.mkdirSync(path.join(modules, 'other'));
+  const before = process.cwd();
+  process.chdir(project);
+  t.after(() => process.chdir(before));
+  await hooks.packageAfterCopy({}, app, '45.0.0', 'darwin', 'arm64');
+  assert.ok(fs.statSync(file).isFile());
+  assert.deepEqual(fs.readdirSync(modules), ['other']);
+  assert.ok(fs.existsSync(path.join(project, 'node_modules'))); // what the link led to
+});
+
+test('an app that brings its own sidecar keeps it', (t) => {
+  const { resources, file } = packed(t, { says: 'its own' });
+  hooks.bringSidecar({ ...here(resources), project: installed(t, process.platform, process.arch) });
+  assert.match(fs.readFileSync(file, 'utf8'), /its own/);
+});
+
+test('without the package of the target the build fails and names the command', async (t) => {
+  const { root, folder } = packed(t);
+  fs.rmSync(folder, { recursive: true });
+  const context = builderContext(root, { platform: 'darwin', arch: X64 });
+  context.packager.projectDir = installed(t, 'darwin', 'arm64');
+  const command = `npm install --no-save --force clara-voice-sidecar-darwin-x64@${VERSION}`;
+  await assert.rejects(
+    () => hooks.default(context),
+    (error) => error.message.includes(command),
+  );
+  const app = path.join(root, 'resources', 'app');
+  await assert.rejects(
+    () => hooks.packageAfterCopy({}, app, '45.0.0', 'darwin', 'x64'),
+    (error) => error.message.includes(command),
+  );
+});
+
+test('a sidecar that is in the app a second time fails the build', (t) => {
+  for (const app of ['app', 'app.asar.unpacked']) {
+    const { resources } = packed(t);
+    const second = path.join(resources, app, 'node_modules', 'clara-voice-sidecar-linux-x64');
+    fs.mkdirSync(second, { recursive: true });
+    assert.throws(() => checkSidecar(here(resources)), /has the sidecar twice/);
+  }
+});
+
 test('an app without its sidecar fails the build', async (t) => {
   const { root, folder } = packed(t);
   fs.rmSync(folder, { recursive: true });
-  await assert.rejects(() => hooks.default(builderContext(root)), /extra resource named "sidecar"/);
   const forge = { outputPaths: [root], ...here(root) };
   await assert.rejects(() => hooks.postPackage({}, forge), /extra resource named "sidecar"/);
 });

@@ -9,14 +9,15 @@ const {
   mismatch,
   startFailure,
 } = require('../../electron-bridge/lib/process/run.cjs');
+const { VERSION } = require('../../electron-bridge/lib/protocol.cjs');
 
-const ANSWER = Object.freeze({ protocolVersion: 1, server: { name: 's', version: '0.1.0' } });
+const ANSWER = Object.freeze({ protocolVersion: 1, server: { name: 's', version: VERSION } });
 
 test('the sidecar is told the protocol, whose child it is, and who talks to it', () => {
   assert.deepEqual(initializeParams({ resume: [], usedIds: [], outageMs: 0 }, []), {
     protocolVersion: 1,
     parentPid: process.pid,
-    client: { name: 'clara-voice-bridge', version: '0.1.0' },
+    client: { name: 'clara-voice-bridge', version: VERSION },
   });
 });
 
@@ -44,7 +45,7 @@ for (const answer of [{ ...ANSWER, protocolVersion: 2 }, {}, null, 'hello']) {
       const error = mismatch(answer, packaged);
       assert.ok(error instanceof SidecarError);
       assert.equal(error.code, 'VERSION_MISMATCH');
-      assert.ok(error.message.includes('version 0.1.0 with protocol 1'), error.message);
+      assert.ok(error.message.includes(`version ${VERSION} with protocol 1`), error.message);
     }
   });
 }

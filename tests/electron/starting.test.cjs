@@ -7,6 +7,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const { SidecarError, createSidecar } = require('../../electron-bridge/index.cjs');
+const { VERSION } = require('../../electron-bridge/lib/protocol.cjs');
 const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
 const { CONNECT, SCRIPTED_SIDECAR, next, scripted, statesOf } = require('./fixtures/scripted.cjs');
 
@@ -195,7 +196,7 @@ test('START_TIMEOUT: it does not answer, and is ended at once', BOUND, async (t)
 test('VERSION_MISMATCH: another protocol is named beside ours', BOUND, async (t) => {
   const sidecar = scripted(t, { initialize: { protocolVersion: 7, version: '3.2.1' } });
   const { message } = await failsToStart(sidecar, 'VERSION_MISMATCH');
-  for (const word of ['0.1.0 with protocol 1', '3.2.1 with protocol 7']) {
+  for (const word of [`${VERSION} with protocol 1`, '3.2.1 with protocol 7']) {
     assert.ok(message.includes(word), message);
   }
 });
@@ -225,7 +226,7 @@ test(
     t.after(() => delete process.resourcesPath);
     const sidecar = createSidecar({ connect: CONNECT, electron: { app } });
     const { message } = await failsToStart(sidecar, 'VERSION_MISMATCH');
-    for (const word of ['version 0.1.0', 'version 0.0.9'])
+    for (const word of [`version ${VERSION}`, 'version 0.0.9'])
       assert.ok(message.includes(word), message);
   },
 );

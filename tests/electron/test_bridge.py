@@ -142,7 +142,7 @@ def test_the_package_holds_exactly_the_files_it_lists_and_all_that_it_requires(
     shutil.copytree(BRIDGE, copy, ignore=shutil.ignore_patterns("node_modules"))
     answer = json.loads(run([*npm_command(node), "pack", "--dry-run", "--json"], cwd=copy))
     packed = {each["path"] for each in answer[0]["files"]}
-    always = {"package.json", "README.md"}
+    always = {"LICENSE", "README.md", "package.json"}
     listed = {
         path.relative_to(BRIDGE).as_posix()
         for each in manifest()["files"]  # type: ignore[attr-defined]
