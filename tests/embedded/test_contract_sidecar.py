@@ -31,7 +31,6 @@ from tests.livekit.test_first_light import (
 )
 from tests.livekit.test_people import (
     test_a_rejoin_under_a_new_sid_ends_the_old_session_and_begins_a_new_one,
-    test_a_session_that_cannot_be_set_up_is_logged_and_the_others_live_on,
     test_one_who_is_no_person_gets_no_session_and_no_line,
     test_people_who_are_there_before_the_agent_get_their_sessions,
     test_two_people_at_once_have_a_session_each_and_end_apart,
