@@ -81,6 +81,7 @@ test('a stop does not wait for the app, whose late token goes nowhere', BOUND, a
   while (getToken.requests.length === 0) await new Promise(setImmediate);
   await sidecar.stop();
   getToken.resolve({ token: AGENT });
+  await new Promise(setImmediate); // an unhandled rejection fails the test
 });
 
 test('createConnection is the sidecar’s to answer', BOUND, async (t) => {
