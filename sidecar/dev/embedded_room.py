@@ -11,6 +11,7 @@ demo and the tests can run on machines without livekit-server. It behaves like l
 - Rooms never close by themselves, and empty ones stay; a token's room configuration is ignored.
 - A participant that loses signalling leaves after 20 s without a resume. The double does not watch
   ICE: a frozen client stays in the room.
+- A participant may change its own metadata and is never hidden. A data packet goes to all others.
 - The room service has three calls: ListParticipants, RemoveParticipant and UpdateSubscriptions. No
   webhooks, no agent dispatch, no IPv6, TCP or TURN. Its simulated scenarios are the SDK's; its
   limits are the lengths of names.

@@ -33,7 +33,6 @@ def mint_token(
     ttl_s: float = 3600.0,
     hidden: bool = False,
     room_admin: bool = False,
-    can_update_own_metadata: bool = True,
 ) -> str:
     """Sign a token that lets `identity` join `room`, publish, subscribe and send data.
 
@@ -43,7 +42,7 @@ def mint_token(
         room_join=True,
         room=room,
         room_admin=room_admin or None,
-        can_update_own_metadata=can_update_own_metadata,
+        can_update_own_metadata=True,
         hidden=hidden or None,
     )
     token = (

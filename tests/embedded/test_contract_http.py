@@ -150,15 +150,6 @@ async def test_what_is_no_request_to_join_is_answered_like_this(
         assert await answer.text() == "invalid authorization header. Must start with Bearer "
 
 
-async def test_who_may_not_set_metadata_cannot_join_with_some(
-    any_server: AnyServer, http: aiohttp.ClientSession
-) -> None:
-    path = f"/rtc/v1/validate?join_request={wrapped(JoinRequest(metadata='m').SerializeToString())}"
-    assert await _get(http, path, _token(any_server)) == (401, NO_ACCESS)
-    may = {"roomJoin": True, "room": ROOM, "canUpdateOwnMetadata": True}
-    assert await _get(http, path, _token(any_server, video=may)) == (200, "success")
-
-
 @pytest.mark.parametrize(
     ("sign", "status", "code"),
     [

@@ -140,15 +140,6 @@ async def test_metadata_name_and_attributes_are_told_to_all(
     assert bob.room.local_participant.attributes == {"team": "b"}
 
 
-async def test_without_the_grant_metadata_stays_as_it_is(
-    any_server: AnyServer, people: Make, room: str
-) -> None:
-    bob = people(any_server, "bob", metadata="m", can_update_own_metadata=False)
-    await bob.join()
-    await bob.room.local_participant.set_metadata("another")  # which the SDK keeps to itself
-    assert (await _list(any_server, room))["bob"].metadata == "m"
-
-
 async def test_text_of_any_length_arrives_with_its_senders_identity(
     any_server: AnyServer, people: Make
 ) -> None:
@@ -159,40 +150,6 @@ async def test_text_of_any_length_arrives_with_its_senders_identity(
         await bob.chat(text)
         await watcher.until("text", lambda seen, text=text: seen.detail == text)
     assert {each.identity for each in watcher.seen if each.what == "text"} == {"bob"}
-
-
-async def test_a_packet_goes_to_whom_it_is_for(any_server: AnyServer, people: Make) -> None:
-    _, watcher = await _watcher(people, any_server)
-    bob, carol = people(any_server, "bob"), people(any_server, "carol")
-    hers = Witness(carol.room)
-    for each in (bob, carol):
-        await each.join()
-        await watcher.sees("participant_active", each.sid)
-    send = bob.room.local_participant.publish_data
-    await send(b"for carol", destination_identities=["carol"])
-    await send(b"for all")
-    await watcher.until("packet", lambda seen: seen.detail == b"for all")
-    await hers.until("packet", lambda seen: seen.detail == b"for all")
-    assert [each.detail for each in hers.seen if each.what == "packet"] == [
-        b"for carol",
-        b"for all",
-    ]
-    assert [each.detail for each in watcher.seen if each.what == "packet"] == [b"for all"]
-    assert {each.identity for each in watcher.seen if each.what == "packet"} == {"bob"}
-
-
-async def test_one_who_is_hidden_is_told_to_nobody_and_listed(
-    any_server: AnyServer, people: Make, room: str
-) -> None:
-    _, watcher = await _watcher(people, any_server)
-    ghost, bob = people(any_server, "ghost", hidden=True), people(any_server, "bob")
-    await ghost.join()
-    await bob.join()
-    await ghost.chat("boo")
-    await watcher.sees("participant_active", bob.sid)
-    assert (await watcher.until("text")).identity == ""
-    assert watcher.of(ghost.sid) == []
-    assert sorted(await _list(any_server, room)) == ["bob", "ghost", "watcher"]
 
 
 async def test_a_client_speaks_and_hears_before_and_after_a_resume(

@@ -51,8 +51,6 @@ class Grants:
     can_publish: bool = True
     can_subscribe: bool = True
     can_publish_data: bool = True
-    can_update_own_metadata: bool = False
-    hidden: bool = False
     claims: Mapping[str, object] = field(default_factory=dict, repr=False)
     """As signed, for a refreshed token."""
 
@@ -135,7 +133,5 @@ def _grants(claims: Mapping[str, Any]) -> Grants | None:
         can_publish=video.get("canPublish") is not False,
         can_subscribe=video.get("canSubscribe") is not False,
         can_publish_data=video.get("canPublishData") is not False,
-        can_update_own_metadata=video.get("canUpdateOwnMetadata") is True,
-        hidden=video.get("hidden") is True,
         claims=dict(claims),
     )

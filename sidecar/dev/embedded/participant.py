@@ -189,11 +189,6 @@ class Participant:
 
     def _update(self, wanted: UpdateParticipantMetadata) -> None:
         answer = RequestResponse(request_id=wanted.request_id, update_metadata=wanted)
-        if not self.grants.can_update_own_metadata:
-            answer.reason = RequestResponse.Reason.NOT_ALLOWED
-            answer.message = "does not have permission to update own metadata"
-            self.send(SignalResponse(request_response=answer))
-            return
         self.info.name = wanted.name or self.info.name
         self.info.metadata = wanted.metadata or self.info.metadata
         for name, value in wanted.attributes.items():
@@ -219,10 +214,10 @@ class Participant:
         # Uses the kind of the channel, not the kind in the packet.
         packet.kind = KINDS[label]
         packet.participant_sid = self.info.sid
-        packet.participant_identity = "" if self.grants.hidden else self.identity
+        packet.participant_identity = self.identity
         if packet.HasField("user"):
-            packet.user.participant_sid = "" if self.grants.hidden else self.info.sid
-            packet.user.participant_identity = packet.participant_identity
+            packet.user.participant_sid = self.info.sid
+            packet.user.participant_identity = self.identity
         self._room.spoke(self, packet)
 
     def _set_state(self, state: ParticipantInfo.State) -> None:
@@ -251,8 +246,6 @@ def _info(grants: Grants, client_protocol: int) -> ParticipantInfo:
             can_publish=grants.can_publish,
             can_subscribe=grants.can_subscribe,
             can_publish_data=grants.can_publish_data,
-            can_update_metadata=grants.can_update_own_metadata,
-            hidden=grants.hidden,
         ),
     )
 

@@ -60,7 +60,7 @@ class Room:
         self._created_ms = time.time_ns() // 1_000_000
 
     def people(self) -> list[ParticipantInfo]:
-        """Give what the server says of everybody, the hidden ones too."""
+        """Describe every participant."""
         return [each.told() for each in self.participants.values()]
 
     def join(self, grants: Grants, client_protocol: int, link: Link, refreshed: str) -> Participant:
@@ -83,16 +83,13 @@ class Room:
             return None
         participant.resume(link)
         participant.send(SignalResponse(reconnect=ReconnectResponse(server_info=_server())))
-        participant.send(_update(self._visible()))
+        participant.send(_update(self.people()))
         participant.send(SignalResponse(room_update=RoomUpdate(room=self._info())))
         return participant
 
     def changed(self, participant: Participant, *, at_once: bool) -> None:
         """Tell the others of a participant, now or with the next batch."""
         info = participant.told()
-        if participant.grants.hidden:
-            participant.send(_update([info]))
-            return
         newest = self.participants.get(info.identity)
         told = self._announcements.push(
             info, None if newest is None else newest.info, at_once=at_once
@@ -105,10 +102,9 @@ class Room:
             self._batch = loop.call_later(self._every_s - since_tick_s, self._announce)
 
     def spoke(self, participant: Participant, packet: DataPacket) -> None:
-        """Pass a data packet on to its addressees; without addressees, to all others."""
-        wanted = set(packet.destination_identities) or set(packet.user.destination_identities)
+        """Pass a data packet on to all other participants."""
         for other in self.participants.values():
-            if other is not participant and (not wanted or other.identity in wanted):
+            if other is not participant:
                 other.hear(packet)
 
     def left(self, participant: Participant, reason: DisconnectReason) -> None:
@@ -137,18 +133,11 @@ class Room:
             for each in self.participants.values():
                 each.send(_update(infos))
 
-    def _visible(self, without: Participant | None = None) -> list[ParticipantInfo]:
-        return [
-            each.told()
-            for each in self.participants.values()
-            if not each.grants.hidden and each is not without
-        ]
-
     def _join_response(self, participant: Participant) -> JoinResponse:
         return JoinResponse(
             room=self._info(),
             participant=participant.told(),
-            other_participants=self._visible(without=participant),
+            other_participants=[each for each in self.people() if each.sid != participant.info.sid],
             fast_publish=participant.grants.can_publish,
             enabled_publish_codecs=CODECS,
             ping_interval=PING_INTERVAL_S,

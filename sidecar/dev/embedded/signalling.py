@@ -125,9 +125,6 @@ def _check(request: web.Request) -> tuple[Grants, JoinRequest]:
         raise Refused(400, "join_request is required")
     joining = _join_request(wrapped)
     check_join(grants)
-    wants_more = joining.metadata or joining.participant_attributes
-    if wants_more and not grants.can_update_own_metadata:
-        raise Refused(401, NO_ACCESS)
     return grants, joining
 
 
