@@ -69,6 +69,11 @@ export interface SidecarOptions {
    */
   getToken?: GetToken;
   /**
+   * The settings of the voice plug-in, at most 64 KiB of JSON: keys, a language, a prompt. They reach
+   * the plug-in as `session.settings`, and appear in no log line and in no result.
+   */
+  voice?: object;
+  /**
    * The proxy for signalling and API calls; media goes through no proxy. `'system'` asks
    * `electron.session`, `'none'` uses no proxy, and an address such as `http://proxy:3128` names an
    * HTTP proxy. HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment count when this option is
@@ -209,6 +214,12 @@ export interface Sidecar {
     params?: Methods[M]['params'],
     options?: RequestOptions,
   ): Promise<Methods[M]['result']>;
+  /** Calls a method of the voice plug-in, as `echo.history`; its name has a dot. */
+  request(
+    method: `${string}.${string}`,
+    params: { sessionId: string; [name: string]: unknown },
+    options?: RequestOptions,
+  ): Promise<unknown>;
   /**
    * Asks the sidecar for the open sessions. The list has the seq of the last event that it
    * includes, and the epoch of the events. When the list has a change that no event has told, the
@@ -296,6 +307,9 @@ export interface VoiceStatus {
  * When a process ends by itself, its sessions become `reconnecting` and go on in the next process
  * under their ids. When no process follows, they close with `sidecar-exited`. Every listener gets
  * all events in this order, including an event that a listener causes.
+ *
+ * `session-event` is an event of a voice plug-in. It has no `seq` and changes no session. Its `number`
+ * counts the events of its session, and its `epoch` is that of the sidecar's process.
  */
 export interface SidecarEvents extends Notifications {
   'process-state': ProcessStateChanged;

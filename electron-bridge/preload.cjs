@@ -99,6 +99,7 @@ function listen(topic, name, callback) {
   const take = (kind, event) => {
     if (last === undefined ? kind !== 'snapshot' : kind !== 'change') return;
     last = kind === 'change' && topic === 'sessions' ? changed(last, event) : event;
+    if (last === null) return; // events of sessions have no snapshot
     try {
       callback(last);
     } catch (error) {
@@ -142,6 +143,7 @@ function install() {
     onSessions: (callback) => listen('sessions', 'onSessions', callback),
     getStatus: () => call('getStatus'),
     onAgentState: (callback) => listen('agent', 'onAgentState', callback),
+    onSessionEvent: (callback) => listen('events', 'onSessionEvent', callback),
     createConnection: (options) => call('createConnection', options),
     closeSession: (sessionId) => call('closeSession', sessionId),
   };

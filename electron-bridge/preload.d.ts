@@ -16,6 +16,7 @@ import type {
   ConnectionDetails,
   ConnectionParams,
   Failure,
+  SessionEvent,
   Status,
 } from './protocol';
 
@@ -43,6 +44,13 @@ export interface Clara {
    * Calls back with the status now, then with each change of the agent's or the process's state.
    */
   onAgentState(callback: (status: AgentStatus) => void): () => void;
+  /**
+   * Calls back with each event of a voice plug-in, `transcript` and `failed` among them. Events from
+   * before the call do not come; `getConversation` of the main process has the earlier words.
+   *
+   * @returns a function that ends the calls
+   */
+  onSessionEvent(callback: (event: SessionEvent) => void): () => void;
   /** Gives livekit-client's url and token, with which this page joins the agent's room. */
   createConnection(options?: ConnectionParams): Promise<ConnectionDetails>;
   /** Removes a person from the room. Gives the closed session. */

@@ -6,7 +6,7 @@
  */
 
 const { PROXY_OPTION } = require('./answers.cjs');
-const { present } = require('./errors.cjs');
+const { attempt, present } = require('./errors.cjs');
 const { LEVELS } = require('./logs.cjs');
 const { isOrigin } = require('./pages/sender.cjs');
 const { DEFAULT_POLICY } = require('./process/restarts.cjs');
@@ -39,6 +39,9 @@ const isText = (value) => isString(value) && value !== '';
 const isFunction = (value) => typeof value === 'function';
 /** @type {Check} */
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** @type {Check} */
+const isSettings = (value) =>
+  isObject(value) && Buffer.byteLength(String(attempt(() => JSON.stringify(value)))) <= 64 * 1024;
 /** @type {Check} */
 const isTimeoutMs = (value) => Number.isInteger(value) && value >= 1 && value <= MAX_TIMEOUT_MS;
 /** @type {Check} */
@@ -87,6 +90,7 @@ const OPTIONS = Object.freeze({
   pages: [isObject, 'an object, as { createConnection: false }'],
   getToken: [isFunction, 'a function that gives { token }, or a promise of it'],
   proxy: [isProxy, "'system', 'none', or the address of an HTTP proxy, as http://proxy:3128"],
+  voice: [isSettings, 'an object of at most 64 KiB of JSON, as { language: "en" }'],
   requireSingleInstanceLock: FLAG,
   logger: [methods(LOGGER), `an object with the methods ${LOGGER.join(', ')}`],
   logLevel: [(value) => LEVELS.includes(value), `one of ${LEVELS.join(', ')}`],

@@ -143,6 +143,8 @@ class Host:
         served = self._served[session_id] = _Served(shown, events, call)
         self._tell_missing(served)
         self._loop.call_soon_threadsafe(self._begin, served)
+        if self._looking is None:
+            self._look()
 
     def changed(self, session: AgentSession) -> None:
         """Show the plug-in the session as it is now."""
@@ -222,8 +224,6 @@ class Host:
     def _start_thread(self) -> None:
         if self._thread is None:
             self._thread = tasks.start_thread("voice", self._run)
-        if self._looking is None:
-            self._look()
 
     def _look(self) -> None:
         """Ask the thread for a sign of life, and say so when it gives none for 1 s."""

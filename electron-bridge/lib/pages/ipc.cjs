@@ -56,8 +56,9 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
   const listSessions = () => ({ sessions: sidecar.sessions, seq: announcer.seq });
   const sessions = makeTopic('sessions', () => ({ type: 'snapshot', ...listSessions() }));
   const agent = makeTopic('agent', () => announcer.statusForPage());
+  const events = makeTopic('events', () => null);
   /** @type {Record<string, typeof agent>} */
-  const topics = { sessions, agent };
+  const topics = { sessions, agent, events };
 
   /** @returns {Promise<import('../../preload').ClaraStatus>} */
   const getStatus = async () => {
@@ -136,6 +137,7 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
     [sidecar, NOTIFICATIONS.SessionCreated, tellSession('created')],
     [sidecar, NOTIFICATIONS.SessionUpdated, tellSession('updated')],
     [sidecar, NOTIFICATIONS.SessionClosed, tellSession('closed')],
+    [sidecar, NOTIFICATIONS.SessionEvent, (event) => events.publish(event)],
     [sidecar, NOTIFICATIONS.AgentStateChanged, tellStatus],
     [sidecar, 'process-state', tellStatus],
   );

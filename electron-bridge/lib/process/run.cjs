@@ -17,9 +17,10 @@ const THIS_BRIDGE = `version ${VERSION} with protocol ${PROTOCOL_VERSION}`;
  * The params of `initialize`; the sidecar also ends when the process `parentPid` is gone.
  * @param {import('../sessions/mirror.cjs').Inheritance} inheritance of earlier processes
  * @param {readonly string[]} answered what the sidecar may ask
+ * @param {object} [voice] settings of the voice plug-in
  * @returns {import('../../index').InitializeParams}
  */
-function initializeParams({ resume, usedIds, ...inherited }, answered) {
+function initializeParams({ resume, usedIds, ...inherited }, answered, voice) {
   const capabilities = Object.fromEntries(answered.map((name) => [name, true]));
   return {
     protocolVersion: PROTOCOL_VERSION,
@@ -27,6 +28,7 @@ function initializeParams({ resume, usedIds, ...inherited }, answered) {
     client: { ...CLIENT, ...(answered.length > 0 && { capabilities }) },
     ...(resume && resume.length > 0 && { resume, ...inherited }),
     ...(usedIds && usedIds.length > 0 && { usedIds }),
+    ...(voice && { voice }),
   };
 }
 

@@ -294,7 +294,7 @@ class Supervisor {
   #initialize = async (run, inheritance) => {
     const { logs, mirror, announcer, answers } = this.#parts;
     const timeoutMs = this.#options.startTimeoutMs;
-    const params = initializeParams(inheritance, Object.keys(answers));
+    const params = initializeParams(inheritance, Object.keys(answers), this.#options.voice);
     let problem;
     try {
       const answer = await run.rpc.request(METHODS.initialize, params, { timeoutMs, ahead: true });

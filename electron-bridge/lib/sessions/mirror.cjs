@@ -9,6 +9,7 @@
 const { isDeepStrictEqual } = require('util');
 
 const { NOTIFICATIONS } = require('../protocol.cjs');
+const { Conversations } = require('./conversations.cjs');
 
 /**
  * @typedef {import('../../index').AgentSession} AgentSession
@@ -65,6 +66,7 @@ class Mirror {
   #held = new Map();
   /** @type {Map<string, number>} sessionId to the number of its process, oldest first */
   #closed = new Map();
+  #conversations = new Conversations();
   /** The number of the process that runs now. */
   #process = 0;
   /** The last seq that this process said. */
@@ -103,7 +105,7 @@ class Mirror {
     this.#heard = 0;
     this.isBehind = false;
     this.#isStopAsked = false;
-    const resume = resumed([...this.#open.values()]);
+    const resume = resumed([...this.#open.values()], this.#conversations);
     const usedIds = [...this.#closed.keys()];
     const outageMs = this.#outage === undefined ? 0 : LONGEST_OUTAGE_MS - this.#outage.leftMs;
     return { resume, usedIds, outageMs, serverAheadMs: this.#serverAheadMs };
@@ -120,7 +122,7 @@ class Mirror {
   take(method, params) {
     if (!this.#isNews(Object(params).seq)) return [];
     if (method === NOTIFICATIONS.AgentStateChanged) this.#takeAgent(Object(params));
-    else if (method === NOTIFICATIONS.SessionEvent) this.#tell(method, { ...params });
+    else if (method === NOTIFICATIONS.SessionEvent) this.#takeEvent(Object(params));
     else if (KNOWN.includes(method)) this.#takeSession(method, sessionOf(params), params);
     return this.#taken();
   }
@@ -229,6 +231,13 @@ class Mirror {
     this.#event(NOTIFICATIONS.AgentStateChanged, { ...params, previousState });
   };
 
+  /** @param {any} params of a `session-event`: it changes no session, and is told as it came */
+  #takeEvent = (params) => {
+    if (!this.#open.has(params.sessionId)) return;
+    this.#conversations.take(params);
+    this.#tell(NOTIFICATIONS.SessionEvent, { ...params });
+  };
+
   /**
    * The process behind the agent is gone.
    * @param {string} reason
@@ -311,6 +320,7 @@ class Mirror {
     const { sessionId } = close.session;
     this.#open.delete(sessionId);
     this.#held.delete(sessionId);
+    this.#conversations.forget(sessionId);
     this.#closed.delete(sessionId);
     this.#closed.set(sessionId, this.#process);
     const [oldest] = this.#closed.keys();
@@ -393,12 +403,15 @@ function frozen(value) {
 
 /**
  * @param {readonly AgentSession[]} sessions open ones
+ * @param {Conversations} conversations
  * @returns {import('../../index').ResumedSession[]} `initialize.resume`: whole sessions up to
  *   MAX_WHOLE_BYTES, then only the members that a session cannot be resumed without
  */
-function resumed(sessions) {
+function resumed(sessions, conversations) {
   let bytes = 0;
-  return sessions.map((session) => {
+  return sessions.map((open) => {
+    const conversation = conversations.of(open.sessionId);
+    const session = conversation.length === 0 ? open : { ...open, conversation };
     bytes += Buffer.byteLength(JSON.stringify(session));
     if (bytes <= MAX_WHOLE_BYTES) return session;
     const { sessionId, participantId, participantSid, roomName, startTime, messageCount } = session;
