@@ -286,11 +286,11 @@ class ClaraVoiceAgent:
 
     def add_messages(self, session_id: str, count: int) -> None:
         """Add *count* to the session's messageCount, unless it is closed."""
-        self._announce(self._sessions.say(session_id, new_messages=count))
+        self._announce(self._sessions.say(session_id, self._clock.tick(), new_messages=count))
 
     def set_context(self, session_id: str, context: EncodedJson) -> None:
         """Set the session's `context`, unless it is closed; null removes it."""
-        self._announce(self._sessions.say(session_id, context=context))
+        self._announce(self._sessions.say(session_id, self._clock.tick(), context=context))
 
     # Decisions
 

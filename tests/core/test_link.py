@@ -7,7 +7,7 @@ import pytest
 from sidecar.core.registry.deadlines import Due, LinkClock
 
 STANDS_STILL = {Due.HOLD, Due.ACTIVE}
-RUNS_S = {Due.HOLD: 2.0, Due.ACTIVE: 30.0, Due.REMOVAL: 5.0, Due.OUTAGE: 45.0}
+RUNS_S = {Due.HOLD: 2.0, Due.ACTIVE: 30.0, Due.REMOVAL: 5.0, Due.OUTAGE: 45.0, Due.UPDATE: 1.0}
 """How long each runs by the specification."""
 
 

@@ -82,6 +82,7 @@ class Due(Enum):
     ACTIVE = auto()
     REMOVAL = auto()
     OUTAGE = auto()
+    UPDATE = auto()
 
 
 SNAPSHOT_HOLD_S = 3.0
@@ -97,6 +98,8 @@ RUNS_S: dict[Due, float] = {
     Due.REMOVAL: 5.0,
     # The limit of the promise: a session closes when the agent was away from the room for longer.
     Due.OUTAGE: 45.0,
+    # Ten updates of a session were announced; the next one waits until the first is this old.
+    Due.UPDATE: 1.0,
 }
 """Seconds that each kind runs, unless the caller passes another length."""
 

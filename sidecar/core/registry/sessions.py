@@ -106,7 +106,7 @@ class Sessions:
                 self._clock.set(Due.HOLD, stay.sid, at.attended_s, SNAPSHOT_HOLD_S)
         for person in people:
             changes += self.seen(person, at)
-        changes += self._stays.show_all()
+        changes += self._stays.show_all(at)
         return changes
 
     def seen(self, person: Participant, at: Moment) -> list[Change]:
@@ -139,7 +139,7 @@ class Sessions:
         if person.state is ParticipantState.ACTIVE and not stay.was_active:
             stay.was_active = True
             self._clock.cancel(Due.ACTIVE, person.sid)
-        changes += self._stays.show(stay, new_messages)
+        changes += self._stays.show(stay, at, new_messages)
         return changes
 
     def left(self, sid: str, reason: int | None, at: Moment) -> list[Change]:
@@ -168,7 +168,7 @@ class Sessions:
         self._clock.down(at.attended_s)
         for stay in self._stays:
             stay.missed_s = None
-        return list(self._stays.show_all())
+        return list(self._stays.show_all(at))
 
     def text(self, identity: str, opened_s: float, at: Moment) -> list[Change]:
         """Count a message for the session that was open at *opened_s*, attended seconds.
@@ -179,10 +179,15 @@ class Sessions:
         session_opened_s = None if stay is None else stay.opened_s
         if not self._texts.take(identity, opened_s, at.attended_s, session_opened_s):
             return []
-        return [] if stay is None else list(self._stays.show(stay, new_messages=1))
+        return [] if stay is None else list(self._stays.show(stay, at, new_messages=1))
 
     def say(
-        self, session_id: str, *, new_messages: int = 0, context: EncodedJson | None = None
+        self,
+        session_id: str,
+        at: Moment,
+        *,
+        new_messages: int = 0,
+        context: EncodedJson | None = None,
     ) -> list[Change]:
         """Count messages for a session, or set its `context`: a voice plug-in says so."""
         stay = self._stays.by_session_id.get(session_id)
@@ -190,7 +195,7 @@ class Sessions:
             return []
         if context is not None:
             stay.context = None if context.text == b"null" else context
-        return list(self._stays.show(stay, new_messages))
+        return list(self._stays.show(stay, at, new_messages))
 
     def removing(self, session_id: str) -> None:
         """Note that the server is being asked to remove this participant.
@@ -268,4 +273,6 @@ class Sessions:
             yield from self._stays.close(stay, CloseReason.REMOVED, None, at, by_server=True)
         elif due is Due.ACTIVE:
             stay.is_overdue = True
-            yield from self._stays.show(stay)
+            yield from self._stays.show(stay, at)
+        elif due is Due.UPDATE:
+            yield from self._stays.show(stay, at)

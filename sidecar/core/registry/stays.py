@@ -5,8 +5,9 @@ Does not know why a stay begins or ends.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
@@ -14,13 +15,15 @@ from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 from sidecar.core.contract.wire import EncodedJson, IsoTime, fields_of, iso_time, wall_ms
 from sidecar.core.facts import Moment, Participant
 from sidecar.core.registry.changes import Change, Closed, Created, Updated
-from sidecar.core.registry.deadlines import Due, LinkClock
+from sidecar.core.registry.deadlines import RUNS_S, Due, LinkClock
 from sidecar.core.registry.texts import Texts
 
 YEAR_10000_MS = 253_402_300_800_000
 """Milliseconds from 1970 to the first year that ISO-8601 cannot write in four digits."""
 MAX_USED_IDS = 65_536
 """Remembered session ids. An id contains milliseconds, so an older id cannot be made again."""
+UPDATES_PER_S = 10
+"""Announced updates of one session within a second; later ones wait, and are announced as one."""
 MAX_TOMBSTONES = 4_096
 """Remembered sids of closed sessions."""
 
@@ -49,6 +52,10 @@ class Stay:
     """Milliseconds by which its start was ahead of our estimate of the server's clock."""
     context: EncodedJson | None = None
     """What the voice plug-in set; None without it."""
+    unshown_messages: int = 0
+    """Messages that no announcement counts yet."""
+    updated_s: deque[float] = field(default_factory=lambda: deque(maxlen=UPDATES_PER_S))
+    """Attended seconds of the last updates."""
     missed_s: float | None = None
     """Attended seconds of the first list without this sid; None after a list with it."""
 
@@ -183,9 +190,46 @@ class OpenStays:
         self._add(stay, at)
         self._clock.set(Due.ACTIVE, stay.sid, at.attended_s)
 
-    def show(self, stay: Stay, new_messages: int = 0) -> Iterator[Change]:
-        """Yield an `Updated` if *stay* differs from its last announcement."""
-        message_count = stay.shown.message_count + new_messages
+    def show(self, stay: Stay, at: Moment, new_messages: int = 0) -> Iterator[Change]:
+        """Yield an `Updated` if *stay* differs from its last announcement.
+
+        After UPDATES_PER_S of them within a second, yields nothing; then the deadline UPDATE is
+        set, at which to call it again.
+        """
+        stay.unshown_messages += new_messages
+        if self._must_wait(stay, at):
+            return
+        now = self._now(stay)
+        if now != stay.shown:
+            changed = changed_members(stay.shown, now)
+            yield self._updated(stay, now, changed, at)
+
+    def show_all(self, at: Moment) -> Iterator[Change]:
+        """Yield an `Updated` for each stay with a new connection state. Call after up or down."""
+        for stay in self:
+            state = self.state_of(stay)
+            if state is not stay.shown.connection_state and not self._must_wait(stay, at):
+                now = replace(stay.shown, connection_state=state)
+                yield self._updated(stay, now, ("connectionState",), at)
+
+    def _must_wait(self, stay: Stay, at: Moment) -> bool:
+        times_s = stay.updated_s
+        if len(times_s) < UPDATES_PER_S or at.attended_s >= times_s[0] + RUNS_S[Due.UPDATE]:
+            return False
+        self._clock.set(Due.UPDATE, stay.sid, times_s[0])
+        return True
+
+    def _updated(
+        self, stay: Stay, now: AgentSession, changed: tuple[str, ...], at: Moment
+    ) -> Updated:
+        stay.unshown_messages -= now.message_count - stay.shown.message_count
+        stay.shown = now
+        stay.updated_s.append(at.attended_s)
+        return Updated(now, changed)
+
+    def _now(self, stay: Stay) -> AgentSession:
+        """Return the session of *stay* as it is now, announced or not."""
+        message_count = stay.shown.message_count + stay.unshown_messages
         state = self.state_of(stay)
         if stay.person is None:
             now = replace(stay.shown, message_count=message_count, connection_state=state)
@@ -198,19 +242,7 @@ class OpenStays:
                 message_count=message_count,
                 connection_state=state,
             )
-        now = replace(now, context=stay.context)
-        if now != stay.shown:
-            changed = changed_members(stay.shown, now)
-            stay.shown = now
-            yield Updated(now, changed)
-
-    def show_all(self) -> Iterator[Change]:
-        """Yield an `Updated` for each stay with a new connection state. Call after up or down."""
-        for stay in self:
-            state = self.state_of(stay)
-            if state is not stay.shown.connection_state:
-                stay.shown = replace(stay.shown, connection_state=state)
-                yield Updated(stay.shown, ("connectionState",))
+        return replace(now, context=stay.context)
 
     def state_of(self, stay: Stay) -> ConnectionState:
         """Derive the connection state of an open stay."""
@@ -233,6 +265,7 @@ class OpenStays:
 
         Set *by_server* only if the server itself said that the stay ended.
         """
+        last = self._now(stay) if self._clock.has(Due.UPDATE, stay.sid) else stay.shown
         self.forget(stay)
         self._ids.add(stay.shown.session_id)  # a long stay's id becomes the newest used id
         self._texts.closed(stay.shown.participant_id, at.attended_s)
@@ -240,7 +273,7 @@ class OpenStays:
             self.tombstones.add(stay.sid)
         ended_ms = self.server_clock.now_ms(at) + stay.ahead_ms
         end_time = max(iso_time(ended_ms), stay.shown.start_time)
-        closed = replace(stay.shown, connection_state=ConnectionState.CLOSED, end_time=end_time)
+        closed = replace(last, connection_state=ConnectionState.CLOSED, end_time=end_time)
         return [Closed(closed, reason, detail)]
 
     def forget(self, stay: Stay) -> None:
