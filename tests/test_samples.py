@@ -87,6 +87,15 @@ def python(block: Block, request: pytest.FixtureRequest) -> None:
     assert ast.parse(textwrap.dedent(block.text)).body
 
 
+def plug_in(block: Block, request: pytest.FixtureRequest) -> None:
+    """A program of a voice plug-in: starts, and says its version."""
+    program = request.getfixturevalue("tmp_path") / "my_voice.py"
+    program.write_text(block.text, encoding="utf-8")
+    done = subprocess.run([sys.executable, program, "--version"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"clara-voice-sidecar ")
+
+
 def output(block: Block, request: pytest.FixtureRequest) -> None:
     """A picture, or what a program prints."""
     assert block.language == "text", f"{block}: declare it as ```text"
@@ -195,6 +204,11 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "powershell: py -m uv run python -m sidecar dev-server": powershell,
         "text: Room dev at ws://": output,
         "sh: python -m uv run python -m sidecar token": posix,
+        "sh: python -m uv run --group voice python -m sidecar demo --voice": posix,
+        "powershell: py -m uv run --group voice python -m sidecar demo --voice": powershell,
+        "text: 1.905 s  anna says": output,
+        "python: # my_voice.py": plug_in,
+        "sh: SIDECAR_ENTRY=docs/examples/assistant/assistant.py": posix,
         "sh: python -m uv run pyinstaller build.spec": posix,
         "powershell: py -m uv run pyinstaller build.spec": powershell,
         "js: const { app } = require('electron');": app_commonjs,

@@ -212,6 +212,13 @@ def _add_demo_options(parser: Parser) -> None:
         metavar="FILE",
         help="with --voice: write the first answer to this file (default: answer.wav)",
     )
+    parser.add_argument(
+        "--program",
+        type=Path,
+        metavar="FILE",
+        help="with --voice: ask this program with a voice plug-in, or this frozen sidecar "
+        "(default: docs/examples/assistant/assistant.py)",
+    )
 
 
 def _add_embedded(parser: argparse._ActionsContainer) -> None:
@@ -227,8 +234,8 @@ def _demo(options: argparse.Namespace) -> int:
 
     if options.voice and options.embedded:
         raise WrongUsage("The test double carries no sound. Fix: leave --embedded out.")
-    if options.wav is not None and not options.voice:
-        raise WrongUsage("--wav is the file of --voice. Fix: give --voice too.")
+    if (options.wav or options.program) and not options.voice:
+        raise WrongUsage("--wav and --program belong to --voice. Fix: give --voice too.")
     options.room = options.room or f"demo-{secrets.token_hex(4)}"
     given = None
     if options.url is not None:
@@ -242,7 +249,11 @@ def _demo(options: argparse.Namespace) -> int:
 
     if voice_demo.lacks_parts():
         return voice_demo.install_and_run(sys.argv[1:])
-    end_process(_until_done(voice_demo.main(wanted, options.wav or Path("answer.wav"))))
+    wav = options.wav or Path("answer.wav")
+    program = (options.program or voice_demo.ASSISTANT).resolve()
+    if not program.is_file():
+        raise WrongUsage(f"{program} does not exist. Fix: --program is for a file, in a checkout.")
+    end_process(_until_done(voice_demo.main(wanted, wav, program)))
 
 
 def _add_dev_server_options(parser: Parser) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import itertools
+import logging
 import os
 import re
 import subprocess
@@ -259,7 +260,7 @@ def _offline_parts() -> ModuleType:
     return importlib.import_module("offline")
 
 
-async def run(options: Options, wav: Path) -> int:
+async def run(options: Options, wav: Path, program: Path) -> int:
     """Run the demo; give the exit status 0 when both goals of the story held."""
     async with place_for(options) as (what, place):
         if what == DOUBLE:
@@ -271,7 +272,8 @@ async def run(options: Options, wav: Path) -> int:
         show(f"{what}: {place.url}, room: {place.room}")
         show()
         story = Story(place, await asyncio.to_thread(_offline_parts))
-        command = [sys.executable, str(ASSISTANT), "--wait"]
+        started = [sys.executable, str(program)] if program.suffix == ".py" else [str(program)]
+        command = [*started, "--wait"]
         async with SidecarClient(command, trace=story.trace) as sidecar:
             try:
                 async with asyncio.timeout(STORY_TIMEOUT_S):
@@ -283,10 +285,14 @@ async def run(options: Options, wav: Path) -> int:
     return 0
 
 
-async def main(options: Options, wav: Path) -> int:
-    """Run the demo; give the exit status. 1: an answer failed, or a part did not run."""
+async def main(options: Options, wav: Path, program: Path = ASSISTANT) -> int:
+    """Run the demo on *program*, a voice plug-in's or a frozen one; give the exit status.
+
+    1: an answer failed, or a part did not run.
+    """
+    logging.getLogger("livekit").disabled = True  # its warning of a refused token holds the token
     try:
-        return await run(options, wav)
+        return await run(options, wav, program)
     except (
         *(ServerMissing, ServerFailed, NotConfigured, PromiseBroken),
         *(rtc.ConnectError, ChildGone, RpcError, TimeoutError, OSError),
