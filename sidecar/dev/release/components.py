@@ -211,8 +211,8 @@ def _of_dpkg(source: Path) -> Component | None:
             break
     else:
         return None
-    shown = "${Package}\t${Version}\t${Architecture}\t${Homepage}"
-    name, version, arch, home = _answer("dpkg-query", "-W", f"-f={shown}", owner).split("\t")
+    shown = "${Package}\t${Homepage}\t${Version}\t${Architecture}"  # only Homepage may be empty
+    name, home, version, arch = _answer("dpkg-query", "-W", f"-f={shown}", owner).split("\t")
     copyright_file = Path("/usr/share/doc") / name / "copyright"
     texts = {"copyright": _read(copyright_file)} if copyright_file.is_file() else {}
     for common in sorted(set(COMMON_LICENCE.findall("".join(texts.values())))):
