@@ -32,6 +32,7 @@ function reasonOf(error) {
   return words === undefined ? 'an error that cannot be printed' : words;
 }
 
+const GIVE_PROXY = 'Give `proxy` the address of an HTTP proxy if the server is not reached.';
 /** The sidecar says CONNECT to a proxy over plain TCP (rust-sdks livekit-net/src/native/proxy.rs). */
 const PROXY_OPTION = /^(system|none|http:\/\/[^/\s]+\/?)$/;
 
@@ -73,14 +74,8 @@ function proxyOf(answer) {
     if (name === 'DIRECT' || proxy !== null) break;
     if (name !== '') skipped.push(name);
   }
-  if (skipped.length === 0) return { proxy };
-  const instead =
-    proxy === null ? 'It uses no proxy' : 'It uses the next one that the system names';
-  const problem = `The sidecar cannot use the system's proxy (${skipped.join(', ')}). ${instead}.`;
-  return {
-    proxy,
-    problem: `${problem} Give \`proxy\` the address of an HTTP proxy if that is wrong.`,
-  };
+  const problem = `The sidecar cannot use a proxy of this kind: ${skipped.join(', ')}. ${GIVE_PROXY}`;
+  return { proxy, ...(skipped.length > 0 && { problem }) };
 }
 
 module.exports = { PROXY_OPTION, proxyAnswer, proxyOf, tokenAnswer };

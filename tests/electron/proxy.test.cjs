@@ -70,8 +70,8 @@ test('a kind of proxy that cannot be used is told', async () => {
   const { answer, warnings } = asked('system', async () => 'SOCKS5 s:1080; HTTPS h:443');
   assert.equal(await answer, null);
   assert.deepEqual(warnings, [
-    "The sidecar cannot use the system's proxy (SOCKS5, HTTPS). It uses no proxy. Give `proxy` the " +
-      'address of an HTTP proxy if that is wrong.',
+    'The sidecar cannot use a proxy of this kind: SOCKS5, HTTPS. Give `proxy` the address of an HTTP ' +
+      'proxy if the server is not reached.',
   ]);
 });
 

@@ -14,6 +14,8 @@ const { attempt } = require('../errors.cjs');
 
 const PREFIX = 'clara-voice-agent';
 const FILE = 'clara-voice-agent-identity';
+const KEEP_IT =
+  'The next start makes another. Make the folder writable, or give `connect.identity`.';
 const FORM = /^clara-voice-agent-[0-9a-f]{8}$/;
 
 /**
@@ -55,10 +57,7 @@ function agentIdentity(folder, warn) {
     fs.writeFileSync(file, `${identity}\n`);
   } catch (error) {
     const { code } = /** @type {NodeJS.ErrnoException} */ (error);
-    warn(
-      `The agent's identity could not be kept in ${file} (${code}), so the next start will have ` +
-        'another. Make the folder writable, or give `connect.identity`.',
-    );
+    warn(`The agent's identity could not be kept in ${file} (${code}). ${KEEP_IT}`);
   }
   return identity;
 }

@@ -46,12 +46,10 @@ const BAD_FORMAT = Object.freeze(['ENOEXEC', 'EFTYPE', 'UNKNOWN', 'Unknown syste
 const GIVE_ANOTHER = 'Give `command`, or SIDECAR_PYTHON, the full path of one that is there.';
 const SHIP_IT = 'Ship the folder that PyInstaller made as an extra resource named "sidecar".';
 const RESTORE =
-  'Most likely an antivirus program took it into quarantine. Restore it there and allow it, or ' +
-  'install the app again.';
+  'Most likely an antivirus program took it: restore it there, or install the app again.';
 const BUILD_HERE = 'Build the sidecar on the system and architecture that the app is shipped for.';
 const SMALLER_ENV = 'The environment is larger than the system allows: give `env` with less in it.';
-const CHECK_FILE =
-  'Check its run bit, its folder, the antivirus program, and the limits of memory.';
+const CHECK_FILE = 'Check its run bit, its folder, the antivirus program, and the memory limits.';
 
 /**
  * @typedef {object} Launch

@@ -16,9 +16,7 @@ const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 const ANSWER_WITHIN_MS = 20 * 1000;
 /** The app's own code failed (JSON-RPC 2.0, section 5.1, leaves this code to the server). */
 const ANSWER_FAILED = -32000;
-const LATE =
-  'It may still be carried out; a later answer is dropped. Give a longer timeoutMs, or look into ' +
-  'the log for what the sidecar does.';
+const LATE = 'It may still be carried out. Give a longer timeoutMs, or look into the log.';
 /** How much of a line that is no JSON-RPC goes into the log. */
 const SHOWN_CHARACTERS = 200;
 
@@ -166,15 +164,14 @@ class RpcClient {
       deadlines.clear(deadline);
       this.#respond(id, answer);
     };
-    const fail = (/** @type {string} */ message) =>
-      respond({ error: { code: ANSWER_FAILED, message } });
+    const fail = (/** @type {any} */ error) => {
+      const { message } = Object(error);
+      respond({ error: { code: ANSWER_FAILED, message: String(message) } });
+    };
     const late = `${method} failed: the app gave no answer within ${ANSWER_WITHIN_MS} ms`;
-    const deadline = deadlines.set(ANSWER_WITHIN_MS, () => fail(late));
+    const deadline = deadlines.set(ANSWER_WITHIN_MS, () => fail(new Error(late)));
     this.#asked.add(deadline);
-    ask(params).then(
-      (result = null) => respond({ result }),
-      (error) => fail(String(Object(error).message)),
-    );
+    ask(params).then((result = null) => respond({ result }), fail);
   };
 
   /**
