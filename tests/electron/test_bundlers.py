@@ -6,6 +6,7 @@ preload.cjs without a word, so that it has to fail at once and to name the cure.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.electron.electron_app import ElectronApp
-from tests.electron.npm import TOOL_TIMEOUT_S, installed, run
+from tests.electron.npm import BRIDGE, TOOL_TIMEOUT_S, installed, run
 
 BUNDLERS = Path(__file__).resolve().parent / "fixtures" / "bundlers"
 TOOLS = ["esbuild", "vite", "webpack"]
@@ -116,3 +117,18 @@ async def test_a_preload_outside_the_sandbox_requires_ours_by_its_name(
     async with ElectronApp(electron, [str(project / "window")], environment, tmp_path) as app:
         found = await app.line(lambda line: line.startswith(("Page:", "Preload:")), "the page")
         assert found == "Page: object,hello"
+
+
+def test_the_hook_of_the_readme_renders_each_change_and_ends_with_its_component(
+    project: Path, node: Path
+) -> None:
+    """Bundled by esbuild, with React itself, over the bridge's preload on a scripted Electron."""
+    readme = (BRIDGE / "README.md").read_text(encoding="utf-8")
+    hooks = re.findall(r"^```tsx\n(.*?)^```$", readme, re.M | re.S)
+    assert len(hooks) == 1
+    (project / "src" / "use-sessions.tsx").write_text(hooks[0], encoding="utf-8")
+    program = bundled(project, node, "esbuild", "cjs", "hook.cjs", "dist/hook")
+    served = BUNDLERS.parent / "served.cjs"
+    said_by_it = run([str(node), str(program), str(served)])
+    shown = ["shown: ", "shown: ada", "shown: ada ben", "shown: ben", "sent after the end: 0"]
+    assert said_by_it.splitlines() == shown
