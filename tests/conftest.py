@@ -44,8 +44,10 @@ GIVEN = "livekit_server"
 HASH_SEED = "PYTHONHASHSEED"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop(HASH_SEED, None)  # the sidecars' are their own
-PROCESSES, PROCESSES_FULL = 2, 3
-"""For two cores; in a full run most tests wait most of the time."""
+PROCESSES = 3
+"""For two cores: most tests wait most of the time."""
+FROZEN_ALWAYS = {"test_first_light", "test_clean_ends"}
+"""Their rows of `sidecar_command` run frozen without --full too: start, join, leave and end."""
 T = TypeVar("T")
 
 _status = pytest.StashKey[int]()
@@ -66,12 +68,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     named = any("::" in argument for argument in config.args)
     if not (config.getoption("--full") or config.getoption("markexpr") or named):
-        full = [item for item in items if item.get_closest_marker("full")]
+        full = [item for item in items if _is_full(item)]
         config.stash[_left_out] = len(full)
         if full:
             config.hook.pytest_deselected(items=full)
-            items[:] = [item for item in items if not item.get_closest_marker("full")]
+            items[:] = [item for item in items if not _is_full(item)]
     items.sort(key=lambda item: (_rank(item), not _is_fault(item.nodeid)))
+
+
+def _is_full(item: pytest.Item) -> bool:
+    """Tell whether a test runs with --full alone: it is marked, or repeats a law frozen."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    is_repeated = params.get("sidecar_command") == "frozen" and item.path.stem not in FROZEN_ALWAYS
+    return is_repeated or item.get_closest_marker("full") is not None
 
 
 def _rank(item: pytest.Item) -> int:
@@ -112,7 +121,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return 0
     os.environ[HASH_SEED] = "0"  # all processes must find the same tests, also those made of sets
-    return PROCESSES_FULL if config.getoption("--full") else PROCESSES
+    return PROCESSES
 
 
 def pytest_configure_node(node: WorkerController) -> None:

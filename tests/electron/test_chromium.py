@@ -13,6 +13,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from aiohttp import web
 
@@ -22,6 +23,8 @@ from tests.electron.chromium import blank_page, installed_chromium
 from tests.electron.devtools import Page
 from tests.electron.example_window import copy_of_the_bridge
 from tests.livekit.stdio import connect_params
+
+pytestmark = pytest.mark.full
 
 STAND_IN = """
 window.app = {tryAgain: async () => {}};

@@ -15,6 +15,8 @@ from tests.electron.driven_app import DrivenApp
 from tests.electron.electron_app import all_gone, sidecar_of
 from tests.livekit.http_proxy import HttpProxy
 
+pytestmark = pytest.mark.full
+
 HOST = "livekit.test"
 """No name server knows it (RFC 6761, 6.2); the proxy takes it for this machine."""
 

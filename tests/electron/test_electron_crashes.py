@@ -14,6 +14,8 @@ from tests.electron.conftest import Drive
 from tests.electron.driven_app import DrivenApp
 from tests.electron.electron_app import all_gone, sidecar_of
 
+pytestmark = pytest.mark.full
+
 CROWD_SIDECAR = Path(__file__).resolve().parent / "fixtures" / "crowd-sidecar.cjs"
 CROWD = 10_000
 TIRELESS = {"max": 1000, "windowMs": 300_000, "delaysMs": [50]}
@@ -29,7 +31,6 @@ async def killed(app: DrivenApp, by: signal.Signals = signal.SIGKILL) -> int:
     return place
 
 
-@pytest.mark.full
 async def test_killed_sidecars_cost_no_session_and_change_no_id(
     drive: Drive, person: Callable[[str], PersonProcess], rounds: int
 ) -> None:

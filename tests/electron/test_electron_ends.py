@@ -15,6 +15,8 @@ from tests.electron.conftest import Drive
 from tests.electron.driven_app import DrivenApp
 from tests.electron.electron_app import Held, all_gone, sidecar_of
 
+pytestmark = pytest.mark.full
+
 STOP_WITHIN_S = 10.0
 """A quit with a sidecar that hangs: what the bridge's ladder takes at most (index.d.ts, stop())."""
 LANES = 2
@@ -38,7 +40,6 @@ async def test_an_end_during_a_session_closes_it_and_leaves_no_process(
     assert law.closed("alice") == [("sidecar-shutdown", None)]
 
 
-@pytest.mark.full
 async def test_an_end_with_a_sidecar_that_hangs_leaves_no_process(drive: Drive) -> None:
     async def end_by(step: str, *before: str) -> None:
         async with drive(home="-".join([step, *before])) as app:
@@ -97,7 +98,6 @@ async def test_a_quit_at_any_moment_of_the_sidecars_life_leaves_no_process(drive
     )
 
 
-@pytest.mark.full
 async def test_killed_electrons_leave_no_process(
     drive: Drive, person: Callable[[str], PersonProcess], rounds: int
 ) -> None:

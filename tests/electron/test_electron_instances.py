@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from sidecar.dev.person_process import PersonProcess
 from tests.electron.conftest import Drive
 from tests.electron.driven_app import DrivenApp
 from tests.electron.electron_app import all_gone
+
+pytestmark = pytest.mark.full
 
 
 async def connected(app: DrivenApp) -> None:

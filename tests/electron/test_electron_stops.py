@@ -14,6 +14,8 @@ from sidecar.dev.person_process import PersonProcess
 from tests.electron.conftest import Drive
 from tests.electron.electron_app import Held, all_gone, sidecar_of
 
+pytestmark = pytest.mark.full
+
 LEFT = ("left", "left-during-reconnect")
 
 
@@ -23,7 +25,6 @@ def stop_s(pytestconfig: pytest.Config) -> float:
     return 60.0 if pytestconfig.getoption("--full") else 5.0
 
 
-@pytest.mark.full
 async def test_what_happens_while_main_stands_at_a_breakpoint_is_told_afterwards(
     drive: Drive, person: Callable[[str], PersonProcess], stop_s: float
 ) -> None:
@@ -53,7 +54,6 @@ async def test_what_happens_while_main_stands_at_a_breakpoint_is_told_afterwards
             assert len(listed["sessions"]) == 2
 
 
-@pytest.mark.full
 async def test_a_sidecar_that_dies_while_main_stands_still_has_said_what_it_said(
     drive: Drive, person: Callable[[str], PersonProcess]
 ) -> None:

@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from sidecar.dev.person_process import PersonProcess
 from sidecar.dev.server import DevServer
 from tests.electron.electron_app import sidecar_of
@@ -68,6 +70,7 @@ RECORD = """
 """Keeps what the page is told over its reloads."""
 
 
+@pytest.mark.full
 async def test_an_app_without_a_secret_joins_by_its_token_endpoint_and_offers_no_removal(
     opened: Open,
     node: Path,
@@ -88,6 +91,7 @@ async def test_an_app_without_a_secret_joins_by_its_token_endpoint_and_offers_no
             await shown.rows("rows.length === 1", "ada alone")
 
 
+@pytest.mark.full
 async def test_a_reload_keeps_the_sidecar_and_the_page_goes_on_without_gap_or_double(
     opened: Open, guest: Callable[..., PersonProcess]
 ) -> None:
@@ -134,6 +138,7 @@ async def test_a_reload_keeps_the_sidecar_and_the_page_goes_on_without_gap_or_do
     assert open_ids == []
 
 
+@pytest.mark.full
 async def test_removing_a_person_by_the_window_takes_them_out_of_the_room(
     opened: Open, guest: Callable[..., PersonProcess]
 ) -> None:
@@ -151,6 +156,7 @@ async def test_removing_a_person_by_the_window_takes_them_out_of_the_room(
         assert focused == "Remove Grace"
 
 
+@pytest.mark.full
 async def test_all_can_be_done_by_the_keyboard_and_has_a_name_for_a_screen_reader(
     opened: Open, guest: Callable[..., PersonProcess]
 ) -> None:

@@ -19,6 +19,8 @@ from tests.electron.example_window import CONNECTED, Open, Window
 from tests.livekit.faults.lasting_ports import lasting_ports
 from tests.livekit.faults.websocket_only import websocket_only
 
+pytestmark = pytest.mark.full
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOTE = "Call Ada back about the invoice."
 NEW_PICTURES = os.environ.get("SIDECAR_PICTURES") == "1"
@@ -65,7 +67,6 @@ async def test_names_from_strangers_are_shown_as_text_and_break_nothing(
         assert max(heights) < 80, "one or two lines each"
 
 
-@pytest.mark.full
 async def test_try_again_joins_a_room_that_refused_the_agent_before(
     opened: Open, server_binary: Path, room: str, tmp_path: Path
 ) -> None:
@@ -101,7 +102,6 @@ async def test_try_again_joins_a_room_that_refused_the_agent_before(
         assert await page.evaluate("document.getElementById('notes').value") == NOTE
 
 
-@pytest.mark.full
 async def test_try_again_brings_back_an_agent_that_was_removed(
     opened: Open, server: DevServer, room: str
 ) -> None:
@@ -117,7 +117,6 @@ async def test_try_again_brings_back_an_agent_that_was_removed(
         await shown.page.until(CONNECTED, "the agent back in the room")
 
 
-@pytest.mark.full
 async def test_three_sessions_in_three_states_are_told_apart(
     opened: Open,
     server: DevServer,

@@ -17,6 +17,8 @@ from tests.electron.example_window import CONNECTED, window
 from tests.electron.npm import BRIDGE
 from tests.electron.packaged_app import lay_out
 
+pytestmark = pytest.mark.full
+
 NOWHERE = {"url": "ws://127.0.0.1:1", "room": "nowhere", "token": "t"}
 
 

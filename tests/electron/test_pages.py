@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from aiohttp import web
 
@@ -119,12 +120,14 @@ async def test_the_pages_of_the_app_hear_the_same_and_nobody_else_hears_anything
     assert any("DENIED" in line for line in windows.foreign.console)
 
 
+@pytest.mark.full
 async def test_without_context_isolation_the_preload_says_what_it_needs(windows: Windows) -> None:
     said = await windows.app.line(lambda line: line.startswith("Preload: "), "the refusal")
     assert said.startswith("Preload: preload.cjs: ")
     assert "contextIsolation" in said
 
 
+@pytest.mark.full
 async def test_a_page_that_subscribes_in_its_first_moment_is_told_after_every_reload(
     windows: Windows,
 ) -> None:
@@ -134,6 +137,7 @@ async def test_a_page_that_subscribes_in_its_first_moment_is_told_after_every_re
         assert (await windows.first.evaluate("told"))[0]["type"] == "snapshot"
 
 
+@pytest.mark.full
 async def test_a_failure_arrives_in_the_page_with_all_its_members(windows: Windows) -> None:
     await windows.first.evaluate("clara.onAgentState((status) => { window.agent = status })")
     await windows.first.until("window.agent?.state === 'connected'", "the agent in the room")

@@ -53,7 +53,7 @@ def development_app(electron: Path) -> Program:
     return Program(electron, [str(BRIDGE / "example")], {"SIDECAR_PYTHON": sys.executable})
 
 
-@pytest.fixture(params=["packaged_app", "development_app"])
+@pytest.fixture(params=[pytest.param("packaged_app", marks=pytest.mark.full), "development_app"])
 def program(request: pytest.FixtureRequest) -> Program:
     """The example app, both ways."""
     found: Program = request.getfixturevalue(request.param)
