@@ -12,6 +12,7 @@ from typing import assert_never
 from sidecar.agent.announcer import Announcer
 from sidecar.agent.arrivals import Arrivals
 from sidecar.agent.destination import Destination
+from sidecar.agent.identity_look import IdentityLook
 from sidecar.agent.reconciler import Reconciler
 from sidecar.agent.removals import Removals
 from sidecar.agent.room_life import RoomLife, Waiters
@@ -100,6 +101,7 @@ class ClaraVoiceAgent:
         self._arrivals = Arrivals(self._destination, ports.api, self._sessions.of_identity)
         self._room = RoomLife(ports.room_factory, ports.api, self.take)
         self._tokens = Tokens(self._destination, ports, self._happen)
+        self._identity_look = IdentityLook(self._destination, ports.api, self._happen)
         self._waiters = Waiters()
         self._last_error: Failure | None = None
 
@@ -191,7 +193,8 @@ class ClaraVoiceAgent:
     def wake(self) -> None:
         """Try to join now, or compare the sessions now. Call when system or network is back."""
         if self._machine.state in (AgentState.BACKOFF, AgentState.WAITING_FOR_TOKEN):
-            self._happen(Cause(self._joining(Event.WAKE)))
+            is_put_out = self._machine.is_put_out
+            self._happen(Cause(Event.LOOK if is_put_out else self._joining(Event.WAKE)))
         if self._machine.state is AgentState.CONNECTED:
             self._reconciler.start()
 
@@ -256,8 +259,7 @@ class ClaraVoiceAgent:
             case Reconnected(people):
                 self._happen(Cause(Event.RECONNECTED, people=people))
             case RoomEnded(reason):
-                event = ending_of(reason)
-                put_out = self._destination.put_out(reason) if event is Event.EVICTED else None
+                event, put_out = self._destination.put_out(ending_of(reason))
                 self._happen(Cause(event, reason=reason, failure=put_out))
             case Seen(person):
                 self.on_participant_joined(person)
@@ -301,6 +303,7 @@ class ClaraVoiceAgent:
             self._reconciler.stop()
             self._arrivals.stop()
             self._tokens.stop()
+            self._identity_look.stop()
         if decision.state is not decision.previous or decision.retry_in_s is not None:
             capabilities = self._destination.capabilities()
             ahead_ms = self._sessions.server_ahead_ms(at)
@@ -331,6 +334,8 @@ class ClaraVoiceAgent:
                 self._announce(self._sessions.close_all(closing_of(cause.event), detail, at))
             case Do.POLL:
                 self._reconciler.start()
+            case Do.LOOK:
+                self._identity_look.start()
             case Do.LOG_FAILURE:
                 self._log_failure(cause, decision)
             case Do.ANSWER:

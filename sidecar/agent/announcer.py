@@ -168,7 +168,7 @@ class Announcer:
     def failed(self, failure: Failure, cause: Cause, decision: Decision) -> None:
         """Log that a join failed, or that the server removed the agent."""
         what = f"{failure.category}: {failure.detail}"
-        if cause.event is Event.EVICTED:
+        if cause.event in (Event.EVICTED, Event.IDENTITY_TAKEN):
             _log.error("%s %s", what, failure.fix)
             return
         self._errors += 1

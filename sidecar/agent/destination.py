@@ -24,6 +24,7 @@ from sidecar.core.contract.failures import (
     Category,
     Failure,
     failure,
+    identity_taken,
     token_early,
     token_refused,
     tokens_refused,
@@ -37,7 +38,7 @@ from sidecar.core.contract.messages import (
     TokenRequest,
 )
 from sidecar.core.diagnosis import diagnosis
-from sidecar.core.facts import DisconnectReason, JoinFailed
+from sidecar.core.facts import JoinFailed
 from sidecar.core.ports import Ports
 from sidecar.core.sound import Needs, missing_grants
 from sidecar.core.token_asking import MAX_REFUSALS, TokenAsking
@@ -238,11 +239,19 @@ class Destination:
             client_gives_tokens=self._client.gives_tokens,
         )
 
-    def put_out(self, reason: int) -> Failure:
-        """Return the failure for a removal of the agent by the server, with LiveKit's *reason*."""
-        is_taken = reason == DisconnectReason.DUPLICATE_IDENTITY
-        category = Category.IDENTITY_TAKEN if is_taken else Category.REMOVED
-        return failure(category, shown_url(self.required().url))
+    def put_out(self, event: Event) -> tuple[Event, Failure | None]:
+        """Return the event for an end of the Room by *event*, and the failure if it has one.
+
+        IDENTITY_TAKEN becomes EVICTED if the credentials do not allow a look at the server's list.
+        """
+        url = shown_url(self.required().url)
+        if event is Event.EVICTED:
+            return event, failure(Category.REMOVED, url)
+        if event is not Event.IDENTITY_TAKEN:
+            return event, None
+        if not self.capabilities().reconcile:
+            return Event.EVICTED, failure(Category.IDENTITY_TAKEN, url)
+        return event, identity_taken(url)
 
     def warn(self, warning: str) -> None:
         """Log *warning* once, and keep it for `getStatus`."""

@@ -24,6 +24,10 @@ LIVED_S = 5.0
 """If the server closes a room that the agent joined this long ago, the agent rejoins at once: a
 human who comes back at that moment gets a new room of the same name, and needs the agent there."""
 LONGEST_DELAY_S = 30.0
+SHORTEST_LOOK_S = 30.0
+LONGEST_LOOK_S = 300.0
+"""Delays before an agent that another participant put out looks whether its identity is free. They
+double, from the first to the second."""
 
 
 class Event(Enum):
@@ -48,7 +52,12 @@ class Event(Enum):
     DEAF = "the server's list shows that the Room is not told what happens"
     LOST = "final, retryable"
     ROOM_GONE = "final, ROOM_CLOSED or ROOM_DELETED"
-    EVICTED = "final, DUPLICATE_IDENTITY or PARTICIPANT_REMOVED"
+    EVICTED = (
+        "final, PARTICIPANT_REMOVED; or DUPLICATE_IDENTITY, and the agent may not read the list"
+    )
+    IDENTITY_TAKEN = "final, DUPLICATE_IDENTITY, and the agent may read the server's list"
+    LOOK = "time to look whether the agent's identity is free"
+    IDENTITY_FREE = "the server's list does not have the agent's identity"
     DISCONNECT = "disconnect"
     SHUTDOWN = "shutdown"
 
@@ -65,6 +74,7 @@ class Do(Enum):
     LOG_FAILURE = "log the failure; the first of a series has the critical line"
     ANSWER = "answer the callers of `connect`"
     POLL = "compare with the server's list"
+    LOOK = "look whether the server's list has the agent's identity"
 
 
 class Retry(Enum):
@@ -72,6 +82,7 @@ class Retry(Enum):
 
     LATER = "try again after a delay"
     AT_ONCE = "try again at once"
+    LOOK_LATER = "look whether the identity is free after a longer delay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,8 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
         _S.WAITING_FOR_TOKEN, (Do.LOG_FAILURE, Do.ANSWER), Retry.LATER
     ),
     (_S.WAITING_FOR_TOKEN, _E.TIMER): Row(_S.CONNECTING, (Do.OPEN,)),
+    (_S.BACKOFF, _E.LOOK): Row(_S.BACKOFF, (Do.LOOK,), Retry.LOOK_LATER),
+    (_S.BACKOFF, _E.IDENTITY_FREE): Row(_S.BACKOFF, (), Retry.AT_ONCE),
     (_S.CONNECTED, _E.STEADY): Row(_S.CONNECTED, ()),
     (_S.CONNECTED, _E.RECONNECTING): Row(_S.RECONNECTING, (Do.LINK_LOST,)),
     (_S.CONNECTED, _E.DEAF): Row(_S.BACKOFF, (Do.DROP, Do.LINK_LOST), Retry.AT_ONCE),
@@ -126,6 +139,9 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
             _E.LOST: Row(_S.BACKOFF, (Do.DROP, Do.LINK_LOST), Retry.LATER),
             _E.ROOM_GONE: Row(_S.BACKOFF, (Do.DROP, Do.CLOSE_ALL), Retry.LATER),
             _E.EVICTED: Row(_S.FAILED, (Do.LOG_FAILURE, Do.DROP, Do.CLOSE_ALL)),
+            _E.IDENTITY_TAKEN: Row(
+                _S.BACKOFF, (Do.LOG_FAILURE, Do.DROP, Do.CLOSE_ALL), Retry.LOOK_LATER
+            ),
         }.items()
     },
     **{
@@ -172,6 +188,9 @@ class AgentMachine:
         self.state = AgentState.IDLE
         self.attempt = 0
         self._rung = 0
+        self._look_rung = 0
+        self.is_put_out = False
+        """Whether another participant has the agent's identity, so that the agent only looks."""
         self._has_failed = False
         self._joined_s = 0.0
         self.due_s: float | None = None
@@ -205,6 +224,12 @@ class AgentMachine:
             self._has_failed = False
         if event in (Event.STEADY, Event.DISCONNECT):
             self._rung = 0
+        if event in (Event.STEADY, Event.DISCONNECT, Event.CONNECT):
+            self._look_rung = 0
+        if event is Event.IDENTITY_TAKEN:
+            self.is_put_out = True
+        elif event is Event.IDENTITY_FREE or row.next is not AgentState.BACKOFF:
+            self.is_put_out = False
         is_first_failure = event in _FAILURES and not self._has_failed
         if event in _FAILURES:
             self.attempt += 1
@@ -229,8 +254,12 @@ class AgentMachine:
         elif retry is Retry.LATER:
             retry_in_s = jitter * min(LONGEST_DELAY_S, 2.0**self._rung)
             self._rung = min(self._rung + 1, 5)
+        elif retry is Retry.LOOK_LATER:
+            retry_in_s = min(LONGEST_LOOK_S, SHORTEST_LOOK_S * 2.0**self._look_rung)
+            self._look_rung = min(self._look_rung + 1, 4)
         if retry_in_s is not None:
-            self.due_s, self._due_event = now_s + retry_in_s, Event.TIMER
+            due = Event.LOOK if retry is Retry.LOOK_LATER else Event.TIMER
+            self.due_s, self._due_event = now_s + retry_in_s, due
         elif self.state is AgentState.RECONNECTING:
             self.due_s, self._due_event = now_s + RECONNECT_WITHIN_S, Event.WATCHDOG
         elif self.state is AgentState.CONNECTED and event is not Event.STEADY:
@@ -243,7 +272,7 @@ class AgentMachine:
 _ENDINGS: dict[int, Event] = {
     DisconnectReason.ROOM_CLOSED: Event.ROOM_GONE,
     DisconnectReason.ROOM_DELETED: Event.ROOM_GONE,
-    DisconnectReason.DUPLICATE_IDENTITY: Event.EVICTED,
+    DisconnectReason.DUPLICATE_IDENTITY: Event.IDENTITY_TAKEN,
     DisconnectReason.PARTICIPANT_REMOVED: Event.EVICTED,
 }
 
@@ -252,6 +281,7 @@ _CLOSINGS = {
     Event.SHUTDOWN: CloseReason.SIDECAR_SHUTDOWN,
     Event.ROOM_GONE: CloseReason.ROOM_CLOSED,
     Event.EVICTED: CloseReason.AGENT_DISCONNECTED,
+    Event.IDENTITY_TAKEN: CloseReason.AGENT_DISCONNECTED,
 }
 
 

@@ -235,6 +235,17 @@ def token_early(refused: Failure) -> Failure:
     )
 
 
+def identity_taken(url: str) -> Failure:
+    """Build the failure of an agent that was put out and looks when its identity is free."""
+    return replace(
+        failure(Category.IDENTITY_TAKEN, url),
+        fix="Give each agent an identity of its own. The agent looks after 30 s, and then more"
+        " rarely, up to every 5 minutes, whether the identity is free, and joins when it is."
+        " `connect` joins at once, and the other participant is removed.",
+        retryable=True,
+    )
+
+
 def earlier_attempt(url: str, earlier_url: str) -> Failure:
     """Build the failure of a join at *url* that waits for the end of a join at *earlier_url*."""
     found = failure(Category.EARLIER_ATTEMPT, url)

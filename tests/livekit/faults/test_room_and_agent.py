@@ -95,7 +95,7 @@ async def test_an_agent_kicked(stage: Stage) -> None:
 @pytest.mark.full
 @row
 async def test_a_second_agent_with_the_same_identity(stage: Stage) -> None:
-    """Accepted: the first says why and is failed, `agent-disconnected`; it does not fight."""
+    """Accepted: the first says why, `agent-disconnected`; it comes back when the second is gone."""
     await stage.serve()
     first = await stage.agent()
     bob = await stage.person("bob")
@@ -105,13 +105,16 @@ async def test_a_second_agent_with_the_same_identity(stage: Stage) -> None:
     await second.sees(bob)
     await first.closes(bob)
     assert first.law.closed("bob") == [("agent-disconnected", "DUPLICATE_IDENTITY")]
-    assert first.law.agent_state == "failed"
+    assert first.law.agent_state == "backoff"
     status = await first.client.call("getStatus")
     assert isinstance(status["lastError"], dict)
     assert status["lastError"]["category"] == "identity-taken"
     await stage.life_goes_on(second, leaver=bob)
     assert second.law.agent_states == ["connecting", "connected"]
-    assert first.fold().agent_state == "failed"
+    await second.client.call("disconnect")
+    await first.client.notified(
+        "agent-state-changed", lambda params: params["state"] == "connected", timeout_s=75
+    )
 
 
 @pytest.mark.full
