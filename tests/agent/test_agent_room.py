@@ -120,9 +120,7 @@ async def test_a_room_that_is_closed_closes_all_and_is_joined_again_at_once(reas
     assert world.lines[-1] == "updated PA_2 connected"
 
 
-@pytest.mark.parametrize(
-    ("reason", "category"), [(2, Category.IDENTITY_TAKEN), (4, Category.REMOVED)]
-)
+@pytest.mark.parametrize(("reason", "category"), [(4, Category.REMOVED)])
 @in_virtual_time
 async def test_an_agent_that_was_put_out_says_why_and_does_not_fight(
     reason: int, category: Category, caplog: pytest.LogCaptureFixture
