@@ -123,7 +123,8 @@ export interface PageRules {
   /**
    * false: no page may call it. A function changes the request of a page: the bridge passes it the
    * page's request unchanged, and sends the sidecar the request that the function returns. The
-   * sidecar checks that one. Use it to set the identity of the user who signed in. An error that it
+   * sidecar checks that one. Use it to set the identity of the user who signed in, and `replace`
+   * if this user may take that identity over from a participant in the room. An error that it
    * throws reaches the page as `UNEXPECTED`.
    */
   createConnection?:

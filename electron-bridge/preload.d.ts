@@ -51,8 +51,11 @@ export interface Clara {
    * @returns a function that ends the calls
    */
   onSessionEvent(callback: (event: SessionEvent) => void): () => void;
-  /** Gives livekit-client's url and token, with which this page joins the agent's room. */
-  createConnection(options?: ConnectionParams): Promise<ConnectionDetails>;
+  /**
+   * Gives livekit-client's url and token, with which this page joins the agent's room. An identity
+   * that a participant in the room has is refused (1008), unless a page got it from this sidecar.
+   */
+  createConnection(options?: Omit<ConnectionParams, 'replace'>): Promise<ConnectionDetails>;
   /** Removes a person from the room. Gives the closed session. */
   closeSession(sessionId: string): Promise<AgentSession>;
 }

@@ -290,7 +290,7 @@ export interface ConversationPage {
 
 /** Params of `createConnection`. Each grant is true unless you pass false. */
 export interface ConnectionParams {
-  /** The participant's identity; the agent's own is refused. If absent, the sidecar generates one, or takes the identity of the client's token. */
+  /** The participant's identity. Refused: the agent's own, and any that begins with clara-voice-agent. If absent, the sidecar generates one, or takes the identity of the client's token. */
   identity?: string | null
   /** The display name. */
   name?: string | null
@@ -306,6 +306,8 @@ export interface ConnectionParams {
   canSubscribe?: boolean | null
   /** Allow sending data and chat. */
   canPublishData?: boolean | null
+  /** Give the identity also if a participant in the room has it; the server removes them at the join. Without it that is error 1008, unless this sidecar gave the identity before. A page cannot set it; the app can. */
+  replace?: boolean | null
 }
 
 /** The result of `createConnection`: a page passes url and token to livekit-client. */

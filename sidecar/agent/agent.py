@@ -100,7 +100,7 @@ class ClaraVoiceAgent:
         )
         self._arrivals = Arrivals(self._destination, ports.api, self._sessions.of_identity)
         self._room = RoomLife(ports.room_factory, ports.api, self.take)
-        self._tokens = Tokens(self._destination, ports, self._happen)
+        self._tokens = Tokens(self._destination, ports, self._happen, self._sessions.of_identity)
         self._identity_look = IdentityLook(self._destination, ports.api, self._happen)
         self._waiters = Waiters()
         self._last_error: Failure | None = None

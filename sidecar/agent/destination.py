@@ -6,17 +6,26 @@ Does not know whether the agent is in the room.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sidecar.core.access_token import (
     TOKEN_LEEWAY_S,
     claims_for_agent,
+    doubts_about,
     has_expired,
     is_early,
     times_problem,
 )
 from sidecar.core.agent_state import Event
-from sidecar.core.config import NO_CAPABILITIES, Settings, Target, shown_url, url_problem
+from sidecar.core.config import (
+    NO_CAPABILITIES,
+    Settings,
+    Target,
+    server_doubt,
+    shown_url,
+    url_problem,
+)
 from sidecar.core.config import target as resolved
 from sidecar.core.contract.errors import OtherRoom
 from sidecar.core.contract.failures import (
@@ -49,6 +58,7 @@ _WRONG_KIND = (
     "The agent's token is not of kind `agent`, so LiveKit takes the agent for a person: apps show"
     " it, and the room stays open without people. Issue the token with kind `agent`."
 )
+_DOUBT = "Look at the access token that getToken gave for the agent. "
 _LATER = (
     "`connect` gave another name or autoSubscribe after the agent had joined, or begun to join. The"
     " agent uses it from its next join on. To use it now, send `disconnect`, then `connect`."
@@ -152,6 +162,14 @@ class Destination:
         wanted = self._required(self._wanted)
         self._protect((given.token,))
         claims = claims_for_agent(given.token, wanted.room)
+        doubts = [*doubts_about(claims, self.token_request().grants, self._now_s())]
+        if claims.identity != wanted.identity:
+            doubts.append(
+                f"It has the identity {claims.identity!r}, and {wanted.identity!r} was asked for."
+            )
+        if (doubt := server_doubt(given.url, wanted.url)) is not None:
+            doubts.append(doubt)
+        self._say_doubts(doubts)
         self.target = replace(
             wanted, token=given.token, identity=claims.identity, url=given.url or wanted.url
         )
@@ -258,6 +276,15 @@ class Destination:
         if warning not in self.warnings:
             self.warnings.append(warning)
             _log.warning("%s", warning)
+
+    def _say_doubts(self, doubts: Iterable[str]) -> None:
+        """Replace the warnings about the client's earlier token by *doubts* about its new one."""
+        said = [_DOUBT + each for each in doubts]
+        for earlier in [each for each in self.warnings if each.startswith(_DOUBT)]:
+            if earlier not in said:
+                self.warnings.remove(earlier)
+        for each in said:
+            self.warn(each)
 
     def _look_at_kind(self) -> None:
         claims = self.required().claims

@@ -14,13 +14,20 @@ from dataclasses import replace
 
 from sidecar import tasks
 from sidecar.agent.destination import Destination
-from sidecar.core.access_token import claims_for_person, times_problem, wider_than
+from sidecar.core.access_token import claims_for_person, doubts_about, token_claims
 from sidecar.core.agent_state import Cause, Event
-from sidecar.core.config import Target, url_problem
-from sidecar.core.contract.errors import ClientFailed, NotAllowed, ShuttingDown
+from sidecar.core.config import Target, server_doubt, url_problem
+from sidecar.core.contract.errors import (
+    ApiCallFailed,
+    ClientFailed,
+    IdentityPresent,
+    NotAllowed,
+    ShuttingDown,
+)
 from sidecar.core.contract.failures import no_token
 from sidecar.core.contract.messages import (
     AccessToken,
+    AgentSession,
     ConnectionDetails,
     ConnectionParams,
     TokenRequest,
@@ -28,6 +35,10 @@ from sidecar.core.contract.messages import (
 from sidecar.core.contract.wire import iso_time
 from sidecar.core.page_access import WantedConnection, token_request, wanted_connection
 from sidecar.core.ports import Ports
+from sidecar.core.registry.stays import Recent
+
+MAX_GIVEN = 4_096
+"""Identities remembered that a page got a token for."""
 
 _log = logging.getLogger("sidecar.agent")
 
@@ -36,10 +47,20 @@ class Tokens:
     """Gets tokens: one request at a time for the agent, any number of requests for pages."""
 
     def __init__(
-        self, destination: Destination, ports: Ports, happen: Callable[[Cause], None]
+        self,
+        destination: Destination,
+        ports: Ports,
+        happen: Callable[[Cause], None],
+        session_of: Callable[[str], AgentSession | None],
     ) -> None:
-        """Start without requests; *happen* takes the event that follows an answer."""
+        """Start without requests; *happen* takes the event that follows an answer.
+
+        *session_of* returns the open session of an identity.
+        """
         self._destination = destination
+        self._session_of = session_of
+        self._given = Recent(MAX_GIVEN)
+        """Identities for which a page got a token: a page that was reloaded asks again."""
         self._api = ports.api
         self._client = ports.client
         self._clock = ports.clock
@@ -71,6 +92,8 @@ class Tokens:
 
         Raises:
             NotAllowed: there is no API secret, and the client gave no suitable token.
+            IdentityPresent: a participant in the room has the identity, and *params* do not have
+                `replace`.
             InvalidParams: see `wanted_connection`.
             ShuttingDown: the process is shutting down.
         """
@@ -86,10 +109,32 @@ class Tokens:
                 "Send `connect` with apiKey and apiSecret, or let your own server make the token.",
             )
         wanted = wanted_connection(params, agent_identities=self._destination.identities)
+        if wanted.identity and not params.replace and wanted.identity not in self._given:
+            await self._check_absent(target, wanted.identity)
         if target.api_secret is None:
-            return await self._given_connection(target, params, wanted)
-        if not wanted.identity:
-            wanted = replace(wanted, identity=generated_identity)
+            details = await self._given_connection(target, params, wanted)
+        else:
+            identity = wanted.identity or generated_identity
+            details = await self._made_connection(target, replace(wanted, identity=identity))
+        self._given.add(details.identity)
+        return details
+
+    async def _check_absent(self, target: Target, identity: str) -> None:
+        """Raise IdentityPresent if a participant in the room has *identity*."""
+        is_present = self._session_of(identity) is not None
+        if not is_present and target.api_secret is not None:
+            try:
+                is_present = await self._api.has_participant(target, identity)
+            except ApiCallFailed as error:
+                _log.debug("The server did not say who has an identity: %s", error.message)
+        if is_present:
+            raise IdentityPresent(
+                f"A participant with the identity {identity!r} is in the room already.",
+                "Choose another identity, or none. To move the person to this page, the app passes"
+                " `replace: true`.",
+            )
+
+    async def _made_connection(self, target: Target, wanted: WantedConnection) -> ConnectionDetails:
         # Computed before the token is made, so that it is never later than the token's expiry.
         expires_at = iso_time(self._clock.tick().wall_ms + wanted.ttl_s * 1000)
         token = await self._api.connection_token(target, wanted)
@@ -106,20 +151,19 @@ class Tokens:
             claims = claims_for_person(
                 given.token, target.room, wanted.identity, self._destination.identities
             )
+            doubt = server_doubt(given.url, self._destination.url)
         except ClientFailed as error:
             raise NotAllowed(
                 f"The client gave no access token that this page can use: {error}.",
                 "Check the token endpoint behind `getToken`.",
             ) from None
-        if request.grants is not None and (wider := wider_than(request.grants, claims)):
-            _log.warning(
-                "The token that getToken gave for %r grants more than the page asked for: %s.",
-                claims.identity,
-                ", ".join(wider),
-            )
-        now_ms = self._clock.tick().wall_ms
-        if (problem := times_problem(claims, now_ms / 1000)) is not None:
-            _log.warning("getToken gave a token for %r. %s", claims.identity, problem)
+        now_s = self._clock.tick().wall_ms / 1000
+        doubts = doubts_about(claims, request.grants, now_s)
+        for each in (*doubts, doubt):
+            if each is not None:
+                _log.warning(
+                    "Look at the token that getToken gave for %r. %s", claims.identity, each
+                )
         return ConnectionDetails(
             given.url or self._destination.url,
             target.room,
@@ -131,7 +175,11 @@ class Tokens:
 
     async def _ask(self, request: TokenRequest) -> None:
         try:
-            self._destination.take_token(await self._from_client(request))
+            given = await self._from_client(request)
+            claims = token_claims(given.token)
+            if claims is not None and self._session_of(claims.identity) is not None:
+                raise ClientFailed("getToken gave the agent the identity of a person in the room")
+            self._destination.take_token(given)
             cause = Cause(Event.TOKEN_GIVEN)
         except ClientFailed as error:
             cause = Cause(Event.TOKEN_FAILED, failure=no_token(str(error)))

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 
 from sidecar.core.contract.errors import ClientFailed
 from sidecar.core.contract.messages import AccessToken, TokenGrants
+from sidecar.core.contract.protocol import AGENT_IDENTITY_PREFIX
 
 SHORT_LIVED_S = 30.0
 """A token with fewer seconds left is not used for a join if the client can give another."""
 
+LONGEST_S = 86_400.0
+"""A token that is valid for longer gets a warning."""
 TOKEN_LEEWAY_S = 60.0
 """Seconds by which livekit-server takes a token before and after its times (livekit/protocol
 auth/verifier.go)."""
@@ -145,6 +148,8 @@ def claims_for_person(
         raise ClientFailed("getToken gave a token for another identity")
     if claims.identity in agent_identities:
         raise ClientFailed("getToken gave a token with the agent's own identity")
+    if claims.identity.startswith(AGENT_IDENTITY_PREFIX):
+        raise ClientFailed("getToken gave a token with an agent's identity")
     if claims.kind == "agent":
         raise ClientFailed("getToken gave a token of kind `agent`, which a page must not use")
     if claims.expires_at_s is None or not 0 < claims.expires_at_s < _YEAR_10000_S:
@@ -164,6 +169,22 @@ def wider_than(grants: TokenGrants, claims: TokenClaims) -> tuple[str, ...]:
         for each in (*asked, *_ADMIN_GRANTS)
         if each in claims.grants and not asked.get(each, False)
     )
+
+
+def doubts_about(claims: TokenClaims, grants: TokenGrants | None, now_s: float) -> tuple[str, ...]:
+    """Return a sentence for each claim that works and is probably a mistake.
+
+    *grants* are the requested rights; *now_s* is in seconds since 1970.
+    """
+    doubts = []
+    if grants is not None and (wider := wider_than(grants, claims)):
+        doubts.append(f"It grants more than was asked for: {', '.join(wider)}.")
+    if (problem := times_problem(claims, now_s)) is not None:
+        doubts.append(problem)
+    if claims.expires_at_s is not None and claims.expires_at_s - now_s > LONGEST_S + TOKEN_LEEWAY_S:
+        days = round((claims.expires_at_s - now_s) / 86_400)
+        doubts.append(f"It is valid for {days} more days; a join needs some minutes.")
+    return tuple(doubts)
 
 
 def times_problem(claims: TokenClaims, now_s: float) -> str | None:

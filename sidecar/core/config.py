@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, fields, replace
 from urllib.parse import urlsplit
 
 from sidecar.core.access_token import TokenClaims, has_expired, is_worth_a_join, token_claims
-from sidecar.core.contract.errors import InvalidParams
+from sidecar.core.contract.errors import ClientFailed, InvalidParams
 from sidecar.core.contract.messages import Capabilities, ConnectParams
+from sidecar.core.contract.protocol import AGENT_IDENTITY_PREFIX
 from sidecar.core.contract.wire import wire_name
 from sidecar.core.sound import Needs
 
-DEFAULT_IDENTITY = "clara-voice-agent"
+DEFAULT_IDENTITY = AGENT_IDENTITY_PREFIX
 DEFAULT_NAME = "Clara"
 MAX_NAME_BYTES = 256
 """Bytes of UTF-8. The server refuses a longer room, identity or name (livekit-server
@@ -236,6 +237,22 @@ def _server(url: str) -> str:
     parts = urlsplit(url)
     scheme = _SCHEMES[parts.scheme]
     return f"{scheme}://{parts.hostname}:{parts.port or _PORTS[scheme]}{parts.path.rstrip('/')}"
+
+
+def server_doubt(url: str | None, connect_url: str) -> str | None:
+    """Return a sentence if getToken's *url* names another server than `connect` did, else None.
+
+    Both urls must be valid. A url without TLS, where `connect` has one with TLS, is a downgrade.
+
+    Raises:
+        ClientFailed: *url* is such a downgrade.
+    """
+    if url is None or _server(url) == _server(connect_url):
+        return None
+    given, asked = urlsplit(_server(url)), urlsplit(_server(connect_url))
+    if (given.scheme, asked.scheme) == ("ws", "wss"):
+        raise ClientFailed("getToken gave a url with ws://, and `connect` has one with wss://")
+    return f"It is for another server, {given.hostname}, than `connect` names."
 
 
 def shown_url(url: str) -> str:

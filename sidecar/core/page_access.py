@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sidecar.core.config import MAX_NAME_BYTES
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import ConnectionParams, TokenGrants, TokenRequest
-from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
+from sidecar.core.contract.protocol import AGENT_IDENTITY_PREFIX, MAX_SHOWN_BYTES
 
 DEFAULT_TTL_S = 600
 """The token is needed only for the join. The server refreshes it while the page is connected."""
@@ -40,13 +40,15 @@ def wanted_connection(
     """Check *params* and return the connection that they ask for.
 
     Raises:
-        InvalidParams: a member is empty, too long or out of range, or the identity is the agent's.
+        InvalidParams: a member is empty, too long or out of range, or the identity is an agent's.
             The message names the member.
     """
     if params.identity is not None and not _is_within(params.identity, 1):
         raise _refusal("identity", f"must have 1 to {MAX_NAME_BYTES} bytes of UTF-8")
     if params.identity in agent_identities:
         raise _refusal("identity", "must not be the agent's own: it would be put out of the room")
+    if (params.identity or "").startswith(AGENT_IDENTITY_PREFIX):
+        raise _refusal("identity", f"must not begin with {AGENT_IDENTITY_PREFIX}: agents do")
     attributes = params.attributes or {}
     size_bytes = sum(_bytes(key) + _bytes(value) for key, value in attributes.items())
     if size_bytes > MAX_SHOWN_BYTES:

@@ -79,6 +79,13 @@ class LiveKitApi(Protocol):
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
 
+    async def has_participant(self, target: Target, identity: str) -> bool:
+        """Ask whether the server's list of the target's room has *identity*.
+
+        Raises:
+            ApiCallFailed: the server refused, or did not answer within 8 s.
+        """
+
     async def is_there(self, target: Target, identity: str) -> bool:
         """Ask whether *identity* is in the target's room. The answer does not use the list.
 

@@ -46,6 +46,10 @@ RPC_FIXES: dict[ErrorCode, str] = {
         "Connect with apiKey and apiSecret; or let your own server make the page's token and remove"
         " the participant."
     ),
+    ErrorCode.IDENTITY_PRESENT: (
+        "Choose another identity, or none. If the person is to move to this page, let the app pass"
+        " `replace: true`. A participant whose app crashed is gone after about 20 s."
+    ),
     ErrorCode.OTHER_ROOM: "Send `disconnect` first.",
 }
 

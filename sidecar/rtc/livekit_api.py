@@ -119,6 +119,18 @@ class LiveKitServerApi:
         wanted.attributes[ABSENT_ATTRIBUTE] = ""
         return await self._finds(target, "UpdateParticipant", wanted)
 
+    async def has_participant(self, target: Target, identity: str) -> bool:
+        """Whether the server's list of the target's room has *identity*.
+
+        Raises:
+            ApiCallFailed: the server refused, or did not answer within 8 s.
+        """
+        await asyncio.to_thread(load)
+        from livekit import api
+
+        wanted = api.RoomParticipantIdentity(room=target.room, identity=identity)
+        return await self._finds(target, "GetParticipant", wanted)
+
     async def is_there(self, target: Target, identity: str) -> bool:
         """Whether a participant with *identity* is in the target's room.
 

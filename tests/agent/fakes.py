@@ -157,13 +157,15 @@ class FakeApi:
         """Identities that the server knows although it may not list them."""
         self.asked_about: list[str] = []
         self.there_error: Exception | None = None
+        self.present_error: Exception | None = None
+        """Raised by `has_participant`."""
         self.may_say_who_is_there = asyncio.Event()
         self.may_say_who_is_there.set()
         self.lists = 0
         self.rooms_asked: list[str] = []
         """The rooms of each list and removal."""
         self.error: Exception | None = None
-        """Raised by every call but `agent_token` and `is_there`."""
+        """Raised by every call but `agent_token`, `has_participant` and `is_there`."""
         self.token_error: Exception | None = None
         self.broken: str | None = None
         """What part of the installation cannot be loaded."""
@@ -210,6 +212,13 @@ class FakeApi:
         await self.may_answer.wait()
         self._raise()
         self.announced.append(identity)
+        return any(each.identity == identity for each in self.listed)
+
+    async def has_participant(self, target: Target, identity: str) -> bool:
+        """Whether *identity* is on the list."""
+        await self.may_answer.wait()
+        if self.present_error is not None:
+            raise self.present_error
         return any(each.identity == identity for each in self.listed)
 
     async def is_there(self, target: Target, identity: str) -> bool:

@@ -43,7 +43,7 @@ async def test_one_who_was_announced_is_not_asked_for():
 async def test_one_whose_earlier_stay_is_still_open_is_left_alone_until_that_has_closed():
     world = World()
     room = await world.joined(ALICE)
-    await _expects(world)
+    await world.agent.create_connection(ConnectionParams("alice", replace=True), "person-1")
     await world.passes(2)
     assert world.api.announced == []
     room.emit(Seen(someone("alice", sid="PA_alice_again")))

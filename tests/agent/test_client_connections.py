@@ -181,6 +181,10 @@ async def test_the_capabilities_say_that_connections_can_be_made():
         ({"video": {**IN_THE_DEN, "roomAdmin": True}}, ["roomAdmin", "canPublish"]),
         ({"video": {**IN_THE_DEN, "canPublish": False, "hidden": True}}, ["hidden"]),
         ({"exp": NOW_S - 5, "video": {**IN_THE_DEN, "canPublish": False}}, ["has expired"]),
+        (
+            {"exp": NOW_S + 10 * 86_400, "video": {**IN_THE_DEN, "canPublish": False}},
+            ["10 more days"],
+        ),
         ({"nbf": NOW_S + 500, "video": {**IN_THE_DEN, "canPublish": False}}, ["not valid yet"]),
         ({"video": {**IN_THE_DEN, "canPublish": False}}, []),
     ],
@@ -192,6 +196,7 @@ async def test_what_is_wider_or_out_of_time_is_given_and_warned_of(
 ):
     world = await joined()
     creation = await creating(world, identity="alice", can_publish=False)
+    caplog.clear()
     with caplog.at_level(logging.WARNING, "sidecar.agent"):
         await world.client.gives(person_s(**claims))
         assert (await creation).identity == "alice"

@@ -109,6 +109,7 @@ def test_the_codes_are_those_of_the_specification():
         "SHUTTING_DOWN": 1005,
         "NOT_ALLOWED": 1006,
         "OTHER_ROOM": 1007,
+        "IDENTITY_PRESENT": 1008,
     }
 
 

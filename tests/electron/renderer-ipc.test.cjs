@@ -259,6 +259,21 @@ test('a page may not ask for what the rules of the app deny', async () => {
   assert.deepEqual(voice.asked, []);
 });
 
+test('only the app lets a page take an identity over from a participant in the room', async () => {
+  const createConnection = (request) => ({ ...request, replace: true });
+  for (const rules of [{}, { createConnection }]) {
+    const { voice, clara } = served({ rules });
+    voice.answers.createConnection = () => ({ token: 't' });
+    const { code, data } = await failure(clara.createConnection({ replace: true }));
+    assert.equal(code, 'DENIED');
+    assert.match(data.fix, /rule/);
+    assert.deepEqual(voice.asked, []);
+    await clara.createConnection({ identity: 'alice' });
+    const asked = { identity: 'alice', ...(rules.createConnection && { replace: true }) };
+    assert.deepEqual(voice.asked, [['createConnection', asked]]);
+  }
+});
+
 test('the app can fix what a page asks for', async () => {
   const createConnection = async (request) => ({ ...request, identity: 'user-7' });
   const { voice, clara } = served({ rules: { createConnection } });

@@ -106,6 +106,27 @@ async def test_create_connection_never_gives_the_agents_own_identity(
         assert caught.value.code == -32602
 
 
+async def test_a_page_gets_the_identity_of_a_present_person_only_if_the_app_says_so(
+    server: DevServer, room: str, person: Arrive, sidecar: SidecarClient
+) -> None:
+    await sidecar.call("connect", connect_params(server, room))
+    bob = person("bob")
+    await bob.join()  # the sidecar asks the server, which knows of it before it announces it
+    for identity in ("bob", "clara-voice-agent-01234567"):
+        with pytest.raises(RpcError) as caught:
+            await sidecar.call("createConnection", {"identity": identity})
+        assert caught.value.code == (1008 if identity == "bob" else -32602)
+    details = await sidecar.call("createConnection", {"identity": "bob", "replace": True})
+    again = Person(server.url, str(details["token"]), "bob")
+    await again.join()
+    async with asyncio.timeout(5):
+        await bob.gone.wait()
+    # The reloaded page asks again for what it was given.
+    details = await sidecar.call("createConnection", {"identity": "bob"})
+    assert details["identity"] == "bob"
+    await again.leave()
+
+
 async def test_with_a_token_alone_the_capabilities_say_what_cannot_be_done(
     server: DevServer, room: str, person: Arrive, sidecar: SidecarClient
 ) -> None:

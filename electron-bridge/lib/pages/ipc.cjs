@@ -82,6 +82,10 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
       if (Object(options) !== options || Array.isArray(options)) {
         throw new PageError('INVALID_ARGUMENT', 'createConnection: the options must be an object.');
       }
+      if ('replace' in options) {
+        const fix = 'Let the rule `createConnection` of `pages` set it.';
+        throw new PageError('DENIED', 'createConnection: a page cannot set `replace`.', { fix });
+      }
       const { createConnection: rule } = rules;
       return sidecar.createConnection(rule ? await rule(options) : options);
     },

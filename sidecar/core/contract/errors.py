@@ -9,7 +9,8 @@
     ├── ApiCallFailed        1004
     ├── ShuttingDown         1005
     ├── NotAllowed           1006
-    └── OtherRoom            1007
+    ├── OtherRoom            1007
+    └── IdentityPresent      1008
 
 Each carries `fix`, a sentence for a human. `ClientFailed` never reaches the wire. Does not know
 JSON.
@@ -35,6 +36,7 @@ class ErrorCode(IntEnum):
     SHUTTING_DOWN = 1005
     NOT_ALLOWED = 1006
     OTHER_ROOM = 1007
+    IDENTITY_PRESENT = 1008
 
 
 class SidecarError(Exception):
@@ -113,6 +115,12 @@ class OtherRoom(SidecarError):
     """The agent is in another room, or is joining it."""
 
     code = ErrorCode.OTHER_ROOM
+
+
+class IdentityPresent(SidecarError):
+    """A participant with the identity that a page asked for is in the room, and keeps it."""
+
+    code = ErrorCode.IDENTITY_PRESENT
 
 
 class ClientFailed(Exception):

@@ -249,8 +249,9 @@ class ConnectionParams:
     """Params of `createConnection`. Each grant is true unless you pass false."""
 
     identity: str | None = member(
-        "The participant's identity; the agent's own is refused. If absent, the sidecar generates"
-        " one, or takes the identity of the client's token.",
+        "The participant's identity. Refused: the agent's own, and any that begins with"
+        " clara-voice-agent. If absent, the sidecar generates one, or takes the identity of the"
+        " client's token.",
         optional=True,
     )
     name: str | None = member("The display name.", optional=True)
@@ -263,6 +264,12 @@ class ConnectionParams:
     can_publish: bool | None = member("Allow publishing tracks.", optional=True)
     can_subscribe: bool | None = member("Allow subscribing to tracks.", optional=True)
     can_publish_data: bool | None = member("Allow sending data and chat.", optional=True)
+    replace: bool | None = member(
+        "Give the identity also if a participant in the room has it; the server removes them at the"
+        " join. Without it that is error 1008, unless this sidecar gave the identity before. A page"
+        " cannot set it; the app can.",
+        optional=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,9 @@ from sidecar.core.contract.messages import (
 PROTOCOL_VERSION = 1
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """The longest line in each direction, without its newline."""
+AGENT_IDENTITY_PREFIX = "clara-voice-agent"
+"""Identities of agents begin so: the default, and the bridge's, with 8 hex digits for each
+installation. A page cannot have one."""
 MAX_SHOWN_BYTES = 16 * 1024
 """Metadata and attributes are cut at this size on the wire, each."""
 
@@ -125,7 +128,7 @@ METHODS: dict[str, Method] = {
             "Returns url and access token, with which a page joins the agent's room.",
             ConnectionParams,
             ConnectionDetails,
-            (ErrorCode.NOT_ALLOWED,),
+            (ErrorCode.NOT_ALLOWED, ErrorCode.IDENTITY_PRESENT),
         ),
         Method(
             "wake",
@@ -212,6 +215,7 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.API_CALL_FAILED: "The LiveKit server refused a call, or did not answer it.",
     ErrorCode.SHUTTING_DOWN: "The sidecar is shutting down.",
     ErrorCode.NOT_ALLOWED: "The credentials do not allow this, or the client gave no token.",
+    ErrorCode.IDENTITY_PRESENT: "A participant with this identity is in the room, and keeps it.",
     ErrorCode.OTHER_ROOM: "The agent is in another room, or joins it. Send `disconnect` first.",
 }
 """The meaning of each error code. Codes from 1001 on, and -32602, carry `data.fix`, a sentence for

@@ -45,6 +45,7 @@ class RoomService:
         prefix = "/twirp/livekit.RoomService"
         return [
             web.post(f"{prefix}/ListParticipants", _twirp(self._list)),
+            web.post(f"{prefix}/GetParticipant", _twirp(self._get)),
             web.post(f"{prefix}/RemoveParticipant", _twirp(self._remove)),
             web.post(f"{prefix}/UpdateSubscriptions", _twirp(self._subscribe)),
             web.post(f"{prefix}/{{call}}", _no_such_call),
@@ -56,6 +57,15 @@ class RoomService:
         room = self._rooms.find(name)
         people = self._script.lists(name, [] if room is None else room.people())
         return _answer(ListParticipantsResponse(participants=people))
+
+    async def _get(self, request: web.Request) -> web.Response:
+        wanted = RoomParticipantIdentity.FromString(await request.read())
+        check_admin(request.get(GRANTS), wanted.room)
+        room = self._rooms.find(wanted.room)
+        for each in () if room is None else room.people():
+            if each.identity == wanted.identity:
+                return _answer(each)
+        return _error(404, "not_found", "twirp error unknown: participant does not exist")
 
     async def _remove(self, request: web.Request) -> web.Response:
         wanted = RoomParticipantIdentity.FromString(await request.read())
