@@ -114,7 +114,7 @@ export interface ClaraError {
   /**
    * An RpcError has the protocol's number; a SidecarError has its own code. A ClaraError has one of
    * four. `DENIED`: this page or frame may not call. `INVALID_ARGUMENT`: the sidecar refused an
-   * argument. `NO_SIDECAR`: the app has made no sidecar. `UNEXPECTED`: a function of the app failed.
+   * argument; while no sidecar runs, the call rejects with `NOT_READY` instead. `NO_SIDECAR`: the app has made no sidecar. `UNEXPECTED`: a function of the app failed.
    */
   readonly code:
     number | SidecarErrorCode | 'DENIED' | 'INVALID_ARGUMENT' | 'NO_SIDECAR' | 'UNEXPECTED';

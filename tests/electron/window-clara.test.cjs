@@ -53,6 +53,17 @@ test(
   },
 );
 
+test('without a sidecar a call is NOT_READY, whatever its arguments: the sidecar would check them', async (t) => {
+  const { clara } = served(t);
+  const codeOf = (call) => call.catch(({ code }) => code);
+  assert.equal(
+    await codeOf(clara.createConnection({ ttlSeconds: 'long', identity: 7 })),
+    'NOT_READY',
+  );
+  assert.equal(await codeOf(clara.closeSession(7)), 'NOT_READY');
+  assert.equal(await codeOf(clara.createConnection('alice')), 'INVALID_ARGUMENT');
+});
+
 test('a page whose network is back wakes the sidecar', { timeout: 20_000 }, async (t) => {
   const { sidecar, window } = served(t);
   await sidecar.start();
