@@ -7,11 +7,17 @@ from dataclasses import fields, replace
 import pytest
 
 from sidecar.core.contract.errors import InvalidParams
-from sidecar.core.contract.messages import ConnectionState, Message, ResumedSession, Role
+from sidecar.core.contract.messages import (
+    ConnectionState,
+    InitializeParams,
+    Message,
+    ResumedSession,
+    Role,
+)
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 from sidecar.core.contract.wire import EncodedJson, IsoTime, iso_time, wall_ms
 from sidecar.core.facts import ConnectionQuality, ParticipantKind
-from sidecar.core.registry.resumption import resumed_sessions
+from sidecar.core.registry.resumption import inheritance, resumed_sessions
 
 ALICE = ResumedSession(
     session_id="session_1767225599000_alice",
@@ -130,3 +136,9 @@ def test_a_negative_message_count_is_refused():
 @pytest.mark.parametrize("milliseconds", [0, 1, 999, 1_767_225_599_123, 253_402_300_799_999])
 def test_a_time_comes_back_as_the_milliseconds_it_was_made_of(milliseconds: int):
     assert wall_ms(iso_time(milliseconds)) == milliseconds
+
+
+@pytest.mark.parametrize("ahead_ms", [10**15, -(10**15)])
+def test_a_clock_thousands_of_years_from_this_machine_s_is_refused(ahead_ms: int):
+    with pytest.raises(InvalidParams, match="serverAheadMs"):
+        inheritance(InitializeParams(protocol_version=1, server_ahead_ms=ahead_ms))

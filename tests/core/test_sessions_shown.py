@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
-from sidecar.core.contract.wire import iso_time, to_wire, wall_ms
+from sidecar.core.contract.wire import EncodedJson, iso_time, to_wire, wall_ms
 from sidecar.core.facts import Moment, Participant
 from sidecar.core.registry.changes import Closed
 from sidecar.core.registry.resumption import Inheritance
@@ -312,3 +312,22 @@ def test_a_closed_session_is_cut_like_the_open_one():
     registry.at(1, "left", "PA_alice", 1)
     closed = registry.changes[-1].session
     assert (len(closed.metadata), closed.truncated) == (MAX_SHOWN_BYTES, True)
+
+
+def test_a_context_of_null_takes_the_context_away():
+    registry = Registry().joined(ALICE)
+    (session,) = registry.sessions.listed()
+    contexts = []
+    for value in ({"step": 1}, None):
+        registry.sessions.say(session.session_id, context=EncodedJson(value, 100))
+        shown = to_wire(registry.session_of("PA_alice"))
+        assert isinstance(shown, dict)
+        contexts.append("context" in shown)
+    assert contexts == [True, False]
+
+
+def test_what_a_plug_in_says_of_a_session_that_has_closed_changes_nothing():
+    registry = Registry().joined(ALICE)
+    (session,) = registry.sessions.listed()
+    registry.at(1, "left", "PA_alice", 1)
+    assert registry.sessions.say(session.session_id, new_messages=1) == []
