@@ -25,7 +25,7 @@ const VERSION_TIMEOUT_MS = 60 * 1000;
 
 /**
  * Copies the sidecar for the app's target out of its npm package. Does nothing when the app has a
- * sidecar already: one that `extraResources` brought.
+ * sidecar already, from `extraResources`.
  *
  * @param {object} app
  * @param {string} app.resources the folder that the app sees as `process.resourcesPath`
@@ -107,7 +107,8 @@ function checkSidecar({ resources, platform, arch, version = VERSION }) {
 }
 
 /**
- * The app starts its resource alone: a package in the app is 53 MB for nothing.
+ * Refuses a second sidecar in the app's node_modules: the app starts only the sidecar in its
+ * resources, so the package would add 53 MB without use.
  * @param {string} resources
  */
 function checkNoCopy(resources) {

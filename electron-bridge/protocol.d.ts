@@ -16,7 +16,7 @@ export interface InitializeParams {
   voice?: unknown | null
   /** Milliseconds since an agent was in the room with the sessions of `resume`. */
   outageMs?: number | null
-  /** The last `serverAheadMs` of an earlier process. A session of `resume` that closes before the agent joins has its `endTime` by it. */
+  /** The last `serverAheadMs` of an earlier process. The sidecar uses it for the `endTime` of a session of `resume` that closes before the agent joins. */
   serverAheadMs?: number | null
 }
 

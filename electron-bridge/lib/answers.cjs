@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Owns the answers to what the sidecar asks: the call of the app's `getToken`, with its deadline (what
- * the token is good for, and what of an error is shown, is the sidecar's to decide); and which
- * proxy leads to a server. Signalling and API calls go through the proxy, media never does.
+ * Owns the answers to the sidecar's requests. `getToken`: calls the app's function, with a deadline.
+ * The sidecar decides how it uses the token and which part of an error it shows. `resolveProxy`:
+ * finds the proxy for a server. Signalling and API calls go through the proxy; media never does.
  */
 
 const { attempt } = require('./errors.cjs');

@@ -40,7 +40,7 @@ function createSidecar(given) {
   };
   /** @type {Supervisor} */
   const supervisor = new Supervisor(options, { logs, mirror, announcer, deadlines, answers });
-  /** What the log is told at the first start: what is absent. */
+  /** The parts of Electron that are absent: a sentence for the log at the first start, then null. */
   let absent = given.electron === false ? null : absence(electron);
 
   /**

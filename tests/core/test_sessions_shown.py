@@ -319,7 +319,7 @@ def test_a_context_of_null_takes_the_context_away():
     (session,) = registry.sessions.listed()
     contexts = []
     for value in ({"step": 1}, None):
-        registry.sessions.say(session.session_id, context=EncodedJson(value, 100))
+        registry.sessions.say(session.session_id, moment(1), context=EncodedJson(value, 100))
         shown = to_wire(registry.session_of("PA_alice"))
         assert isinstance(shown, dict)
         contexts.append("context" in shown)
@@ -330,4 +330,4 @@ def test_what_a_plug_in_says_of_a_session_that_has_closed_changes_nothing():
     registry = Registry().joined(ALICE)
     (session,) = registry.sessions.listed()
     registry.at(1, "left", "PA_alice", 1)
-    assert registry.sessions.say(session.session_id, new_messages=1) == []
+    assert registry.sessions.say(session.session_id, moment(2), new_messages=1) == []

@@ -22,8 +22,8 @@ const { listen } = require('./listeners.cjs');
  */
 
 /**
- * Call it when a child was started, and what it returns when that child is gone; so a quit is held
- * up only in between, and never twice.
+ * Call it when a child was started. Call the function that it returns when that child is gone. So a
+ * quit is held up only in between, and never twice.
  *
  * @param {object} electron
  * @param {import('../../index').AppLike} [electron.app] without Electron, only the last resort is left

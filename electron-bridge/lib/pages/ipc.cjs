@@ -72,7 +72,7 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
   };
 
   /**
-   * What a page may ask; nothing else of the sidecar can it reach.
+   * The calls that a page may make. It cannot reach another part of the sidecar.
    * @type {Record<string, (call: IpcCallLike, argument: any) => unknown>}
    */
   const calls = {

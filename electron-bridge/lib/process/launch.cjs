@@ -157,8 +157,8 @@ function packageFolder(name, electron) {
 }
 
 /**
- * Electron makes the folder only when it first needs it, which may be later than the first start.
- * Who needs it says what is missing, and for what.
+ * Makes the folder, because Electron makes it only at its own first use, which may be later than the
+ * first start. When it cannot be made, the part that uses the folder reports the error.
  *
  * @param {import('../../index').AppLike} app
  */

@@ -205,9 +205,9 @@ const KILL_RUNG = LADDER.length - 1;
 /**
  * With pipes for all three streams: with one inherited, libuv lets Windows open a console window.
  *
- * In a group of its own, so that it can be ended with all it started, and so that a Ctrl-C in the
- * terminal reaches the app alone, which stops the sidecar in order. Never on Windows: libuv would
- * then leave it out of the job that ends it with the app.
+ * In a group of its own: so the bridge can end it together with its children, and a Ctrl-C in the
+ * terminal reaches only the app, which stops the sidecar in order. Never on Windows: libuv would
+ * then leave the sidecar out of the job that ends it with the app.
  *
  * @param {import('./launch.cjs').Launch} launch
  */

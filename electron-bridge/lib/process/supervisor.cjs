@@ -24,8 +24,8 @@ const { SidecarProcess } = require('./sidecar-process.cjs');
 const RESTARTABLE = Object.freeze(['EXITED', 'START_TIMEOUT']);
 
 /**
- * For `connect`, which the sidecar answers within 15 s (protocol), and for `shutdown`, without whose
- * answer the ladder ends the sidecar long before. Past the requests that are held.
+ * For `connect`, which the sidecar answers within 15 s (protocol), and for `shutdown`: when it has no
+ * answer, the ladder ends the sidecar long before. These requests pass the requests that are held.
  */
 const OWN_REQUEST = Object.freeze({ timeoutMs: 20 * 1000, ahead: true });
 /** After it, the next notification asks again: the answer itself may be lost. */

@@ -52,8 +52,8 @@ class RpcClient {
    *
    * @param {object} ports
    * @param {(frame: Buffer, done: () => void) => void} ports.write calls `done` once the
-   *   frame was handed to the system, or never will be. Which of both does not matter here: who
-   *   owns the process ends one that does not read, and calls rejectAll().
+   *   frame was handed to the system, or never will be. The client treats both the same: the owner of
+   *   the process ends a process that does not read, and calls rejectAll().
    * @param {(method: string, params: any) => void} ports.onNotification must not throw
    * @param {(problem: string) => void} ports.onOddLine gets a sentence for the log
    * @param {import('../time.cjs').Deadlines} ports.deadlines

@@ -210,8 +210,8 @@ class InitializeParams:
         optional=True,
     )
     server_ahead_ms: int | None = member(
-        "The last `serverAheadMs` of an earlier process. A session of `resume` that closes before"
-        " the agent joins has its `endTime` by it.",
+        "The last `serverAheadMs` of an earlier process. The sidecar uses it for the `endTime` of a"
+        " session of `resume` that closes before the agent joins.",
         optional=True,
     )
 
