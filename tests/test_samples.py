@@ -228,7 +228,6 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "js: const { app, BrowserWindow, session }": typed_commonjs,
         "js: // the page": page,
         "xml: <key>NSMicrophoneUsageDescription</key>": xml,
-        "sh: python -m uv run pyinstaller build.spec": posix,
         "json: {": json_settings,
         "js: // forge.config.js": commonjs,
         "js: // forge.config.js, with the Vite plug-in": commonjs,
@@ -257,12 +256,20 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "text: stdout": output,
     },
     "docs/packaging.md": {
+        "sh: npm install --no-save --force": posix,
+        "js: // pack.cjs": commonjs,
+        "js: // sign.cjs": commonjs,
+        "js: // forge.config.js, or in electron-builder": commonjs,
         "sh: python -m uv run pyinstaller build.spec     #": posix,
         "sh: python -m uv run pyinstaller build.spec --distpath": posix,
         "json: {": json_settings,
         "js: // forge.config.js": commonjs,
         "xml: <?xml": xml,
         "js: await sidecar.stop();": module,
+    },
+    "docs/releasing.md": {
+        "sh: python -m uv run python -m sidecar.dev.release version": posix,
+        "sh: python -m uv run pyinstaller build.spec": posix,
     },
 }
 """Page, and how a block begins (its language, a colon, its words): how that block is checked.

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from sidecar import __version__
+from sidecar.dev.release.npm import Target
+from sidecar.dev.release.npm import manifest as package_json
 from sidecar.dev.server import DevServer
 from tests import parts
 from tests.electron.driven_app import FOLDER, DrivenApp
@@ -57,8 +59,11 @@ def project(
     bridge = root / "node_modules" / "clara-voice-bridge"
     bridge.unlink()  # npm links a folder, and installs a package
     shutil.copytree(bridge_package, bridge)
-    built = root / "dist" / "linux-x64" / "sidecar"
+    target = Target("linux", "x64")
+    package = root / "node_modules" / target.package
+    built = package / "sidecar"
     shutil.copytree(Path(frozen_command[0]).parent, built, symlinks=True)
+    (package / "package.json").write_text(json.dumps(package_json(target)), encoding="utf-8")
     (built / "_internal" / LINK).symlink_to("base_library.zip")
     shutil.copytree(electron.parent, root / "electron-dist")
     return root
@@ -95,11 +100,13 @@ def by_packager(project: Path, node: Path) -> Path:
             archive.write(path, path.relative_to(dist))
     script = f"""
       const {{ packager }} = require('@electron/packager');
-      const {{ postPackage }} = require('clara-voice-bridge/after-pack.cjs');
+      const {{ packageAfterCopy, postPackage }} = require('clara-voice-bridge/after-pack.cjs');
       const target = {{ platform: 'linux', arch: 'x64' }};
+      const bring = (folder, version, platform, arch, done) =>
+        packageAfterCopy({{}}, folder, version, platform, arch).then(() => done(), done);
       packager({{
         ...target, dir: '.', out: 'out', name: 'clara-driven', electronVersion: '{version}',
-        electronZipDir: '.', asar: true, extraResource: ['dist/linux-x64/sidecar'],
+        electronZipDir: '.', asar: true, afterCopy: [bring],
         ignore: [/^.(dist|electron-)/], prune: false,
       }}).then((outputPaths) => postPackage({{}}, {{ outputPaths, ...target }}))
         .catch((error) => {{ console.error(error); process.exit(1); }});
@@ -115,7 +122,9 @@ async def test_the_recipe_makes_an_app_that_runs_its_sidecar(
     program = package(project, node)
     resources = program.parent / "resources"
     assert (resources / "app.asar").is_file()
-    shipped, built = resources / "sidecar", project / "dist" / "linux-x64" / "sidecar"
+    assert not (resources / "app.asar.unpacked").exists()
+    shipped = resources / "sidecar"
+    built = project / "node_modules" / Target("linux", "x64").package / "sidecar"
     names = sorted(str(path.relative_to(built)) for path in built.rglob("*"))
     assert sorted(str(path.relative_to(shipped)) for path in shipped.rglob("*")) == names
     assert os.readlink(shipped / "_internal" / LINK) == "base_library.zip"
