@@ -48,7 +48,7 @@ def test_a_key_has_the_deadline_set_last(first_s: float, second_s: float):
 def test_a_key_set_again_after_it_was_cancelled_is_due_when_set_last():
     deadlines: Deadlines[str] = Deadlines()
     deadlines.set("a", 1.0)
-    deadlines.cancel("a")
+    deadlines.pop("a", None)
     deadlines.set("a", 2.0)
     assert list(deadlines.passed(1.5)) == []
     assert list(deadlines.passed(2.0)) == ["a"]
@@ -61,7 +61,7 @@ def test_a_deadline_set_or_cancelled_while_others_come_out_counts():
     came = []
     for key in deadlines.passed(1.0):
         came.append(key)
-        deadlines.cancel("b")
+        deadlines.pop("b", None)
         if len(came) == 1:
             deadlines.set("new", 0.5)
     assert came == ["a", "new", "c"]
@@ -71,7 +71,7 @@ def test_ten_thousand_that_are_set_and_cancelled_leave_nothing_behind():
     deadlines: Deadlines[int] = Deadlines()
     for number in range(10_000):
         deadlines.set(number, float(number))
-        deadlines.cancel(number)
+        deadlines.pop(number, None)
     assert deadlines.earliest() is None
     assert list(deadlines.passed(1e9)) == []
 
@@ -112,7 +112,7 @@ class DeadlineLaws(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def cancel(self, key: str) -> None:
-        self.deadlines.cancel(key)
+        self.deadlines.pop(key, None)
         self.model.pop(key, None)
 
     @rule(key=KEYS, due_s=TIMES, times=st.integers(1, 20))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterator
 from enum import Enum, auto
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -23,42 +23,31 @@ def earliest(*times_s: float | None) -> float | None:
     return found
 
 
-class Deadlines(Generic[Key]):
-    """Holds at most one deadline for each key. Setting one costs O(log n)."""
+class Deadlines(dict[Key, float]):
+    """The due time of each key. Use `set`, not `[]`, to set one: it costs O(log n)."""
 
     def __init__(self) -> None:
         """Start empty."""
-        self._due_s: dict[Key, float] = {}
+        super().__init__()
         self._heap: list[tuple[float, int, Key]] = []
         self._order = 0
 
-    def __contains__(self, key: Key) -> bool:
-        """Return whether *key* has a deadline."""
-        return key in self._due_s
-
-    def due(self, key: Key) -> float | None:
-        """Return the deadline of *key*, or None."""
-        return self._due_s.get(key)
-
     def set(self, key: Key, due_s: float) -> None:
         """Set the deadline of *key* to *due_s*; replaces an earlier deadline."""
-        if self._due_s.get(key) == due_s:
+        if self.get(key) == due_s:
             return
-        self._due_s[key] = due_s
+        self[key] = due_s
         self._order += 1
         heapq.heappush(self._heap, (due_s, self._order, key))
-        if len(self._heap) > 64 and len(self._heap) > 4 * len(self._due_s):
-            self._sweep()
-
-    def cancel(self, key: Key) -> None:
-        """Cancel the deadline of *key*, if it has one."""
-        self._due_s.pop(key, None)
+        if len(self._heap) > 64 and len(self._heap) > 4 * len(self):
+            self._heap = [each for each in self._heap if self.get(each[2]) == each[0]]
+            heapq.heapify(self._heap)
 
     def earliest(self) -> float | None:
         """Return the earliest deadline, or None."""
         while self._heap:
             due_s, _, key = self._heap[0]
-            if self._due_s.get(key) == due_s:
+            if self.get(key) == due_s:
                 return due_s
             heapq.heappop(self._heap)
         return None
@@ -67,12 +56,8 @@ class Deadlines(Generic[Key]):
         """Remove and yield each key due at *now_s*, earliest first."""
         while (due_s := self.earliest()) is not None and due_s <= now_s:
             key = heapq.heappop(self._heap)[2]
-            del self._due_s[key]
+            del self[key]
             yield key
-
-    def _sweep(self) -> None:
-        self._heap = [each for each in self._heap if self._due_s.get(each[2]) == each[0]]
-        heapq.heapify(self._heap)
 
 
 class Due(Enum):
@@ -159,7 +144,7 @@ class LinkClock:
 
     def is_outage_over(self, now_s: float) -> bool:
         """Return whether an outage has lasted for 45 s or more."""
-        due_s = self._attended.due((Due.OUTAGE, _NO_SID))
+        due_s = self._attended.get((Due.OUTAGE, _NO_SID))
         return due_s is not None and due_s <= now_s
 
     def end_outage(self) -> None:
@@ -183,7 +168,7 @@ class LinkClock:
 
     def cancel(self, due: Due, sid: str) -> None:
         """Cancel the deadline *due* of *sid*, if it is set."""
-        self._deadlines[due in WHILE_UP].cancel((due, sid))
+        self._deadlines[due in WHILE_UP].pop((due, sid), None)
 
     def forget(self, sid: str) -> None:
         """Cancel all deadlines of *sid*."""
