@@ -6,6 +6,7 @@ Imports no large module before it has claimed fds 0 and 1. Does not know how the
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import os
 import re
@@ -80,6 +81,7 @@ def _serve(options: argparse.Namespace, is_frozen: bool, voice: type[Voice] | No
             sys.stderr.write("sidecar: stdin and stdout must be open: they carry the messages.\n")
         return USAGE_STATUS
     faulthandler.enable(file=2)
+    _keep_memory_out_of_core_dumps()
     from sidecar import logs
     from sidecar.core.config import Settings, missing, target, url_problem
     from sidecar.core.contract.errors import InvalidParams
@@ -127,6 +129,18 @@ def _plugin(named: str) -> type[Voice]:
         raise TypeError("write it as module:Class, like my_voice:Echo")
     sys.path.insert(0, "")  # the installed command does not look into the working directory
     return check_plugin(getattr(importlib.import_module(module), name))
+
+
+def _keep_memory_out_of_core_dumps() -> None:
+    """A core dump would hold the API secret. The log has the stacks of a crash (faulthandler)."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        # Programs that collect dumps get one in spite of the limit: core(5). It has no memory then.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/coredump_filter").write_text("0")
 
 
 def _say_what_happens(options: argparse.Namespace, lacking: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ know the modules that log.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -116,6 +117,7 @@ class LineHandler(logging.Handler):
         return line.encode("utf-8", "backslashreplace") + b"\n"
 
     def _run(self) -> None:
+        is_torn = False
         while True:
             with self._changed:
                 while not self._waiting and not self._is_closed:
@@ -126,10 +128,19 @@ class LineHandler(logging.Handler):
                 self._waiting_bytes -= len(line)
                 dropped, self._dropped = self._dropped, 0
             if dropped:
-                remark = f"{dropped} log lines were dropped: the parent did not read them."
+                remark = f"{dropped} log lines were dropped: stderr did not take them."
                 line = self._lines(_remark(remark)) + line
-            if not _write(self._fd, line):
+            if is_torn:
+                line = b"\n" + line
+            try:
+                taken = _write(self._fd, line)
+            except OSError:  # nobody can read stderr any more
                 return
+            # A disk that is full now takes later lines, once there is room again.
+            is_torn = taken > 0 and not line[:taken].endswith(b"\n") or (is_torn and not taken)
+            if taken < len(line):
+                with self._changed:
+                    self._dropped += dropped + line[taken:].count(b"\n") - bool(dropped)
 
 
 def set_up(level: str, form: Format, redactor: Redactor) -> LineHandler:
@@ -177,13 +188,20 @@ def _iso(created_s: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _write(fd: int, line: bytes) -> bool:
+def _write(fd: int, line: bytes) -> int:
+    """Write *line*; return how many bytes *fd* took before its disk was full.
+
+    Raises:
+        OSError: *fd* takes nothing ever again: its reader is gone.
+    """
     rest = memoryview(line)
     while rest:
         try:
             rest = rest[os.write(fd, rest) :]
         except BlockingIOError:
             threading.Event().wait(0.01)
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+                break
+            raise
+    return len(line) - len(rest)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -229,3 +230,29 @@ def test_the_sdks_own_debug_lines_are_redacted_too(form):
         assert all(
             set(json.loads(each)) == {"time", "level", "logger", "message"} for each in lines
         )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_full_disk_under_stderr_costs_lines_and_the_log_comes_back_with_room(tmp_path):
+    path = tmp_path / "log"
+    fd = os.open("/dev/full", os.O_WRONLY)
+    handler = LineHandler(Redactor(), "text", fd)
+    logger = logging.Logger("sidecar.test")
+    logger.addHandler(handler)
+    for number in range(5):
+        logger.warning("lost %d", number)
+    while handler._waiting:  # the last line may still be under way
+        threading.Event().wait(0.001)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT)
+    os.dup2(file, fd)
+    logger.warning("there is room again")
+    logger.warning("and more")
+    handler.finish(5.0)
+    os.close(file)
+    os.close(fd)
+    lines = path.read_text().splitlines()
+    assert lines[-2:] == ["there is room again", "and more"]
+    assert lines[0] in (
+        "4 log lines were dropped: stderr did not take them.",
+        "5 log lines were dropped: stderr did not take them.",
+    )

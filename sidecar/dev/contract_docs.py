@@ -21,6 +21,9 @@ from sidecar.core.contract.protocol import (
     CLIENT_REQUEST_ID_PREFIX,
     CLIENT_REQUESTS,
     ERRORS,
+    MAX_BATCH,
+    MAX_IN_FLIGHT,
+    MAX_VALUES,
     METHODS,
     NOTIFICATIONS,
 )
@@ -28,6 +31,7 @@ from sidecar.core.contract.wire import fields_of
 from sidecar.core.registry.comparison import Comparison
 from sidecar.core.registry.deadlines import RUNS_S, SNAPSHOT_HOLD_S, WHILE_UP
 from sidecar.core.registry.sessions import Sessions
+from sidecar.core.registry.stays import UPDATES_PER_S
 from sidecar.dev.contract_js import ts_type
 from sidecar.rpc.openrpc import document
 
@@ -51,6 +55,25 @@ def protocol_md() -> str:
             "message or batch, of at most 16 MiB. Params are objects with named members. Logs go",
             "to stderr. [openrpc.json](openrpc.json) is the same contract as an OpenRPC document;",
             "`rpc.discover` answers it too.",
+            "",
+            "## Limits",
+            "",
+            *table(
+                ("what", "limit", "beyond it"),
+                (
+                    ("a line", "16 MiB", "-32600, id null; the line is skipped"),
+                    ("values in a line", f"{MAX_VALUES:,}", "-32600, id null"),
+                    ("members of a batch", f"{MAX_BATCH:,}", "-32600, id null; nothing runs"),
+                    ("requests that wait for an answer", f"{MAX_IN_FLIGHT:,}", "-32600"),
+                    ("updates of one session", f"{UPDATES_PER_S} a second", "told as one, later"),
+                    (
+                        "chat messages of one participant",
+                        "100 a second: texts, their parts of 15,000 bytes, old chat packets",
+                        "dropped, not counted; one log line, and `counters.dropped`",
+                    ),
+                    ("open chat messages of one participant", "20", "the oldest is dropped"),
+                ),
+            ),
             "",
             "## Methods",
             "",

@@ -12,7 +12,9 @@ import functools
 import inspect
 import json
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+import re
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 import jsonrpcserver
@@ -21,22 +23,29 @@ import orjson
 from sidecar import tasks
 from sidecar.core.contract.errors import ErrorCode, SidecarError
 from sidecar.core.contract.messages import Notification
-from sidecar.core.contract.protocol import MAX_LINE_BYTES, NOTIFICATIONS
+from sidecar.core.contract.protocol import (
+    MAX_BATCH,
+    MAX_IN_FLIGHT,
+    MAX_LINE_BYTES,
+    MAX_VALUES,
+    NOTIFICATIONS,
+)
 from sidecar.core.contract.wire import EncodedJson, to_wire
 
 Handler = Callable[..., object]
 """Returns the result, or an awaitable of the result. The request is answered when it is there."""
 
-MAX_BATCH = 1_000
-"""Members of one batch. The specification sets no limit; this one bounds the memory."""
-MAX_IN_FLIGHT = 1_024
-"""Requests that wait for an answer; further ones are refused."""
+TURN_S = 0.05
+"""Seconds of one turn of the loop that are spent on a batch; then other work gets its turn."""
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 _log = logging.getLogger("sidecar.rpc")
 
 # jsonrpcserver and decoded JSON are untyped: `Any` lives here and in `_answerable`.
 _Message = dict[str, Any]
 _Response = dict[str, Any]
+_Answer = tuple[object, bytes]
+"""The id of a response, and the response as JSON. When one has no JSON form, the others have."""
 
 
 class Dispatcher:
@@ -64,8 +73,13 @@ class Dispatcher:
     def receive(self, line: bytes) -> None:
         """Answer *line* before returning, unless its handler returned an awaitable.
 
-        Then the answer is sent once the awaitable is done; see `answered`.
+        Then the answer is sent once the awaitable is done; see `answered`. A batch that takes
+        longer than TURN_S is answered later, too.
         """
+        if _has_too_many_values(line):
+            data = {"fix": f"Keep each line within {MAX_VALUES} values."}
+            self._answer(_error(None, ErrorCode.INVALID_REQUEST, "Invalid Request", data))
+            return
         try:
             decoded = orjson.loads(line)
             _restore_ids(decoded, line)
@@ -102,11 +116,28 @@ class Dispatcher:
             data = {"fix": f"Send 1 to {MAX_BATCH} members in a batch."} if members else None
             self._answer(_error(None, ErrorCode.INVALID_REQUEST, "Invalid Request", data))
             return
-        responses = [self._one(member) for member in members]
-        if any(isinstance(each, Coroutine) for each in responses):
-            self._answer_later(self._answer_batch_when_done(responses))
+        rest = iter(members)
+        answers: list[_Answer | Coroutine[Any, Any, _Response | None]] = []
+        is_over = self._take_turn(rest, answers)
+        if not is_over or any(isinstance(each, Coroutine) for each in answers):
+            self._answer_later(self._answer_batch_when_done(rest, answers, is_over))
         else:
-            self._answer_batch([each for each in responses if isinstance(each, dict)])
+            self._answer_batch([each for each in answers if isinstance(each, tuple)])
+
+    def _take_turn(
+        self, rest: Iterator[Any], answers: list[_Answer | Coroutine[Any, Any, _Response | None]]
+    ) -> bool:
+        """Add the answers of the members in *rest* for TURN_S; True when there is no more."""
+        until_s = time.monotonic() + TURN_S
+        for member in rest:
+            response = self._one(member)
+            if isinstance(response, Coroutine):
+                answers.append(response)
+            elif response is not None:
+                answers.append(_answer(response))
+            if time.monotonic() >= until_s:
+                return False
+        return True
 
     def _one(self, message: Any) -> _Response | Coroutine[Any, Any, _Response | None] | None:
         if isinstance(message, dict) and "method" not in message:
@@ -163,13 +194,23 @@ class Dispatcher:
             self._answer(answer)
 
     async def _answer_batch_when_done(
-        self, responses: list[_Response | Coroutine[Any, Any, _Response | None] | None]
+        self,
+        rest: Iterator[Any],
+        answers: list[_Answer | Coroutine[Any, Any, _Response | None]],
+        is_over: bool,
     ) -> None:
-        done = iter(
-            await asyncio.gather(*(each for each in responses if isinstance(each, Coroutine)))
-        )
-        answers = [next(done) if isinstance(each, Coroutine) else each for each in responses]
-        self._answer_batch([each for each in answers if each is not None])
+        while not is_over:
+            await asyncio.sleep(0)
+            is_over = self._take_turn(rest, answers)
+        later = [each for each in answers if isinstance(each, Coroutine)]
+        done = iter(await asyncio.gather(*later))
+        whole: list[_Answer] = []
+        for each in answers:
+            if isinstance(each, tuple):
+                whole.append(each)
+            elif (response := next(done)) is not None:
+                whole.append(_answer(response))
+        self._answer_batch(whole)
 
     def _answer_later(self, answering: Coroutine[Any, Any, None]) -> None:
         task = tasks.start("answer", answering)
@@ -179,14 +220,12 @@ class Dispatcher:
     def _answer(self, response: _Response) -> None:
         self._send(_encode_response(response))
 
-    def _answer_batch(self, responses: list[_Response]) -> None:
-        # Encodes each answer apart: when one has no JSON form, the others are still sent.
-        if not responses:
+    def _answer_batch(self, answers: list[_Answer]) -> None:
+        if not answers:
             return
-        line = b"[" + b",".join(map(_encode_response, responses)) + b"]"
-        if len(line) > MAX_LINE_BYTES:
-            line = b"[" + b",".join(_encode(_too_long(each)) for each in responses) + b"]"
-        self._send(line)
+        if sum(len(line) + 1 for _, line in answers) >= MAX_LINE_BYTES:
+            answers = [(each, _encode(_too_long({"id": each}))) for each, _ in answers]
+        self._send(b"[" + b",".join(line for _, line in answers) + b"]")
 
 
 def encode_notification(notification: Notification) -> bytes:
@@ -275,6 +314,22 @@ def _too_long(response: _Response) -> _Response:
     fix = {"fix": "Ask for less at a time."}
     message = f"The answer is over {MAX_LINE_BYTES} bytes."
     return _error(response["id"], ErrorCode.INTERNAL_ERROR, message, fix)
+
+
+def _answer(response: _Response) -> _Answer:
+    return response["id"], _encode_response(response)
+
+
+def _has_too_many_values(line: bytes) -> bool:
+    """Whether *line* has more than MAX_VALUES values; costs milliseconds, unlike decoding."""
+    if _values(line) <= MAX_VALUES:
+        return False
+    return _values(_STRING.sub(b"", line)) > MAX_VALUES
+
+
+def _values(line: bytes) -> int:
+    """Count at least the values in *line*; marks within strings count, too."""
+    return line.count(b",") + line.count(b"[") + line.count(b"{")
 
 
 def _encode_response(response: _Response) -> bytes:

@@ -13,7 +13,7 @@ import jsonrpcserver
 import pytest
 
 from sidecar.core.contract.errors import ErrorCode, SidecarError
-from sidecar.rpc.jsonrpc import MAX_BATCH, MAX_IN_FLIGHT
+from sidecar.core.contract.protocol import MAX_BATCH, MAX_IN_FLIGHT
 from tests.rpc.peer import INVALID_REQUEST, Peer, as_async, error, request, result, spec_methods
 
 INTERNAL_ERROR = (-32603, "Internal error")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
-from sidecar.core.contract.protocol import MAX_LINE_BYTES
+from sidecar.core.contract.protocol import MAX_BATCH, MAX_LINE_BYTES, MAX_VALUES
 from tests.rpc.peer import INVALID_REQUEST, PARSE_ERROR, Peer, error, request, result, strictly
 
 HUGE_NUMBERS = [2**53 + 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**30, -(10**300)]
@@ -172,3 +175,57 @@ def test_a_long_line_is_refused_with_the_limit_as_its_fix(peer):
 def test_the_reader_of_these_tests_would_see_a_nan():
     with pytest.raises(ValueError, match="NaN is not JSON"):
         strictly(b'{"result":NaN}')
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", "0", '""', "[[[[[]]]]]"])
+def test_a_line_of_more_values_than_a_client_needs_is_refused_and_not_decoded(peer, value):
+    """16 MiB of empty lists would hold the loop for 2.5 s and take 700 MB."""
+    many = ",".join([value] * (MAX_VALUES + 1))
+    peer.say(f'{{"jsonrpc":"2.0","id":1,"method":"anything","params":{{"a":[{many}]}}}}')
+    (answer,) = peer.answers()
+    assert answer["error"]["code"] == -32600
+    assert str(MAX_VALUES) in answer["error"]["data"]["fix"]
+
+
+def test_commas_and_brackets_within_texts_are_no_values(peer):
+    text = ',[{\\"' * (MAX_VALUES // 3 + 1)
+    peer.say(f'{{"jsonrpc":"2.0","id":1,"method":"anything","params":{{"a":"{text}"}}}}')
+    assert peer.answers() == [result(1, 1)]
+
+
+async def test_a_batch_of_slow_requests_leaves_the_loop_to_others_meanwhile():
+    def slow() -> str:
+        until_s = time.monotonic() + 0.01
+        while time.monotonic() < until_s:
+            pass
+        return "done"
+
+    turns, peer = 0, Peer({"slow": slow})
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    peer.say([request("slow", number=number) for number in range(100)])
+    (answers,) = await peer.all_answers()
+    beside.cancel()
+    assert answers == [result("done", number) for number in range(100)]
+    assert turns >= 10
+
+
+async def test_the_answers_of_a_long_batch_keep_the_order_of_its_requests():
+    async def later(number: int) -> int:
+        return number
+
+    def now(number: int) -> int:
+        time.sleep(0.001)
+        return number
+
+    peer = Peer({"later": later, "now": now})
+    methods = ["later", "now"] * (MAX_BATCH // 2)
+    peer.say([request(each, {"number": n}, number=n) for n, each in enumerate(methods)])
+    (answers,) = await peer.all_answers()
+    assert answers == [result(number, number) for number in range(MAX_BATCH)]

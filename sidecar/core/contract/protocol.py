@@ -43,6 +43,12 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 AGENT_IDENTITY_PREFIX = "clara-voice-agent"
 """Identities of agents begin so: the default, and the bridge's, with 8 hex digits for each
 installation. A page cannot have one."""
+MAX_VALUES = 1_000_000
+"""JSON values in one line: 16 MiB of empty lists would take 700 MB and 2.5 s."""
+MAX_BATCH = 1_000
+"""Members of one batch. The specification sets no limit; this one bounds the memory."""
+MAX_IN_FLIGHT = 1_024
+"""Requests that wait for an answer; further ones are refused."""
 MAX_SHOWN_BYTES = 16 * 1024
 """Metadata and attributes are cut at this size on the wire, each."""
 
