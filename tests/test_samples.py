@@ -206,7 +206,7 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "sh: python -m uv run python -m sidecar token": posix,
         "sh: python -m uv run --group voice python -m sidecar demo --voice": posix,
         "powershell: py -m uv run --group voice python -m sidecar demo --voice": powershell,
-        "text: 1.905 s  anna says": output,
+        "text: 2.406 s  anna says": output,
         "python: # my_voice.py": plug_in,
         "sh: SIDECAR_ENTRY=docs/examples/assistant/assistant.py": posix,
         "sh: python -m uv run pyinstaller build.spec": posix,
