@@ -23,7 +23,7 @@ import pytest
 from PyInstaller.archive.readers import CArchiveReader
 
 from sidecar import __version__
-from sidecar.dev.release.components import Component, lacking_texts
+from sidecar.dev.release.components import Component, Frozen, components_of, lacking_texts
 from sidecar.dev.release.finishing import NOTICES, SBOM, erase
 from sidecar.dev.release.notices import notices
 from sidecar.dev.toolchain import uv_command
@@ -141,6 +141,17 @@ def test_a_component_without_a_text_is_named(tmp_path):
     unknown = Component("libodd.so", "unknown", "pkg:generic/libodd.so@unknown")
     assert lacking_texts([known, unknown]) == ["libodd.so"]
     assert "No licence text was found" in notices([known, unknown])
+
+
+def test_a_voice_plug_in_s_own_files_are_the_app_s_and_need_no_text_of_others(tmp_path):
+    entry = tmp_path / "my_voice.py"
+    for name in ("my_voice.py", "words.txt"):
+        (tmp_path / name).touch()
+    files = [Frozen("my_voice", entry, False), Frozen("words.txt", tmp_path / "words.txt", True)]
+    python = Frozen("json", Path(json.__file__), False)
+    components = components_of([*files, python], entry)
+    assert [each.frozen for each in components if each.name == "my_voice"] == [files]
+    assert lacking_texts(components) == []
 
 
 @pytest.mark.full

@@ -35,7 +35,7 @@ OWN_TEXTS: Mapping[str, tuple[str, ...]] = {
     "livekit-api": ("livekit.txt", "apache-2.0.txt"),
     "livekit-protocol": ("livekit.txt", "apache-2.0.txt"),
     # Python's own LICENSE says nothing of the software that Python incorporates.
-    "cpython": ("cpython.txt",),
+    "cpython": ("cpython.txt", "cpython-newer.txt"),
 }
 STATIC_TEXTS = ("cpython-libraries.txt", "apache-2.0.txt")
 """Of the libraries that a Python holds when it brings no OpenSSL as a file of its own."""
@@ -68,9 +68,10 @@ class Component:
     frozen: list[Frozen] = field(default_factory=list)
 
 
-def components_of(frozen: Iterable[Frozen]) -> list[Component]:
+def components_of(frozen: Iterable[Frozen], entry: Path | None = None) -> list[Component]:
     """Give the components of all that is frozen in, ours first, the others by name.
 
+    `entry` is the program with a voice plug-in, if there is one: the files of its folder are its.
     PyInstaller and its program are always among them. A component whose texts were not found has
     none: `lacking_texts` names it.
     """
@@ -78,7 +79,7 @@ def components_of(frozen: Iterable[Frozen]) -> list[Component]:
     pyinstaller = _of_distribution(_distribution("pyinstaller"))
     found[pyinstaller.purl] = pyinstaller
     for each in frozen:
-        component = _component(each)
+        component = _component(each, entry)
         found.setdefault(component.purl, component).frozen.append(each)
     names = {each.name for component in found.values() for each in component.frozen}
     if not any(re.search(r"(?i)lib(ssl|crypto)", name) for name in names):
@@ -92,13 +93,16 @@ def lacking_texts(components: Iterable[Component]) -> list[str]:
     return [each.name for each in components if not each.texts]
 
 
-def _component(each: Frozen) -> Component:
+def _component(each: Frozen, entry: Path | None) -> Component:
     source = each.source.resolve()
     owner = _owners().get(str(source))
     if owner is not None and _normal(owner.name) != OURS:
         return _of_distribution(owner)
     if source.is_relative_to(REPOSITORY / "sidecar"):
         return _ours()
+    if entry is not None and source.is_relative_to(entry.resolve().parent):
+        texts = {"licence": "This is the app's own program. Its licence is the app's."}
+        return Component(entry.stem, "0", f"pkg:generic/{entry.stem}@0", texts=texts)
     if _is_pythons(each, source):
         return _cpython()
     return _of_system(source)

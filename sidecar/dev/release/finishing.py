@@ -78,9 +78,10 @@ def _order(archive: Path) -> None:
             new.writestr(entry, content)
 
 
-def finish(folder: Path, modules: Entries, files: Entries) -> None:
+def finish(folder: Path, modules: Entries, files: Entries, entry: str = "") -> None:
     """Complete the frozen folder: no path of this machine, LICENSE, notices, SBOM.
 
+    `entry` is the path of the program with a voice plug-in, or empty.
     Says on stderr for which components no licence text was found: `python -m
     sidecar.dev.release npm` refuses such a folder.
     """
@@ -88,7 +89,7 @@ def finish(folder: Path, modules: Entries, files: Entries) -> None:
         built_in = Path(sysconfig.get_config_var("abs_builddir") or "/")
         erase(folder, [Path(sys.base_prefix), Path(sys.prefix), REPOSITORY, built_in])
     frozen = [*_with_sources(modules, in_folder=False), *_with_sources(files, in_folder=True)]
-    components = components_of(frozen)
+    components = components_of(frozen, Path(entry) if entry else None)
     shutil.copyfile(REPOSITORY / "LICENSE", folder / "LICENSE")
     (folder / NOTICES).write_text(notices(components), encoding="utf-8", newline="\n")
     (folder / SBOM).write_text(sbom(components, folder), encoding="utf-8", newline="\n")
