@@ -220,6 +220,14 @@ export type Category = "unreachable" | "unauthorized" | "not-found" | "proxy" | 
 export interface NoParams {
 }
 
+/** Params of `listSessions`. Without them: all open sessions, if they fit into one line. */
+export interface ListParams {
+  /** `next` of an earlier answer: the sessions after it. */
+  after?: string | null
+  /** At most this many sessions, from 1. */
+  limit?: number | null
+}
+
 /** The result of `listSessions`. */
 export interface SessionList {
   /** The open sessions, oldest announcement first. */
@@ -228,6 +236,8 @@ export interface SessionList {
   seq: number
   /** A random id of this sidecar process. */
   epoch: string
+  /** There are more sessions: pass it as `after`. Absent at the end of the list. Do not parse it. */
+  next?: string
 }
 
 /** One stay of one human in the room. Not the class `AgentSession` of LiveKit Agents. */
@@ -258,7 +268,7 @@ export interface AgentSession {
   connectionQuality: ConnectionQuality
   /** When the sidecar saw the end, by the server's clock. Only on closed sessions. */
   endTime?: string
-  /** true if metadata or attributes were cut, else absent. */
+  /** true if metadata, attributes or name were cut, else absent. */
   truncated?: boolean
   /** What the voice plug-in set with `set_context`, at most 8 KiB. */
   context?: unknown
@@ -478,7 +488,7 @@ export interface Methods {
   "initialize": { params: InitializeParams; result: InitializeResult }
   "connect": { params: ConnectParams; result: Status }
   "disconnect": { params: NoParams; result: Status }
-  "listSessions": { params: NoParams; result: SessionList }
+  "listSessions": { params: ListParams; result: SessionList }
   "getSession": { params: SessionParams; result: AgentSession }
   "getConversation": { params: ConversationParams; result: ConversationPage }
   "closeSession": { params: SessionParams; result: AgentSession }

@@ -48,14 +48,14 @@ CHANGES = {
         Edit("sidecar/agent/agent.py", "    SessionList,\n", "    SessionCount,\n"),
         Edit(
             "sidecar/agent/agent.py",
-            "    def session_list(self)",
+            "    def session_list(self",
             "    def session_count(self) -> SessionCount:\n"
             "        return SessionCount(len(self._sessions))\n\n",
         ),
         Edit("sidecar/rpc/methods.py", "    SessionList,\n", "    SessionCount,\n"),
         Edit(
             "sidecar/rpc/methods.py",
-            "    def session_list(self)",
+            "    def session_list(self",
             '    def session_count(self) -> SessionCount:\n        """How many are open."""\n\n',
         ),
         Edit(

@@ -29,7 +29,7 @@ from sidecar.core.agent_state import (
     refusal_of,
 )
 from sidecar.core.config import Settings, shown_url
-from sidecar.core.contract.errors import InvalidRequest, ShuttingDown, UnknownSession
+from sidecar.core.contract.errors import InvalidParams, InvalidRequest, ShuttingDown, UnknownSession
 from sidecar.core.contract.failures import (
     Category,
     Failure,
@@ -43,6 +43,7 @@ from sidecar.core.contract.messages import (
     ConnectionDetails,
     ConnectionParams,
     Diagnosis,
+    ListParams,
     SessionList,
     Status,
 )
@@ -64,6 +65,7 @@ from sidecar.core.facts import (
 from sidecar.core.ports import Ports
 from sidecar.core.registry.changes import Change, Closed, Updated
 from sidecar.core.registry.deadlines import earliest
+from sidecar.core.registry.pages import page
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.sessions import Sessions
 
@@ -117,9 +119,23 @@ class ClaraVoiceAgent:
         """Return a copy of the open sessions, by session id."""
         return {each.session_id: each for each in self._sessions.listed()}
 
-    def session_list(self) -> SessionList:
-        """Return the open sessions, and the seq of the last notification that they include."""
-        return SessionList(self._sessions.listed(), self._announcer.seq, self._announcer.epoch)
+    def session_list(self, params: ListParams | None = None) -> SessionList:
+        """Return a page of the open sessions, and the seq of the last notification they include.
+
+        Raises:
+            InvalidParams: `after` is no `next` of an earlier answer, or `limit` is not positive.
+        """
+        after, limit = (None, None) if params is None else (params.after, params.limit)
+        if after is not None and not (after.isascii() and after.isdigit() and len(after) <= 15):
+            raise InvalidParams(
+                "Invalid params: params.after is no `next` of an earlier answer.",
+                "Leave `after` out to begin anew.",
+            )
+        if limit is not None and limit < 1:
+            raise InvalidParams("Invalid params: params.limit must be at least 1.", "Correct it.")
+        sessions, last = page(self._sessions.numbered(int(after or 0)), limit)
+        next_page = None if last is None else str(last)
+        return SessionList(sessions, self._announcer.seq, self._announcer.epoch, next_page)
 
     def session(self, session_id: str) -> AgentSession:
         """Return the open session with this id.

@@ -11,6 +11,9 @@ from enum import IntEnum, StrEnum
 
 from sidecar.core.sound import Needs
 
+MAX_WORD_BYTES = 1_024
+"""Bytes of UTF-8 of a sid, an identity or a name. livekit-server allows 256 unless it is set."""
+
 
 class ParticipantKind(StrEnum):
     """The kinds of participants. Names, since SDK and server API number some kinds differently."""
@@ -78,6 +81,17 @@ def reason_name(number: int) -> str:
         return f"REASON_{number}"
 
 
+def cut_text(text: str, max_bytes: int) -> tuple[str, bool]:
+    """Return at most *max_bytes* of UTF-8 of *text*, and whether that is less than the text."""
+    # A character takes at most 4 bytes of UTF-8, so a short text needs no encoding here.
+    if len(text) * 4 <= max_bytes:
+        return text, False
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= max_bytes:
+        return text, False
+    return encoded[:max_bytes].decode("utf-8", "ignore"), True
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One moment, on three clocks."""
@@ -106,6 +120,8 @@ class Participant:
     metadata: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     quality: ConnectionQuality = ConnectionQuality.UNKNOWN
+    is_cut: bool = False
+    """Whether sid, identity or name were longer than MAX_WORD_BYTES, and are cut here."""
 
 
 @dataclass(frozen=True, slots=True)

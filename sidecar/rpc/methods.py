@@ -23,6 +23,7 @@ from sidecar.core.contract.messages import (
     Diagnosis,
     InitializeParams,
     InitializeResult,
+    ListParams,
     Server,
     SessionList,
     Status,
@@ -72,8 +73,8 @@ class Agent(Protocol):
     def resume(self, inherited: Inheritance) -> None:
         """Take over the sessions of an earlier process, before the first one is created."""
 
-    def session_list(self) -> SessionList:
-        """Return all open sessions."""
+    def session_list(self, params: ListParams) -> SessionList:
+        """Return a page of the open sessions; see `ClaraVoiceAgent.session_list`."""
 
     def session(self, session_id: str) -> AgentSession:
         """Return one open session.
@@ -141,7 +142,7 @@ def handlers(
         "initialize": (initialize, False),
         "connect": (lambda params: agent.connect(Settings.given(params)), False),
         "disconnect": (lambda _: agent.disconnect(), False),
-        "listSessions": (lambda _: agent.session_list(), True),
+        "listSessions": (agent.session_list, True),
         "getSession": (lambda params: agent.session(params.session_id), True),
         "closeSession": (lambda params: agent.close_session(params.session_id), False),
         "createConnection": (lambda asked: agent.create_connection(asked, _new_identity()), False),

@@ -32,7 +32,7 @@ from sidecar.core.sound import Needs
 from sidecar.rtc import event_budget, native
 from sidecar.rtc.chat import LEGACY_TOPIC, MAX_TEXT_BYTES, TOPIC, Chat
 from sidecar.rtc.connect_errors import may_be_clock, meaning_of
-from sidecar.rtc.participants import joined_at_ms, participant, people
+from sidecar.rtc.participants import joined_at_ms, participant, people, word
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.server_probe import http_url, look_again
 
@@ -116,7 +116,7 @@ class LiveKitRoom:
         took_s = asyncio.get_running_loop().time() - began_s
         own, name = room.local_participant, room.name or self._target.room
         there, server_ms = people(room), _server_ms(own, took_s)
-        self._emit(Joined(name, own.identity, there, server_ms, granted))
+        self._emit(Joined(word(name)[0], own.identity, there, server_ms, granted))
 
     async def _failed(self, text: str) -> JoinFailed:
         """Return the failure that the SDK's *text* means. May ask the server once more."""
@@ -153,7 +153,8 @@ class LiveKitRoom:
                 self._emit(Seen(participant(person)))
 
         def left(person: rtc.RemoteParticipant) -> None:
-            self._emit(Left(person.sid, person.identity, person.disconnect_reason))
+            sid, identity = word(person.sid)[0], word(person.identity)[0]
+            self._emit(Left(sid, identity, person.disconnect_reason))
 
         def state_changed(state: int) -> None:
             if state == rtc.ConnectionState.CONN_DISCONNECTED and not self._has_ended:

@@ -6,8 +6,13 @@ import logging
 
 import pytest
 
-from sidecar.core.contract.errors import UnknownSession
-from sidecar.core.contract.messages import SessionClosed, SessionCreated, SessionUpdated
+from sidecar.core.contract.errors import InvalidParams, UnknownSession
+from sidecar.core.contract.messages import (
+    ListParams,
+    SessionClosed,
+    SessionCreated,
+    SessionUpdated,
+)
 from sidecar.core.facts import (
     DisconnectReason,
     Left,
@@ -204,6 +209,28 @@ async def test_the_list_is_the_fold_of_the_notifications_up_to_its_seq():
     assert world.agent.session(listed.sessions[0].session_id) == listed.sessions[0]
     with pytest.raises(UnknownSession):
         world.agent.session("session_0_nobody")
+
+
+@in_virtual_time
+async def test_the_list_comes_in_pages_that_leave_no_session_out():
+    world = World()
+    room = await world.joined(*(someone(f"p{number}") for number in range(5)))
+    first = world.agent.session_list(ListParams(limit=2))
+    room.emit(Left("PA_p1", "p1", DisconnectReason.CLIENT_INITIATED))
+    room.emit(Seen(someone("late")))
+    rest = world.agent.session_list(ListParams(after=first.next))
+    pages = [[each.participant_id for each in one.sessions] for one in (first, rest)]
+    assert pages == [["p0", "p1"], ["p2", "p3", "p4", "late"]]
+    assert (first.next is None, rest.next) == (False, None)
+
+
+@pytest.mark.parametrize(
+    "params", [ListParams(limit=0), ListParams(after="p1"), ListParams(after=""), ListParams("-1")]
+)
+@in_virtual_time
+async def test_a_page_that_cannot_be_is_refused(params: ListParams):
+    with pytest.raises(InvalidParams, match=r"params\.(after|limit)"):
+        World().agent.session_list(params)
 
 
 @in_virtual_time

@@ -21,9 +21,11 @@ function live(seed) {
 
   const hear = (events) => listener.hear(events);
   const deliver = (count) => {
-    for (const { method, params, listing } of sidecar.pipe.splice(0, count)) {
-      if (listing !== undefined) hear(mirror.takeListing(listing));
-      else hear(mirror.take(method, params));
+    for (const { method, params, listing, onPages } of sidecar.pipe.splice(0, count)) {
+      if (listing !== undefined) {
+        hear(mirror.takeListing(listing, onPages));
+        if (listing.next !== undefined) sidecar.list(listing.next, onPages);
+      } else hear(mirror.take(method, params));
       if (mirror.isBehind && !sidecar.isAsked) sidecar.list();
     }
   };

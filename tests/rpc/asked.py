@@ -17,6 +17,7 @@ from sidecar.core.contract.messages import (
     ConnectionParams,
     Counters,
     Diagnosis,
+    ListParams,
     SessionList,
     Status,
 )
@@ -79,7 +80,7 @@ class FakeAgent:
     def resume(self, inherited: Inheritance) -> None:
         self.asked.append(inherited)
 
-    def session_list(self) -> SessionList:
+    def session_list(self, params: ListParams) -> SessionList:
         return SessionList((ANNA,), 3, self.epoch)
 
     def session(self, session_id: str) -> AgentSession:

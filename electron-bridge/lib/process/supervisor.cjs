@@ -204,8 +204,9 @@ class Supervisor {
    * @param {import('../rpc/client.cjs').RequestOptions} options
    */
   async refresh(options) {
-    const onResult = this.#takeListing;
-    await this.request(METHODS.listSessions, undefined, { ...options, onResult });
+    await this.#listed((params, onResult) =>
+      this.request(METHODS.listSessions, params, { ...options, onResult }),
+    );
   }
 
   /**
@@ -218,20 +219,44 @@ class Supervisor {
   #takeNotification = (rpc, method, params) => {
     const { mirror } = this.#parts;
     this.#take(`a "${method}"`, () => mirror.take(method, params));
-    if (!mirror.isBehind || this.#isHealing) return;
+    if (mirror.isBehind && !this.#isHealing) this.#heal(rpc);
+  };
+
+  /** @param {RpcClient} rpc of a process of which notifications are missing */
+  #heal = (rpc) => {
     this.#isHealing = true;
-    const onResult = (/** @type {unknown} */ listing) => {
-      this.#isHealing = false;
-      this.#takeListing(listing);
+    const ask = (/** @type {any} */ params, /** @type {any} */ onResult) =>
+      rpc.request(METHODS.listSessions, params, { ...HEALING, onResult });
+    const again = () => {
+      // Notifications were lost between two pages.
+      if (this.#parts.mirror.isBehind && !this.#isHealing) this.#heal(rpc);
     };
-    rpc.request(METHODS.listSessions, undefined, { ...HEALING, onResult }).catch(() => {
+    this.#listed(ask).then(again, () => {
       this.#isHealing = false;
     });
   };
 
-  /** @param {unknown} listing result of `listSessions`, as soon as it is read */
-  #takeListing = (listing) =>
-    this.#take('a list of sessions', () => this.#parts.mirror.takeListing(listing));
+  /**
+   * Asks for the list page by page, and gives each to the mirror before the next line is read.
+   * @param {(params: any, onResult: (listing: any) => void) => Promise<any>} ask
+   */
+  #listed = async (ask) => {
+    /** @type {Set<string>} */
+    const onPages = new Set();
+    /** @type {unknown} */
+    let epoch;
+    const take = (/** @type {any} */ listing) => {
+      epoch = epoch || Object(listing).epoch;
+      if (Object(listing).epoch !== epoch) return; // of another process: its pages begin anew
+      if (Object(listing).next === undefined) this.#isHealing = false;
+      this.#take('a list of sessions', () => this.#parts.mirror.takeListing(listing, onPages));
+    };
+    let after;
+    do {
+      const asked = after === undefined ? undefined : { after };
+      after = Object(await ask(asked, take)).next;
+    } while (after !== undefined);
+  };
 
   /**
    * @param {string} what

@@ -128,25 +128,31 @@ class Mirror {
   }
 
   /**
-   * Takes a listing. At the moment its answer is handled it and the mirror are the same state, so
-   * what differs was lost on the way.
+   * Takes a page of a listing. At the moment its answer is handled it and the mirror are the same
+   * state, so what differs was lost on the way. The pages are in the order of the announcements: a
+   * session that is on none of them is closed.
    *
    * @param {any} listing result of `listSessions`
+   * @param {Set<string>} onPages the ids of the earlier pages; those of this one are added
    * @returns {MirrorEvent[]}
    * @throws {TypeError} when it is none
    */
-  takeListing(listing) {
-    const { sessions, seq } = Object(listing);
+  takeListing(listing, onPages = new Set()) {
+    const { sessions, seq, next } = Object(listing);
     if (!Array.isArray(sessions)) throw new TypeError('it has no sessions');
     const listed = new Map(sessions.map((session) => [sessionOf({ session }).sessionId, session]));
     const identities = new Set(sessions.map((session) => session.participantId));
-    this.isBehind = false;
+    // A gap between two pages is not healed by the pages after it.
+    if (onPages.size === 0) this.isBehind = false;
     if (Number.isInteger(seq)) this.#heard = Math.max(this.#heard, seq);
+    for (const id of listed.keys()) onPages.add(id);
     const absence = ABSENCE[this.#agentState] || 'connection-lost';
     for (const session of this.#open.values()) {
       const { sessionId, participantId } = session;
-      if (listed.has(sessionId) || this.#held.has(sessionId)) continue;
-      this.#cut(session, identities.has(participantId) ? 'replaced' : absence, 'reconcile');
+      if (onPages.has(sessionId) || this.#held.has(sessionId)) continue;
+      const isReplaced = identities.has(participantId);
+      if (next !== undefined && !isReplaced) continue;
+      this.#cut(session, isReplaced ? 'replaced' : absence, 'reconcile');
     }
     for (const session of listed.values()) {
       this.#takeSession(NOTIFICATIONS.SessionUpdated, session, {});

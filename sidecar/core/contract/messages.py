@@ -68,7 +68,7 @@ class AgentSession:
         optional=True,
     )
     truncated: bool | None = member(
-        "true if metadata or attributes were cut, else absent.", optional=True
+        "true if metadata, attributes or name were cut, else absent.", optional=True
     )
     context: EncodedJson | None = member(
         "What the voice plug-in set with `set_context`, at most 8 KiB.", optional=True
@@ -347,12 +347,25 @@ class SessionParams:
 
 
 @dataclass(frozen=True, slots=True)
+class ListParams:
+    """Params of `listSessions`. Without them: all open sessions, if they fit into one line."""
+
+    after: str | None = member("`next` of an earlier answer: the sessions after it.", optional=True)
+    limit: int | None = member("At most this many sessions, from 1.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
 class SessionList:
     """The result of `listSessions`."""
 
     sessions: tuple[AgentSession, ...] = member("The open sessions, oldest announcement first.")
     seq: int = member("The seq of the last notification that the list includes.")
     epoch: str = member("A random id of this sidecar process.")
+    next: str | None = member(
+        "There are more sessions: pass it as `after`. Absent at the end of the list. Do not parse"
+        " it.",
+        optional=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from sidecar.core.contract.messages import (
     Diagnosis,
     InitializeParams,
     InitializeResult,
+    ListParams,
     NoParams,
     ProxyRequest,
     SessionClosed,
@@ -107,7 +108,12 @@ METHODS: dict[str, Method] = {
             NoParams,
             Status,
         ),
-        Method("listSessions", "Returns the open sessions.", NoParams, SessionList),
+        Method(
+            "listSessions",
+            "Returns the open sessions. What does not fit into one line is on the next pages.",
+            ListParams,
+            SessionList,
+        ),
         Method(
             "getSession",
             "Returns one open session.",

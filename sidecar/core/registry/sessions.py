@@ -49,6 +49,10 @@ class Sessions:
         """Return the open sessions, oldest announcement first."""
         return tuple(stay.shown for stay in self._stays)
 
+    def numbered(self, after: int = 0) -> Iterator[tuple[int, AgentSession]]:
+        """Return the open sessions announced after the number *after*, each with its number."""
+        return ((stay.number, stay.shown) for stay in self._stays if stay.number > after)
+
     def get(self, session_id: str) -> AgentSession | None:
         """Return the open session with this id, or None."""
         stay = self._stays.by_session_id.get(session_id)

@@ -13,7 +13,7 @@ from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 from sidecar.core.contract.wire import EncodedJson, IsoTime, fields_of, iso_time, wall_ms
-from sidecar.core.facts import Moment, Participant
+from sidecar.core.facts import Moment, Participant, cut_text
 from sidecar.core.registry.changes import Change, Closed, Created, Updated
 from sidecar.core.registry.deadlines import RUNS_S, Due, LinkClock
 from sidecar.core.registry.texts import Texts
@@ -40,6 +40,8 @@ class Stay:
     """Attended seconds of the creation."""
     shown: AgentSession
     """The session as last announced to the client."""
+    number: int = 0
+    """Its place in the order of announcements, from 1."""
     was_active: bool = False
     is_overdue: bool = False
     """Whether the participant was not active within 30 s; ignored once `was_active` is set."""
@@ -147,6 +149,7 @@ class OpenStays:
         self.own_identity = ""
         """The agent's identity."""
         self.ever_created = False
+        self._added = 0
         self.by_sid: dict[str, Stay] = {}
         self.by_identity: dict[str, Stay] = {}
         self.by_session_id: dict[str, Stay] = {}
@@ -284,6 +287,8 @@ class OpenStays:
         self._clock.forget(stay.sid)
 
     def _add(self, stay: Stay, at: Moment) -> None:
+        self._added += 1
+        stay.number = self._added
         if not self._clock.is_up:
             if not self.by_sid and self._clock.is_outage_over(at.attended_s):
                 self._clock.end_outage()  # it ended without open stays, so it closes nothing now
@@ -310,7 +315,7 @@ def shown_session(
     connection_state: ConnectionState,
 ) -> AgentSession:
     """Build the session of *person* for the wire; cuts metadata and attributes at 16 KiB each."""
-    metadata, metadata_cut = _cut_text(person.metadata, MAX_SHOWN_BYTES)
+    metadata, metadata_cut = cut_text(person.metadata, MAX_SHOWN_BYTES)
     attributes, attributes_cut = _cut_attributes(person.attributes)
     return AgentSession(
         session_id=session_id,
@@ -326,7 +331,7 @@ def shown_session(
         attributes=attributes,
         connection_quality=person.quality,
         end_time=None,
-        truncated=True if metadata_cut or attributes_cut else None,
+        truncated=True if metadata_cut or attributes_cut or person.is_cut else None,
     )
 
 
@@ -337,16 +342,6 @@ def changed_members(before: AgentSession, now: AgentSession) -> tuple[str, ...]:
         for each in fields_of(AgentSession)
         if getattr(before, each.name) != getattr(now, each.name)
     )
-
-
-def _cut_text(text: str, max_bytes: int) -> tuple[str, bool]:
-    # A character takes at most 4 bytes of UTF-8, so a short text needs no encoding here.
-    if len(text) * 4 <= max_bytes:
-        return text, False
-    encoded = text.encode("utf-8", "replace")
-    if len(encoded) <= max_bytes:
-        return text, False
-    return encoded[:max_bytes].decode("utf-8", "ignore"), True
 
 
 def _cut_attributes(attributes: Mapping[str, str]) -> tuple[dict[str, str], bool]:
