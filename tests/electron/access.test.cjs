@@ -61,17 +61,21 @@ test('a given token is for the first join alone where there is a getToken', BOUN
   assert.deepEqual(await sidecar.request('last-connect'), WHERE);
 });
 
-test('what getToken fails with goes to the sidecar alone, which takes tokens out of it', BOUND, async (t) => {
-  const lines = [];
-  const keep = (line) => lines.push(line);
-  const logger = { debug: keep, info: keep, warn: keep, error: keep };
-  const getToken = () => Promise.reject(new Error(`refused: ${AGENT}`));
-  const sidecar = withGetToken(t, getToken, { logger });
-  await sidecar.start();
-  const { error } = await answerTo(sidecar, 'getToken', {});
-  assert.equal(error.message, `getToken failed: refused: ${AGENT}`);
-  assert.ok(!lines.join('\n').includes(AGENT.slice(5, 30)));
-});
+test(
+  'what getToken fails with goes to the sidecar alone, which takes tokens out of it',
+  BOUND,
+  async (t) => {
+    const lines = [];
+    const keep = (line) => lines.push(line);
+    const logger = { debug: keep, info: keep, warn: keep, error: keep };
+    const getToken = () => Promise.reject(new Error(`refused: ${AGENT}`));
+    const sidecar = withGetToken(t, getToken, { logger });
+    await sidecar.start();
+    const { error } = await answerTo(sidecar, 'getToken', {});
+    assert.equal(error.message, `getToken failed: refused: ${AGENT}`);
+    assert.ok(!lines.join('\n').includes(AGENT.slice(5, 30)));
+  },
+);
 
 test('a stop does not wait for the app, whose late token goes nowhere', BOUND, async (t) => {
   const getToken = scriptedGetToken();

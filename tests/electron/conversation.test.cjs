@@ -65,7 +65,9 @@ test('an aborted request is ABORTED, and its late answer disturbs nothing', BOUN
 
 test('stray prints on the wire are warned about, and the answers arrive', BOUND, async (t) => {
   const sidecar = await started(t);
-  const warned = next(sidecar, 'log', ({ message }) => message.includes('not JSON-RPC 2.0: Loading'));
+  const warned = next(sidecar, 'log', ({ message }) =>
+    message.includes('not JSON-RPC 2.0: Loading'),
+  );
   await sidecar.request('write', { stdout: 'Loading...\n\n\r\n{"half": \n' });
   assert.equal((await warned).level, 'warning');
   assert.equal(await sidecar.request('ping'), 'pong');

@@ -97,7 +97,7 @@ async def test_what_does_not_speak_http_is_a_failure(sidecar_at: StartSidecar, r
         sidecar = await sidecar_at(server)
         there, sidecar.params["url"] = sidecar.params["url"], f"ws://127.0.0.1:{port}"
         told = await sidecar.cause()
-        assert (told["category"], told["retryable"]) == ("unreachable", True)
+        assert (told["category"], told["retryable"]) == ("other-server", True)
         await sidecar.client.call("disconnect")
         sidecar.params["url"] = there
         assert (await sidecar.connect())["state"] == "connected"

@@ -76,6 +76,31 @@ const NOT_JOINED = {
   ],
   'broken-install': ['A part of Clara is missing', 'Install Clara again.'],
   internal: ['Something went wrong in Clara', 'Try again, or restart Clara.'],
+  'other-server': [
+    'Something else answers in place of the voice service',
+    'Some networks want you to sign in first. Open a web page, sign in, then try again.',
+  ],
+  'no-websockets': [
+    'Your network blocks voice',
+    'Try another network, or ask the people who run this one to allow WebSockets.',
+  ],
+  'server-down': ['The voice service is down', 'Wait a few minutes, then try again.'],
+  'rate-limited': ['The voice service gets too many calls', 'Wait a minute, then try again.'],
+  'use-wss': [
+    'This app is not set up correctly',
+    'Ask the people who gave you this app for a new version.',
+  ],
+  'untrusted-certificate': [
+    'This computer does not trust the voice service',
+    'Ask the people who run your network whether they inspect connections.',
+  ],
+  clock: ['The clock of this computer is wrong', 'Set its date and time, then try again.'],
+  local: [
+    'This computer refused the connection',
+    'Allow this app in your firewall or antivirus program, then try again.',
+  ],
+  'earlier-attempt': ['An earlier attempt is still ending', 'Wait a moment.'],
+  unknown: ['Clara cannot join the room', 'Wait a moment, then try again.'],
 };
 
 /**
