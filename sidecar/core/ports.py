@@ -166,7 +166,7 @@ class Chance(Protocol):
 
 
 class SessionFollower(Protocol):
-    """Is told of each session. What it raises is logged, and costs nobody their session."""
+    """Receives each session. The agent logs its exceptions, and the session goes on."""
 
     def opened(self, session: AgentSession, earlier: Sequence[Message] = ()) -> None:
         """Take a session that was announced, or resumed with the *earlier* messages."""
@@ -178,7 +178,7 @@ class SessionFollower(Protocol):
         """Take a session that is about to be announced as closed."""
 
     def joined(self) -> None:
-        """Take that the agent joined a Room. The new sessions in it follow."""
+        """Note that the agent joined a Room. Its new sessions follow."""
 
 
 class ProcessFacts(Protocol):

@@ -1,6 +1,6 @@
-"""Owns what the parts for voice share: the sound of a moment, and what a plug-in needs.
+"""Owns the types that all voice parts share: a frame of sound, and the needs of a plug-in.
 
-Does not know who makes or hears a sound.
+Does not know the source or the listener of a sound.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SAMPLE_BYTES = 2
 
 
 class Needs(Flag):
-    """What a plug-in needs in the room. The agent's token grants this and nothing wider."""
+    """The needs of a plug-in in the room. The agent's token grants exactly these."""
 
     NOTHING = 0
     HEAR = auto()
