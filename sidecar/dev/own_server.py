@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 KEPT_ROOM_S = 24 * 3600
 """With --keep: how long the server leaves the room open with only the agent in it."""
 IS_DOUBLE = (
-    "This room is a test double, no LiveKit server. "
-    "The real one, where it is at hand or can be built: `python -m uv run python -m sidecar demo`."
+    "This room is a test double, not a LiveKit server. "
+    "For a real one, installed or built: `python -m uv run python -m sidecar demo`."
 )
 
 Show = Callable[[str], None]
@@ -66,24 +66,24 @@ async def own_server(
 @contextlib.asynccontextmanager
 async def _double(show: Show, why: str | None) -> AsyncIterator[EmbeddedRoom]:
     """Run the double. *why* is the reason, None when a person asked for the double."""
-    stands_in = "" if why is None else f"It would stand in because: {why}\n"
+    unavailable = "" if why is None else f"No LiveKit server is available: {why}\n"
     try:
         from sidecar.dev.embedded_room import EmbeddedRoom
     except ImportError as error:
         raise NotConfigured(
-            f"The test double needs {error.name}, which is not installed.\n{stands_in}"
+            f"The test double needs {error.name}, which is not installed.\n{unavailable}"
             'Fix: `pip install ".[demo]"` in the checkout (`uv run` there does it by itself). '
             "There are no wheels of it for Windows on ARM, Macs with Intel processors and "
             "macOS before 14; there, give LIVEKIT_SERVER a livekit-server of your own."
         ) from error
     if not has_interface_beside_loopback():
         raise NotConfigured(
-            "No network interface besides loopback is up, and LiveKit's clients find no path to a "
-            f"room on such a machine.\n{stands_in}"
+            "Only the loopback network interface is up. LiveKit's clients need another one.\n"
+            f"{unavailable}"
             "Fix: bring up any other interface; it needs no route."
         )
     show(IS_DOUBLE)
     if why is not None:
-        show(f"It stands in because: {why}")
+        show(f"No LiveKit server is available: {why}")
     async with EmbeddedRoom() as double:
         yield double

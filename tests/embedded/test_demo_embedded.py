@@ -77,9 +77,9 @@ async def test_where_no_server_can_be_had_the_demo_falls_back_and_says_why(
         lines = await _to_its_end(process)
         assert process.returncode == 0, "\n".join(lines)
     said = lines.index(IS_DOUBLE)
-    assert lines[said + 1].startswith("It stands in because: livekit-server cannot be built: ") or (
-        has_go and lines[said + 1].startswith("It stands in because: `go install` ")
-    )
+    assert lines[said + 1].startswith(
+        "No LiveKit server is available: livekit-server cannot be built: "
+    ) or (has_go and lines[said + 1].startswith("No LiveKit server is available: `go install` "))
     assert not [line for line in lines[:said] if "session-" in line]
     assert "The promise held" in "\n".join(lines)
 
