@@ -23,6 +23,7 @@ STEADY_S = 30.0
 LIVED_S = 5.0
 """If the server closes a room that the agent joined this long ago, the agent rejoins at once: a
 human who comes back at that moment gets a new room of the same name, and needs the agent there."""
+SHORTEST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
 SHORTEST_LOOK_S = 30.0
 LONGEST_LOOK_S = 300.0
@@ -187,8 +188,8 @@ class AgentMachine:
         """Start idle."""
         self.state = AgentState.IDLE
         self.attempt = 0
-        self._rung = 0
-        self._look_rung = 0
+        self._delay_s = SHORTEST_DELAY_S
+        self._look_delay_s = SHORTEST_LOOK_S
         self.is_put_out = False
         """Whether another participant has the agent's identity, so that the agent only looks."""
         self._has_failed = False
@@ -223,9 +224,9 @@ class AgentMachine:
             self.attempt = 0
             self._has_failed = False
         if event in (Event.STEADY, Event.DISCONNECT):
-            self._rung = 0
+            self._delay_s = SHORTEST_DELAY_S
         if event in (Event.STEADY, Event.DISCONNECT, Event.CONNECT):
-            self._look_rung = 0
+            self._look_delay_s = SHORTEST_LOOK_S
         if event is Event.IDENTITY_TAKEN:
             self.is_put_out = True
         elif event is Event.IDENTITY_FREE or row.next is not AgentState.BACKOFF:
@@ -252,11 +253,11 @@ class AgentMachine:
         if retry is Retry.AT_ONCE:
             retry_in_s = 0.0
         elif retry is Retry.LATER:
-            retry_in_s = jitter * min(LONGEST_DELAY_S, 2.0**self._rung)
-            self._rung = min(self._rung + 1, 5)
+            retry_in_s = jitter * self._delay_s
+            self._delay_s = min(LONGEST_DELAY_S, 2.0 * self._delay_s)
         elif retry is Retry.LOOK_LATER:
-            retry_in_s = min(LONGEST_LOOK_S, SHORTEST_LOOK_S * 2.0**self._look_rung)
-            self._look_rung = min(self._look_rung + 1, 4)
+            retry_in_s = self._look_delay_s
+            self._look_delay_s = min(LONGEST_LOOK_S, 2.0 * self._look_delay_s)
         if retry_in_s is not None:
             due = Event.LOOK if retry is Retry.LOOK_LATER else Event.TIMER
             self.due_s, self._due_event = now_s + retry_in_s, due

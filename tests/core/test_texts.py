@@ -75,6 +75,17 @@ def test_only_the_latest_closes_are_remembered():
     assert (texts.claim("p0", 6.0), texts.claim("p1", 6.0)) == (1, 0)
 
 
+def test_a_close_of_an_identity_that_closed_before_is_remembered_as_the_newest():
+    texts = Texts()
+    texts.closed("alice", 1.0)
+    for number in range(MAX_CLOSED - 1):
+        texts.closed(f"p{number}", 2.0)
+    texts.closed("alice", 3.0)
+    texts.closed("another", 4.0)
+    texts.take("alice", 2.5, 6.0, None)
+    assert texts.claim("alice", 6.0) == 0
+
+
 def test_a_message_kept_for_too_long_makes_no_difference_to_a_younger_one():
     texts = Texts()
     texts.take("alice", 0.0, 0.0, None)

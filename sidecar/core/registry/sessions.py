@@ -263,15 +263,14 @@ class Sessions:
         return changes
 
     def _expired(self, due: Due, sid: str, at: Moment) -> Iterator[Change]:
+        stay = self._stays.by_sid.get(sid)
         if due is Due.OUTAGE:
             why, detail = outage_ending(self._clock.outage_reason)
             for each in self._stays:
                 yield from self._stays.close(each, why, detail, at)
+        elif stay is None:
             return
-        stay = self._stays.by_sid.get(sid)
-        if stay is None:
-            return
-        if due is Due.HOLD:
+        elif due is Due.HOLD:
             yield from self._stays.close(stay, stay.why_absent(stay.hold_reason), None, at)
         elif due is Due.REMOVAL:
             yield from self._stays.close(stay, CloseReason.REMOVED, None, at, by_server=True)
