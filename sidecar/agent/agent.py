@@ -17,6 +17,7 @@ from sidecar.agent.reconciler import Reconciler
 from sidecar.agent.removals import Removals
 from sidecar.agent.room_life import RoomLife, Waiters
 from sidecar.agent.tokens import Tokens
+from sidecar.agent.wakes import Wakes
 from sidecar.core.agent_state import (
     AgentMachine,
     Cause,
@@ -104,6 +105,7 @@ class ClaraVoiceAgent:
         self._room = RoomLife(ports.room_factory, ports.api, self.take)
         self._tokens = Tokens(self._destination, ports, self._happen, self._sessions.of_identity)
         self._identity_look = IdentityLook(self._destination, ports.api, self._happen)
+        self._wakes = Wakes(self._wake)
         self._waiters = Waiters()
         self._last_error: Failure | None = None
 
@@ -207,7 +209,13 @@ class ClaraVoiceAgent:
         return await self._destination.diagnose(self._machine.state, self._last_error)
 
     def wake(self) -> None:
-        """Try to join now, or compare the sessions now. Call when system or network is back."""
+        """Try to join, or compare the sessions, now. Call when system or network is back.
+
+        Of many calls, the first counts at once, and then one each second.
+        """
+        self._wakes.ask()
+
+    def _wake(self) -> None:
         if self._machine.state in (AgentState.BACKOFF, AgentState.WAITING_FOR_TOKEN):
             is_put_out = self._machine.is_put_out
             self._happen(Cause(Event.LOOK if is_put_out else self._joining(Event.WAKE)))

@@ -22,6 +22,7 @@ from sidecar.core.config import (
     NO_CAPABILITIES,
     Settings,
     Target,
+    plain_problem,
     server_doubt,
     shown_url,
     url_problem,
@@ -115,7 +116,7 @@ class Destination:
                 wanted = replace(wanted, token=now.token, identity=now.identity, url=now.url)
             self._warn_of_later(wanted)
         self._settings, self._wanted, self.target = merged, lasting, wanted
-        self._look_at_kind()
+        self._look_at_target()
 
     def _resolved(self, settings: Settings, *, gives_tokens: bool) -> Target:
         return resolved(settings, client_gives_tokens=gives_tokens, needs=self._needs)
@@ -174,7 +175,7 @@ class Destination:
             wanted, token=given.token, identity=claims.identity, url=given.url or wanted.url
         )
         self._asking.given()
-        self._look_at_kind()
+        self._look_at_target()
 
     def joins(self) -> Target:
         """Return the target for a Room that opens now, and remember it as the joined one."""
@@ -286,7 +287,13 @@ class Destination:
         for each in said:
             self.warn(each)
 
-    def _look_at_kind(self) -> None:
+    def _look_at_target(self) -> None:
+        plain = plain_problem(self.required().url)
+        for earlier in [each for each in self.warnings if "is not encrypted" in each]:
+            if earlier != plain:
+                self.warnings.remove(earlier)
+        if plain is not None:
+            self.warn(plain)
         claims = self.required().claims
         if claims is not None and claims.kind != "agent":
             self.warn(_WRONG_KIND)

@@ -239,6 +239,21 @@ def _server(url: str) -> str:
     return f"{scheme}://{parts.hostname}:{parts.port or _PORTS[scheme]}{parts.path.rstrip('/')}"
 
 
+def plain_problem(url: str) -> str | None:
+    """Return a sentence if a connection to *url* leaves this machine without TLS, else None."""
+    if url_problem(url) is not None:
+        return None
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    is_here = host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
+    if _SCHEMES[parts.scheme] == "wss" or is_here:
+        return None
+    return (
+        f"The connection to {parts.hostname} is not encrypted (ws://): others in the network can"
+        " read the access tokens and join with them. Use wss://."
+    )
+
+
 def server_doubt(url: str | None, connect_url: str) -> str | None:
     """Return a sentence if getToken's *url* names another server than `connect` did, else None.
 
@@ -249,8 +264,8 @@ def server_doubt(url: str | None, connect_url: str) -> str | None:
     """
     if url is None or _server(url) == _server(connect_url):
         return None
-    given, asked = urlsplit(_server(url)), urlsplit(_server(connect_url))
-    if (given.scheme, asked.scheme) == ("ws", "wss"):
+    given, asked = urlsplit(url), urlsplit(connect_url)
+    if (_SCHEMES.get(given.scheme), _SCHEMES.get(asked.scheme)) == ("ws", "wss"):
         raise ClientFailed("getToken gave a url with ws://, and `connect` has one with wss://")
     return f"It is for another server, {given.hostname}, than `connect` names."
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sidecar.core.access_token import has_expired
-from sidecar.core.config import Target, shown_url, url_problem
+from sidecar.core.config import Target, plain_problem, shown_url, url_problem
 from sidecar.core.contract.failures import Category, Failure, failure
 from sidecar.core.contract.messages import AgentState, Check, Diagnosis
 
@@ -90,11 +90,11 @@ def _installation(broken: str | None) -> Check:
 
 def _configuration(target: Target) -> Check:
     by = "a token" if target.api_secret is None else "an API key and its secret"
-    return Check(
-        "configuration",
-        True,
-        f"The agent joins room {target.room!r} at {target.url} as {target.identity!r}, with {by}.",
+    joins = (
+        f"The agent joins room {target.room!r} at {target.url} as {target.identity!r}, with {by}."
     )
+    plain = plain_problem(target.url)
+    return Check("configuration", True, joins if plain is None else f"{joins} {plain}")
 
 
 def _network(probe: ServerProbe) -> Check:

@@ -347,6 +347,7 @@ async def test_a_wake_ends_a_pause_at_once_and_asks_nothing_twice():
     world.agent.wake()
     await turns()
     assert len(world.client.asked) == 1
+    await world.passes(1)  # one wake counts each second
     await world.client.fails()
     world.agent.wake()
     await turns()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -210,3 +211,22 @@ async def test_the_server_s_clock_decides_whether_a_token_alone_has_expired():
     with pytest.raises(ConnectFailed):
         await connecting
     assert world.agent.status().state is AgentState.WAITING_FOR_TOKEN
+
+
+@in_virtual_time
+async def test_a_plain_connection_beyond_this_machine_is_in_status_log_and_diagnosis(
+    caplog: pytest.LogCaptureFixture,
+):
+    world = World(replace(by_token(), url="ws://livekit.example"))
+    connecting = world.connecting()
+    await (await world.rooms.opened()).joins()
+    (warning,) = (await connecting).warnings
+    assert "livekit.example is not encrypted" in warning
+    assert warning in caplog.messages
+    assert any(warning in each.detail for each in (await world.agent.diagnose()).checks)
+    await world.agent.disconnect()
+    for safe in ("wss://livekit.example", "ws://127.0.0.1:7880", "ws://[::1]", "http://localhost"):
+        connecting = world.connecting(Settings(url=safe))
+        await (await world.rooms.opened(len(world.rooms.made) + 1)).joins()
+        assert (await connecting).warnings == ()
+        await world.agent.disconnect()
