@@ -35,54 +35,15 @@ const METHODS = { warning: 'warn', critical: 'error' };
 // escapes its own messages; this is for the lines that did not come through it.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-class LogLines {
-  #logger;
-  #onEntry;
+/**
+ * @typedef {ReturnType<typeof logLines>} LogLines
+ *
+ * @param {Logger} logger
+ * @param {(entry: LogEntry) => void} onEntry must not throw
+ */
+function logLines(logger, onEntry) {
   /** @type {string[]} */
-  #tail = [];
-
-  /**
-   * @param {Logger} logger
-   * @param {(entry: LogEntry) => void} onEntry must not throw
-   */
-  constructor(logger, onEntry) {
-    this.#logger = logger;
-    this.#onEntry = onEntry;
-  }
-
-  /**
-   * Takes one line of the sidecar's stderr: `{"time", "level", "logger", "message", "cause"?}`, or
-   * anything else that some library wrote there, which counts as info.
-   *
-   * @param {string} line
-   */
-  handleLine(line) {
-    const entry = parsed(line);
-    for (const text of texts(entry)) {
-      this.#tail.push(text.slice(0, TAIL_CHARACTERS));
-      if (this.#tail.length > TAIL_LINES) this.#tail.shift();
-    }
-    this.#pass(entry);
-  }
-
-  /**
-   * Says something in the bridge's own name.
-   * @param {LogEntry['level']} level
-   * @param {string} message
-   */
-  report(level, message) {
-    this.#pass({ time: now(), level, logger: BRIDGE, message: escaped(message) });
-  }
-
-  /** The last lines of stderr since the last forget(), oldest first, at most 50. */
-  tail() {
-    return [...this.#tail];
-  }
-
-  /** Empties the tail: what comes next is another process's. */
-  forget() {
-    this.#tail = [];
-  }
+  let tail = [];
 
   /**
    * Logs a message without an event `log`: what concerns a listener of `log` must not come back to
@@ -90,17 +51,48 @@ class LogLines {
    * @param {LogEntry['level']} level
    * @param {string} message
    */
-  tellLogger(level, message) {
+  const tellLogger = (level, message) => {
     // A logger that throws must not stop the lines behind this one.
     const method = METHODS[level] || /** @type {keyof Logger} */ (level);
-    guarded(() => this.#logger[method](message));
-  }
-
+    guarded(() => logger[method](message));
+  };
   /** @param {LogEntry} entry */
-  #pass = (entry) => {
+  const pass = (entry) => {
     // In one turn: no line of the app comes between a message and its cause.
-    for (const text of texts(entry)) this.tellLogger(entry.level, text);
-    this.#onEntry(entry);
+    for (const text of texts(entry)) tellLogger(entry.level, text);
+    onEntry(entry);
+  };
+  return {
+    tellLogger,
+
+    /**
+     * Takes one line of the sidecar's stderr: `{"time", "level", "logger", "message", "cause"?}`, or
+     * anything else that some library wrote there, which counts as info.
+     *
+     * @param {string} line
+     */
+    handleLine(line) {
+      const entry = parsed(line);
+      const cut = texts(entry).map((text) => text.slice(0, TAIL_CHARACTERS));
+      tail = [...tail, ...cut].slice(-TAIL_LINES);
+      pass(entry);
+    },
+
+    /**
+     * Says something in the bridge's own name.
+     * @param {LogEntry['level']} level
+     * @param {string} message
+     */
+    report: (level, message) =>
+      pass({ time: now(), level, logger: BRIDGE, message: escaped(message) }),
+
+    /** The last lines of stderr since the last forget(), oldest first, at most 50. */
+    tail: () => [...tail],
+
+    /** Empties the tail: what comes next is another process's. */
+    forget() {
+      tail = [];
+    },
   };
 }
 
@@ -174,4 +166,4 @@ function onPipeError(error) {
   if (!NO_READER.includes(String(error.code)) && this.listenerCount('error') === 1) throw error;
 }
 
-module.exports = { LEVELS, LogLines, TAIL_LINES, holdBrokenPipes };
+module.exports = { LEVELS, logLines, TAIL_LINES, holdBrokenPipes };

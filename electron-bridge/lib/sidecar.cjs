@@ -8,7 +8,7 @@ const { proxyAnswer, tokenAnswer } = require('./answers.cjs');
 const { absence, findElectron } = require('./electron/objects.cjs');
 const preload = require('./electron/preload-path.cjs');
 const { watchSystem } = require('./electron/system.cjs');
-const { LogLines } = require('./logs.cjs');
+const { logLines } = require('./logs.cjs');
 const { checkRequest, checkedOptions } = require('./options.cjs');
 const { servePages } = require('./pages/ipc.cjs');
 const { Supervisor } = require('./process/supervisor.cjs');
@@ -30,7 +30,7 @@ function createSidecar(given) {
     (problem) => logs.tellLogger('error', problem),
     () => supervisor.room,
   );
-  const logs = new LogLines(options.logger, (event) => announcer.tell([{ name: 'log', event }]));
+  const logs = logLines(options.logger, (event) => announcer.tell([{ name: 'log', event }]));
   const warn = (/** @type {string} */ problem) => logs.report('warning', problem);
   const deadlines = new Deadlines();
   const mirror = new Mirror(epoch, Date.now, deadlines);
@@ -55,14 +55,9 @@ function createSidecar(given) {
     return supervisor.request(method, params, { timeoutMs, signal });
   };
 
-  /** @type {(how: 'on' | 'once') => import('../index').Sidecar['on']} */
-  const add = (how) => (name, listener) => {
-    announcer.add(how, name, listener);
-    return sidecar;
-  };
-  /** @type {import('../index').Sidecar['off']} */
-  const off = (name, listener) => {
-    announcer.off(name, listener);
+  /** @type {(how: 'on' | 'once' | 'off') => import('../index').Sidecar['on']} */
+  const change = (how) => (name, listener) => {
+    announcer.change(how, name, listener);
     return sidecar;
   };
 
@@ -104,10 +99,10 @@ function createSidecar(given) {
     getStatus: () => request(METHODS.getStatus),
     wake: (reason = 'network-online') => request(METHODS.wake, { reason }),
     diagnose: () => request(METHODS.diagnose),
-    on: add('on'),
-    once: add('once'),
-    off,
-    removeListener: off, // Node's events.once() needs it
+    on: change('on'),
+    once: change('once'),
+    off: change('off'),
+    removeListener: change('off'), // Node's events.once() needs it
   };
 
   /** @type {(() => void)[]} */

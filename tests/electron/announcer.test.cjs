@@ -19,11 +19,11 @@ const closed = (identity, seq) => ({
 test('what a listener brings about is told behind what was to be told already', () => {
   const announcer = new Announcer(assert.fail);
   const heard = { first: [], second: [] };
-  announcer.add('on', 'session-created', ({ seq }) => {
+  announcer.change('on', 'session-created', ({ seq }) => {
     heard.first.push(seq);
     if (seq === 1) announcer.tell([created('late', 3)]);
   });
-  announcer.add('on', 'session-created', ({ seq }) => heard.second.push(seq));
+  announcer.change('on', 'session-created', ({ seq }) => heard.second.push(seq));
   announcer.tell([created('alice', 1), created('bob', 2)]);
   assert.deepEqual(heard, { first: [1, 2, 3], second: [1, 2, 3] });
 });
@@ -36,7 +36,7 @@ test('at every event the sessions, the seq and the agent are what was told up to
     seen.push([announcer.seq, announcer.status.agentState, ...identities]);
   };
   for (const name of ['session-created', 'session-closed', 'agent-state-changed']) {
-    announcer.add('on', name, look);
+    announcer.change('on', name, look);
   }
   announcer.tell([
     created('alice', 1),
@@ -65,7 +65,7 @@ test('a listener for each of many pages brings no warning of a leak', async (t) 
   process.on('warning', note);
   t.after(() => process.off('warning', note));
   const announcer = new Announcer(assert.fail);
-  for (let page = 0; page < 100; page += 1) announcer.add('on', 'log', () => {});
+  for (let page = 0; page < 100; page += 1) announcer.change('on', 'log', () => {});
   await turn();
   assert.deepEqual(warnings, []);
 });
@@ -81,10 +81,10 @@ test('a listener that throws is reported, and the rest is told', () => {
   const problems = [];
   const announcer = new Announcer((problem) => problems.push(problem));
   const heard = [];
-  announcer.add('on', 'session-created', () => {
+  announcer.change('on', 'session-created', () => {
     throw new Error('a bug');
   });
-  announcer.add('on', 'session-created', ({ seq }) => heard.push(seq));
+  announcer.change('on', 'session-created', ({ seq }) => heard.push(seq));
   announcer.tell([created('alice', 1), created('bob', 2)]);
   assert.deepEqual(heard, [1, 2]);
   assert.match(problems[0], /^A listener of "session-created" threw: Error: a bug\n/);
@@ -93,7 +93,7 @@ test('a listener that throws is reported, and the rest is told', () => {
 test('a listener whose promise rejects is reported as one that throws', async () => {
   const problems = [];
   const announcer = new Announcer((problem) => problems.push(problem));
-  announcer.add('on', 'session-created', async () => {
+  announcer.change('on', 'session-created', async () => {
     throw new Error('a bug');
   });
   announcer.tell([created('alice', 1)]);
@@ -104,10 +104,10 @@ test('a listener whose promise rejects is reported as one that throws', async ()
 test('a listener that was added once is called once, and can be taken back', () => {
   const announcer = new Announcer(assert.fail);
   const heard = [];
-  announcer.add('once', 'session-created', ({ seq }) => heard.push(seq));
+  announcer.change('once', 'session-created', ({ seq }) => heard.push(seq));
   const never = () => heard.push('never');
-  announcer.add('once', 'session-created', never);
-  announcer.off('session-created', never);
+  announcer.change('once', 'session-created', never);
+  announcer.change('off', 'session-created', never);
   announcer.tell([created('alice', 1), created('bob', 2)]);
   assert.deepEqual(heard, [1]);
 });
@@ -115,7 +115,7 @@ test('a listener that was added once is called once, and can be taken back', () 
 test('there is no event of another name', () => {
   const announcer = new Announcer(assert.fail);
   assert.throws(
-    () => announcer.add('on', 'error', () => {}),
+    () => announcer.change('on', 'error', () => {}),
     /There is no event "error"\. The events are/,
   );
 });

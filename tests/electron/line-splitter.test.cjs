@@ -3,12 +3,12 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { LineSplitter } = require('../../electron-bridge/lib/rpc/line-splitter.cjs');
+const { splitLines } = require('../../electron-bridge/lib/rpc/line-splitter.cjs');
 
 /** Cuts a stream, given in chunks, and tells what came out. */
 function cut(chunks, maxBytes = 64) {
   const seen = [];
-  const splitter = new LineSplitter({
+  const splitter = splitLines({
     maxBytes,
     onLine: (line) => seen.push(line),
     onOversize: () => seen.push(OVERSIZE),

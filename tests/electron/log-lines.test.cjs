@@ -6,13 +6,13 @@ const EventEmitter = require('node:events');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { LogLines, holdBrokenPipes } = require('../../electron-bridge/lib/logs.cjs');
+const { logLines, holdBrokenPipes } = require('../../electron-bridge/lib/logs.cjs');
 const { RecordingLogger } = require('./fixtures/scripted.cjs');
 
 function recorded() {
   const logger = new RecordingLogger();
   const entries = [];
-  return { logger, entries, lines: new LogLines(logger, (entry) => entries.push(entry)) };
+  return { logger, entries, lines: logLines(logger, (entry) => entries.push(entry)) };
 }
 
 const TIME = '2026-01-31T12:00:00.000Z';
@@ -98,7 +98,7 @@ test('a logger that throws does not stop the lines, nor the events', () => {
     throw new Error('disk full');
   };
   const logger = { debug: broken, info: broken, warn: broken, error: broken };
-  const lines = new LogLines(logger, (entry) => entries.push(entry.message));
+  const lines = logLines(logger, (entry) => entries.push(entry.message));
   lines.handleLine('one');
   lines.handleLine('two');
   assert.deepEqual(entries, ['one', 'two']);
@@ -106,7 +106,7 @@ test('a logger that throws does not stop the lines, nor the events', () => {
 
 test('a logger whose promise rejects is no unhandled rejection', async () => {
   const reject = () => Promise.reject(new Error('disk full'));
-  const lines = new LogLines({ info: reject, warn: reject }, () => {});
+  const lines = logLines({ info: reject, warn: reject }, () => {});
   lines.handleLine('one');
   await new Promise(setImmediate); // an unhandled rejection would end the test here
 });

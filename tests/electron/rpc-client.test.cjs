@@ -5,7 +5,7 @@ const { test } = require('node:test');
 
 const { RpcError, SidecarError } = require('../../electron-bridge/lib/errors.cjs');
 const { MAX_LINE_BYTES } = require('../../electron-bridge/lib/protocol.cjs');
-const { MAX_WAITING_BYTES, RpcClient } = require('../../electron-bridge/lib/rpc/client.cjs');
+const { MAX_WAITING_BYTES, rpcClient } = require('../../electron-bridge/lib/rpc/client.cjs');
 const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
 const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 
@@ -16,7 +16,7 @@ class Wire {
     this.odd = [];
     this.notifications = [];
     this.taken = [];
-    this.client = new RpcClient({
+    this.client = rpcClient({
       write: (frame, done) => {
         this.frames.push(JSON.parse(frame.toString()));
         this.taken.push(done);

@@ -9,7 +9,7 @@
 const childProcess = require('child_process');
 
 const { MAX_LINE_BYTES } = require('../protocol.cjs');
-const { LineSplitter } = require('../rpc/line-splitter.cjs');
+const { splitLines } = require('../rpc/line-splitter.cjs');
 
 const IS_WINDOWS = process.platform === 'win32';
 /** A longer line on stderr is left out of the log. */
@@ -130,10 +130,10 @@ class SidecarProcess {
       child.once('close', finish);
     });
     /** @type {(stream: NodeJS.ReadableStream, verb: string, maxBytes: number,
-     *   onLine: (line: string) => void) => LineSplitter} */
+     *   onLine: (line: string) => void) => ReturnType<typeof splitLines>} */
     const read = (stream, verb, maxBytes, onLine) => {
       const onOversize = () => onProblem(`The sidecar ${verb} a line over ${maxBytes} bytes.`);
-      const lines = new LineSplitter({ maxBytes, onLine, onOversize });
+      const lines = splitLines({ maxBytes, onLine, onOversize });
       stream.on('data', (chunk) => lines.push(chunk));
       stream.on('error', ({ message }) => onProblem(`The sidecar's output failed: ${message}`));
       return lines;

@@ -13,7 +13,7 @@ const { holdQuit } = require('../electron/system.cjs');
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { holdBrokenPipes } = require('../logs.cjs');
 const { ERRORS, METHODS } = require('../protocol.cjs');
-const { RpcClient } = require('../rpc/client.cjs');
+const { rpcClient } = require('../rpc/client.cjs');
 const { deferred } = require('../time.cjs');
 const { existingUserData, resolveLaunch } = require('./launch.cjs');
 const { crashLoop, restartDelay } = require('./restarts.cjs');
@@ -42,7 +42,7 @@ const STOPPING = 'the sidecar is being stopped. Ask again after stop() is done.'
  *
  * @typedef {object} Run of one process
  * @property {SidecarProcess} child
- * @property {RpcClient} rpc holds the app's requests until the sidecar is ready
+ * @property {import('../rpc/client.cjs').RpcClient} rpc holds the app's requests until the sidecar is ready
  * @property {import('./launch.cjs').Launch} launch
  * @property {SidecarError | undefined} reason why it is being ended; undefined while it goes on
  *
@@ -212,7 +212,7 @@ class Supervisor {
   /**
    * Takes a notification; where earlier ones are missing, one listing is asked for.
    *
-   * @param {RpcClient} rpc that it came from
+   * @param {import('../rpc/client.cjs').RpcClient} rpc that it came from
    * @param {string} method
    * @param {unknown} params
    */
@@ -289,7 +289,8 @@ class Supervisor {
       this.#end('failed', /** @type {SidecarError} */ (error), []);
       return;
     }
-    const rpc = new RpcClient({
+    /** @type {import('../rpc/client.cjs').RpcClient} */
+    const rpc = rpcClient({
       write: (frame, done) => child.write(frame, done),
       onNotification: (method, params) => this.#takeNotification(rpc, method, params),
       onOddLine: this.#warn,

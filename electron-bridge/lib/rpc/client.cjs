@@ -36,33 +36,28 @@ const SHOWN_CHARACTERS = 200;
  * @typedef {(params: any) => Promise<any>} Answer to a request of the sidecar
  */
 
-class RpcClient {
-  #ports;
-  #answers;
+/**
+ * Holds every request until release(), except those sent `ahead`.
+ *
+ * @typedef {ReturnType<typeof rpcClient>} RpcClient
+ *
+ * @param {object} ports
+ * @param {(frame: Buffer, done: () => void) => void} ports.write calls `done` once the
+ *   frame was handed to the system, or never will be. The client treats both the same: the owner of
+ *   the process ends a process that does not read, and calls rejectAll().
+ * @param {(method: string, params: any) => void} ports.onNotification must not throw
+ * @param {(problem: string) => void} ports.onOddLine gets a sentence for the log
+ * @param {import('../time.cjs').Deadlines} ports.deadlines
+ * @param {Readonly<Record<string, Answer>>} ports.answers by method
+ */
+function rpcClient({ write, onNotification, onOddLine, deadlines, answers }) {
   /** @type {Map<number, Pending>} */
-  #pending = new Map();
-  #lastId = 0;
-  #waitingBytes = 0;
-  #isHolding = true;
+  const pending = new Map();
+  let lastId = 0;
+  let waitingBytes = 0;
+  let isHolding = true;
   /** @type {Set<import('../time.cjs').Deadline>} of each request that the sidecar waits for */
-  #asked = new Set();
-
-  /**
-   * Holds every request until release(), except those sent `ahead`.
-   *
-   * @param {object} ports
-   * @param {(frame: Buffer, done: () => void) => void} ports.write calls `done` once the
-   *   frame was handed to the system, or never will be. The client treats both the same: the owner of
-   *   the process ends a process that does not read, and calls rejectAll().
-   * @param {(method: string, params: any) => void} ports.onNotification must not throw
-   * @param {(problem: string) => void} ports.onOddLine gets a sentence for the log
-   * @param {import('../time.cjs').Deadlines} ports.deadlines
-   * @param {Readonly<Record<string, Answer>>} ports.answers by method
-   */
-  constructor(ports) {
-    this.#ports = ports;
-    this.#answers = new Map(Object.entries(ports.answers));
-  }
+  const asked = new Set();
 
   /**
    * Asks the sidecar. The deadline runs from this call, also while the request is held.
@@ -73,26 +68,25 @@ class RpcClient {
    * @returns {Promise<any>} the result; rejects with RpcError, or SidecarError TIMEOUT, ABORTED,
    *   BUSY and whatever rejectAll() gives; with TypeError when params are no JSON
    */
-  request(method, params, { timeoutMs, signal, ahead = false, onResult }) {
-    const { deadlines } = this.#ports;
+  function request(method, params, { timeoutMs, signal, ahead = false, onResult }) {
     // An error is made in a timer or a reader, whose stack tells nothing.
     const caller = { stack: '' };
-    Error.captureStackTrace(caller, this.request);
+    Error.captureStackTrace(caller, request);
     return new Promise((resolve, reject) => {
       const aborted = () => {
         const cause = signal && signal.reason;
         return new SidecarError('ABORTED', `"${method}" was aborted by its signal.`, { cause });
       };
       if (signal && signal.aborted) throw aborted();
-      const id = this.#lastId + 1;
+      const id = lastId + 1;
       const frame = frameOf({ id, method, params });
-      this.#refuseWhatDoesNotFit(method, frame.length, ahead);
-      this.#lastId = id;
+      refuseWhatDoesNotFit(method, frame.length, ahead);
+      lastId = id;
 
-      const onAbort = () => this.#settle(id, aborted());
+      const onAbort = () => settle(id, aborted());
       if (signal) signal.addEventListener('abort', onAbort);
       const late = `"${method}" was not answered within ${timeoutMs} ms. ${LATE}`;
-      const onLate = () => this.#settle(id, new SidecarError('TIMEOUT', late));
+      const onLate = () => settle(id, new SidecarError('TIMEOUT', late));
       const deadline = deadlines.set(timeoutMs, onLate);
       const end = (/** @type {Error | undefined} */ error, /** @type {any} */ result) => {
         deadlines.clear(deadline);
@@ -102,9 +96,9 @@ class RpcClient {
         resolve(result);
       };
       const entry = { held: frame, end };
-      this.#pending.set(id, entry);
-      this.#waitingBytes += frame.length;
-      if (ahead || !this.#isHolding) this.#send(entry);
+      pending.set(id, entry);
+      waitingBytes += frame.length;
+      if (ahead || !isHolding) send(entry);
     }).catch((error) => {
       error.stack = caller.stack.replace(/^.*/, () => String(error));
       throw error;
@@ -112,38 +106,37 @@ class RpcClient {
   }
 
   /** Writes the requests held so far, in their order, and holds no more. */
-  release() {
-    this.#isHolding = false;
-    for (const entry of this.#pending.values()) this.#send(entry);
+  function release() {
+    isHolding = false;
+    for (const entry of pending.values()) send(entry);
   }
 
   /**
    * Takes one line of the sidecar's stdout.
    * @param {string} line
    */
-  handleLine(line) {
-    const { onNotification, onOddLine } = this.#ports;
+  function handleLine(line) {
     const message = Object(attempt(() => JSON.parse(line)));
     const { jsonrpc, id, method, params, result, error } = message;
     const odd = (/** @type {string} */ what) =>
       onOddLine(`The sidecar wrote ${what}: ${shown(line)}`);
     if (jsonrpc !== '2.0') odd('a line that is not JSON-RPC 2.0');
     else if (typeof method === 'string' && id === undefined) onNotification(method, params);
-    else if (typeof method === 'string') this.#answer(id, method, params);
+    else if (typeof method === 'string') answer(id, method, params);
     else if (error === undefined && result === undefined) odd('neither response nor notification');
-    else if (!(id > 0 && id <= this.#lastId)) odd('an answer to what was not asked');
-    else if (error === undefined) this.#settle(id, undefined, result);
-    else this.#settle(id, rpcError(Object(error)));
+    else if (!(id > 0 && id <= lastId)) odd('an answer to what was not asked');
+    else if (error === undefined) settle(id, undefined, result);
+    else settle(id, rpcError(Object(error)));
   }
 
   /**
    * Fails every request that has no answer yet; each gets an error of its own.
    * @param {() => Error} makeError
    */
-  rejectAll(makeError) {
-    for (const id of this.#pending.keys()) this.#settle(id, makeError());
-    for (const deadline of this.#asked) this.#ports.deadlines.clear(deadline);
-    this.#asked.clear();
+  function rejectAll(makeError) {
+    for (const id of pending.keys()) settle(id, makeError());
+    for (const deadline of asked) deadlines.clear(deadline);
+    asked.clear();
   }
 
   /**
@@ -151,18 +144,17 @@ class RpcClient {
    * @param {string} method
    * @param {unknown} params
    */
-  #answer = (id, method, params) => {
-    const { deadlines } = this.#ports;
-    const ask = this.#answers.get(method);
+  function answer(id, method, params) {
+    const ask = new Map(Object.entries(answers)).get(method);
     if (ask === undefined) {
       const message = `The client has no method "${method}".`;
-      this.#respond(id, { error: { code: ERRORS.METHOD_NOT_FOUND, message } });
+      sendAnswer(id, { error: { code: ERRORS.METHOD_NOT_FOUND, message } });
       return;
     }
-    const respond = (/** @type {object} */ answer) => {
-      if (!this.#asked.delete(deadline)) return; // too late
+    const respond = (/** @type {object} */ given) => {
+      if (!asked.delete(deadline)) return; // too late
       deadlines.clear(deadline);
-      this.#respond(id, answer);
+      sendAnswer(id, given);
     };
     const fail = (/** @type {any} */ error) => {
       const { message } = Object(error);
@@ -170,31 +162,31 @@ class RpcClient {
     };
     const late = `${method} failed: the app gave no answer within ${ANSWER_WITHIN_MS} ms`;
     const deadline = deadlines.set(ANSWER_WITHIN_MS, () => fail(new Error(late)));
-    this.#asked.add(deadline);
+    asked.add(deadline);
     ask(params).then((result = null) => respond({ result }), fail);
-  };
+  }
 
   /**
    * @param {unknown} id
-   * @param {object} answer
+   * @param {object} given
    */
-  #respond = (id, answer) => {
-    const frame = attempt(() => frameOf({ id, ...answer }));
+  function sendAnswer(id, given) {
+    const frame = attempt(() => frameOf({ id, ...given }));
     const isSendable = frame !== undefined && frame.length <= MAX_LINE_BYTES;
     const message = `The answer cannot be sent: no JSON, or longer than ${MAX_LINE_BYTES} bytes.`;
     const error = { code: ANSWER_FAILED, message };
-    this.#ports.write(isSendable ? frame : frameOf({ id, error }), () => {});
-  };
+    write(isSendable ? frame : frameOf({ id, error }), () => {});
+  }
 
   /** @param {Pending} entry that is written unless it was before */
-  #send = (entry) => {
+  function send(entry) {
     const frame = entry.held;
     if (frame === null) return;
     entry.held = null;
-    this.#ports.write(frame, () => {
-      this.#waitingBytes -= frame.length;
+    write(frame, () => {
+      waitingBytes -= frame.length;
     });
-  };
+  }
 
   /**
    * The one way out of the pending map. An answer that comes after a deadline or an abort finds
@@ -204,31 +196,33 @@ class RpcClient {
    * @param {Error | undefined} error
    * @param {any} [result] when there is no error
    */
-  #settle = (id, error, result) => {
-    const entry = this.#pending.get(id);
+  function settle(id, error, result) {
+    const entry = pending.get(id);
     if (entry === undefined) return;
-    this.#pending.delete(id);
-    if (entry.held !== null) this.#waitingBytes -= entry.held.length;
+    pending.delete(id);
+    if (entry.held !== null) waitingBytes -= entry.held.length;
     entry.end(error, result);
-  };
+  }
 
   /**
    * @param {string} method
    * @param {number} bytes
    * @param {boolean} ahead
    */
-  #refuseWhatDoesNotFit = (method, bytes, ahead) => {
+  function refuseWhatDoesNotFit(method, bytes, ahead) {
     if (bytes > MAX_LINE_BYTES) {
       const fix = `Send less at once: a request may have ${MAX_LINE_BYTES} bytes.`;
       throw new RpcError(-32600, `The request "${method}" has ${bytes} bytes.`, { fix });
     }
     // A single large request may pass when nothing else waits; else it never could.
-    if (!ahead && this.#waitingBytes > 0 && this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
-      const problem = `"${method}" was not sent: the sidecar has ${this.#waitingBytes} bytes to read.`;
+    if (!ahead && waitingBytes > 0 && waitingBytes + bytes > MAX_WAITING_BYTES) {
+      const problem = `"${method}" was not sent: the sidecar has ${waitingBytes} bytes to read.`;
       const fix = 'Wait for the answers of earlier requests before sending more.';
       throw new SidecarError('BUSY', problem, { fix });
     }
-  };
+  }
+
+  return { request, release, handleLine, rejectAll };
 }
 
 /** @param {object} message */
@@ -246,4 +240,4 @@ function shown(line) {
   return line.length <= SHOWN_CHARACTERS ? line : `${line.slice(0, SHOWN_CHARACTERS)}…`;
 }
 
-module.exports = { MAX_WAITING_BYTES, RpcClient };
+module.exports = { MAX_WAITING_BYTES, rpcClient };

@@ -63,24 +63,18 @@ class Announcer {
   }
 
   /**
-   * @param {'on' | 'once'} how
+   * Adds a listener, or takes one away.
+   *
+   * @param {'on' | 'once' | 'off'} how
    * @param {string} name
    * @param {(event: any) => void} listener
    */
-  add(how, name, listener) {
+  change(how, name, listener) {
     // events.once() of Node listens for `error`, too; there never is one.
-    if (!EVENTS.includes(name) && !(how === 'once' && name === 'error')) {
+    if (how !== 'off' && !EVENTS.includes(name) && !(how === 'once' && name === 'error')) {
       throw new TypeError(`There is no event "${name}". The events are ${EVENTS.join(', ')}.`);
     }
     this.#emitter[how](name, listener);
-  }
-
-  /**
-   * @param {string} name
-   * @param {(event: any) => void} listener
-   */
-  off(name, listener) {
-    this.#emitter.removeListener(name, listener);
   }
 
   /**
