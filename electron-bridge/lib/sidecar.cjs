@@ -11,7 +11,7 @@ const { watchSystem } = require('./electron/system.cjs');
 const { logLines } = require('./logs.cjs');
 const { checkRequest, checkedOptions } = require('./options.cjs');
 const { servePages } = require('./pages/ipc.cjs');
-const { Supervisor } = require('./process/supervisor.cjs');
+const { supervise } = require('./process/supervisor.cjs');
 const { CLIENT_REQUESTS, METHODS } = require('./protocol.cjs');
 const { Announcer } = require('./sessions/events.cjs');
 const { Mirror } = require('./sessions/mirror.cjs');
@@ -38,8 +38,8 @@ function createSidecar(given) {
     ...(getToken && { [CLIENT_REQUESTS.getToken]: tokenAnswer(getToken) }),
     ...(proxy && { [CLIENT_REQUESTS.resolveProxy]: proxyAnswer(proxy, { ...electron, warn }) }),
   };
-  /** @type {Supervisor} */
-  const supervisor = new Supervisor(options, { logs, mirror, announcer, deadlines, answers });
+  /** @type {import('./process/supervisor.cjs').Supervisor} */
+  const supervisor = supervise(options, { logs, mirror, announcer, deadlines, answers });
   /** The parts of Electron that are absent: a sentence for the log at the first start, then null. */
   let absent = given.electron === false ? null : absence(electron);
 

@@ -55,157 +55,146 @@ const STOPPING = 'the sidecar is being stopped. Ask again after stop() is done.'
  *   sidecar asks
  */
 
-class Supervisor {
-  #options;
-  #parts;
+/**
+ * @typedef {ReturnType<typeof supervise>} Supervisor
+ *
+ * @param {ReturnType<import('../options.cjs').checkedOptions>} options
+ * @param {Parts} parts
+ */
+function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
   /** @type {ProcessState} */
-  state = 'idle';
+  let state = 'idle';
   /** @type {SidecarError | undefined} why it is in `failed` */
-  #failure;
+  let failure;
   /** @type {Run | undefined} in the states starting, ready and stopping */
-  #run;
+  let current;
   /** @type {import('../time.cjs').Deadline | undefined} in the state backoff */
-  #restart;
+  let nextRun;
   /** @type {number[] | undefined} when each restart was decided; undefined until it was ready once */
-  #restartedMs;
-  #isDisposed = false;
+  let restartedMs;
+  let isDisposed = false;
   /** Whether a listing is under way that was asked for since notifications are missing. */
-  #isHealing = false;
-  #started = deferred();
-  #stopped = deferred();
-  #releaseQuit = () => {};
-  #releasePipes = () => {};
-  /** Where the next process sends the agent: what the app asked for last, and whether that is out. */
-  #aim;
-
-  /**
-   * @param {ReturnType<import('../options.cjs').checkedOptions>} options
-   * @param {Parts} parts
-   */
-  constructor(options, parts) {
-    this.#options = options;
-    this.#parts = parts;
-    this.#aim = { target: options.connect, isOut: false };
-  }
-
-  /** The room that the agent is sent to; undefined while it is to stay out. */
-  get room() {
-    return this.#aim.isOut ? undefined : this.#aim.target.room;
-  }
+  let isHealing = false;
+  let started = deferred();
+  let stopped = deferred();
+  let releaseQuit = () => {};
+  let releasePipes = () => {};
+  /** @type {{target: import('../../index').ConnectOptions, isOut: boolean}} where the next process sends
+   *   the agent: what the app asked for last, and whether that is out */
+  let aim = { target: options.connect, isOut: false };
 
   /**
    * @returns {Promise<void>} resolves when the sidecar is ready; rejects when its first process
    *   ends before, or when none is started again
    */
-  async start() {
-    this.#refuseWhenStopped('start()');
-    if (this.state === 'backoff') {
-      this.#startRun(); // now: somebody waits
-    } else if (this.#run === undefined) {
+  async function start() {
+    refuseWhenStopped('start()');
+    if (state === 'backoff') {
+      startRun(); // now: somebody waits
+    } else if (current === undefined) {
       // After stop() all begins anew; out of `failed` it goes on where the app left it.
-      if (this.state === 'idle') this.#aim = { target: this.#options.connect, isOut: false };
-      this.#restartedMs = undefined;
-      this.#started = deferred();
-      this.#startRun();
+      if (state === 'idle') aim = { target: options.connect, isOut: false };
+      restartedMs = undefined;
+      started = deferred();
+      startRun();
     }
-    return this.#started.promise;
+    return started.promise;
   }
 
   /**
    * Ends whatever there is, in order; a second call while that is under way kills.
    * @returns {Promise<void>} resolves when there is no process any more
    */
-  async stop() {
-    const { deadlines, mirror, announcer } = this.#parts;
+  async function stop() {
     deadlines.resume(); // whoever stops it is awake, whatever was told last
-    if (this.state === 'idle') return;
+    if (state === 'idle') return;
     const reason = new SidecarError('STOPPED', 'The sidecar was stopped by stop().');
-    const run = this.#run;
+    const run = current;
     if (run === undefined) {
-      deadlines.clear(this.#restart);
-      this.#end('idle', reason, []);
-    } else if (this.state === 'stopping') {
+      deadlines.clear(nextRun);
+      finish('idle', reason, []);
+    } else if (state === 'stopping') {
       run.child.kill();
     } else {
-      this.#stopped = deferred();
+      stopped = deferred();
       run.reason = run.reason || reason;
       // The process may end before it answers; that is fine.
       run.rpc.request(METHODS.shutdown, undefined, OWN_REQUEST).catch(() => {});
       run.child.end();
-      announcer.tell([...mirror.stopAsked(), this.#moved('stopping')]);
+      announcer.tell([...mirror.stopAsked(), moved('stopping')]);
     }
-    return this.#stopped.promise;
+    return stopped.promise;
   }
 
   /** As stop(), but never by force: somebody else may be stopping the sidecar already. */
-  stopOnce = () => (this.state === 'stopping' ? this.#stopped.promise : this.stop());
+  const stopOnce = () => (state === 'stopping' ? stopped.promise : stop());
 
   /** As stopOnce(), and by force after a second: neither a system nor an installer waits. */
-  stopFast = () => {
-    const run = this.#run;
-    this.#parts.deadlines.resume();
-    const stopped = this.stopOnce();
+  const stopFast = () => {
+    const run = current;
+    deadlines.resume();
+    const end = stopOnce();
     if (run !== undefined) run.child.hurry();
-    return stopped;
+    return end;
   };
 
   /** As stopOnce(), for good. */
-  async dispose() {
-    this.#isDisposed = true;
-    await this.stopOnce();
-    this.#releasePipes();
+  async function dispose() {
+    isDisposed = true;
+    await stopOnce();
+    releasePipes();
   }
 
   /** The system is about to sleep; a stop under way goes on after it, told of the wake-up or not. */
-  suspend() {
-    if (this.state !== 'stopping') this.#parts.deadlines.suspend();
+  function suspend() {
+    if (state !== 'stopping') deadlines.suspend();
   }
 
   /** The system woke up: a sidecar that was given up gets one more process. */
-  systemResumed() {
-    this.#parts.deadlines.resume();
-    const isGivenUp = this.state === 'failed' && Object(this.#failure).code === 'CRASH_LOOP';
-    if (this.#isDisposed || !isGivenUp) return;
-    this.#started = deferred();
-    this.#startRun();
+  function systemResumed() {
+    deadlines.resume();
+    const isGivenUp = state === 'failed' && Object(failure).code === 'CRASH_LOOP';
+    if (isDisposed || !isGivenUp) return;
+    started = deferred();
+    startRun();
   }
 
   /**
    * @param {string} method
    * @param {object | undefined} params
-   * @param {import('../rpc/client.cjs').RequestOptions} options
+   * @param {import('../rpc/client.cjs').RequestOptions} limits
    * @returns {Promise<any>} as RpcClient.request(); held until the sidecar is ready
    */
-  async request(method, params, options) {
-    this.#refuseWhenStopped(`"${method}"`);
-    const isConnect = method === METHODS.connect && this.#run !== undefined;
-    const before = this.#aim;
+  async function request(method, params, limits) {
+    refuseWhenStopped(`"${method}"`);
+    const isConnect = method === METHODS.connect && current !== undefined;
+    const before = aim;
     // At once, since a crash may come before the answer.
-    if (isConnect) this.#aim = { target: over(before.target, params), isOut: false };
-    if (method === METHODS.disconnect) this.#aim = { ...before, isOut: true };
-    const aim = this.#aim;
-    if (this.#run === undefined) {
-      const fix = this.state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
-      const problem = `"${method}" was not sent: the sidecar does not run (${this.state}).`;
+    if (isConnect) aim = { target: over(before.target, params), isOut: false };
+    if (method === METHODS.disconnect) aim = { ...before, isOut: true };
+    const wanted = aim;
+    if (current === undefined) {
+      const fix = state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
+      const problem = `"${method}" was not sent: the sidecar does not run (${state}).`;
       throw new SidecarError('NOT_READY', problem, { fix });
     }
     try {
       // The whole target: this process may never have been told of it.
-      const sent = isConnect ? this.#connectParams() : params;
-      return await this.#run.rpc.request(method, sent, options);
+      const sent = isConnect ? connectParams() : params;
+      return await current.rpc.request(method, sent, limits);
     } catch (error) {
-      if (isRefusal(error) && this.#aim === aim) this.#aim = before;
+      if (isRefusal(error) && aim === wanted) aim = before;
       throw error;
     }
   }
 
   /**
    * Asks for the sessions, and gives the answer to the mirror before the next line is read.
-   * @param {import('../rpc/client.cjs').RequestOptions} options
+   * @param {import('../rpc/client.cjs').RequestOptions} limits
    */
-  async refresh(options) {
-    await this.#listed((params, onResult) =>
-      this.request(METHODS.listSessions, params, { ...options, onResult }),
+  async function refresh(limits) {
+    await listed((params, onResult) =>
+      request(METHODS.listSessions, params, { ...limits, onResult }),
     );
   }
 
@@ -216,23 +205,20 @@ class Supervisor {
    * @param {string} method
    * @param {unknown} params
    */
-  #takeNotification = (rpc, method, params) => {
-    const { mirror } = this.#parts;
-    this.#take(`a "${method}"`, () => mirror.take(method, params));
-    if (mirror.isBehind && !this.#isHealing) this.#heal(rpc);
+  const takeNotification = (rpc, method, params) => {
+    announce(`a "${method}"`, () => mirror.take(method, params));
+    if (mirror.isBehind && !isHealing) heal(rpc);
   };
 
-  /** @param {RpcClient} rpc of a process of which notifications are missing */
-  #heal = (rpc) => {
-    this.#isHealing = true;
+  /** @param {import('../rpc/client.cjs').RpcClient} rpc of a process of which notifications are missing */
+  const heal = (rpc) => {
+    isHealing = true;
     const ask = (/** @type {any} */ params, /** @type {any} */ onResult) =>
       rpc.request(METHODS.listSessions, params, { ...HEALING, onResult });
-    const again = () => {
-      // Notifications were lost between two pages.
-      if (this.#parts.mirror.isBehind && !this.#isHealing) this.#heal(rpc);
-    };
-    this.#listed(ask).then(again, () => {
-      this.#isHealing = false;
+    // Notifications may be lost between two pages.
+    const again = () => mirror.isBehind && !isHealing && heal(rpc);
+    listed(ask).then(again, () => {
+      isHealing = false;
     });
   };
 
@@ -240,19 +226,22 @@ class Supervisor {
    * Asks for the list page by page, and gives each to the mirror before the next line is read.
    * @param {(params: any, onResult: (listing: any) => void) => Promise<any>} ask
    */
-  #listed = async (ask) => {
+  const listed = async (ask) => {
     /** @type {Set<string>} */
     const onPages = new Set();
     /** @type {unknown} */
     let epoch;
     const take = (/** @type {any} */ listing) => {
-      epoch = epoch || Object(listing).epoch;
-      if (Object(listing).epoch !== epoch) return; // of another process: its pages begin anew
-      if (Object(listing).next === undefined) this.#isHealing = false;
-      this.#take('a list of sessions', () => this.#parts.mirror.takeListing(listing, onPages));
+      const { epoch: ofPage, next } = Object(listing);
+      epoch = epoch || ofPage;
+      if (ofPage !== epoch) return; // of another process: its pages begin anew
+      if (next === undefined) isHealing = false;
+      announce('a list of sessions', () => mirror.takeListing(listing, onPages));
     };
+    /** @type {string | undefined} */
     let after;
     do {
+      /** @type {{after: string} | undefined} */
       const asked = after === undefined ? undefined : { after };
       after = Object(await ask(asked, take)).next;
     } while (after !== undefined);
@@ -262,54 +251,53 @@ class Supervisor {
    * @param {string} what
    * @param {() => readonly Announcement[]} take
    */
-  #take = (what, take) => {
+  const announce = (what, take) => {
     try {
-      this.#parts.announcer.tell(take());
+      announcer.tell(take());
     } catch (error) {
       const { message } = /** @type {Error} */ (error);
-      this.#warn(`The sidecar sent ${what} that is none: ${message}.`);
+      warn(`The sidecar sent ${what} that is none: ${message}.`);
     }
   };
 
   /** @param {string} text */
-  #warn = (text) => this.#parts.logs.report('warning', text);
+  const warn = (text) => logs.report('warning', text);
 
-  #startRun = () => {
-    const { logs, mirror, announcer, deadlines, answers } = this.#parts;
-    const { electron = {}, requireSingleInstanceLock } = this.#options;
-    deadlines.clear(this.#restart);
+  const startRun = () => {
+    const { electron = {}, requireSingleInstanceLock } = options;
+    deadlines.clear(nextRun);
     logs.forget();
-    this.#releasePipes();
-    this.#releasePipes = holdBrokenPipes([process.stdout, process.stderr]);
+    releasePipes();
+    releasePipes = holdBrokenPipes([process.stdout, process.stderr]);
     let launch;
     try {
       if (requireSingleInstanceLock) refuseSecondInstance(electron);
-      launch = resolveLaunch(this.#options);
+      launch = resolveLaunch(options);
     } catch (error) {
-      this.#end('failed', /** @type {SidecarError} */ (error), []);
+      finish('failed', /** @type {SidecarError} */ (error), []);
       return;
     }
     /** @type {import('../rpc/client.cjs').RpcClient} */
     const rpc = rpcClient({
       write: (frame, done) => child.write(frame, done),
-      onNotification: (method, params) => this.#takeNotification(rpc, method, params),
-      onOddLine: this.#warn,
+      onNotification: (method, params) => takeNotification(rpc, method, params),
+      onOddLine: warn,
       deadlines,
       answers,
     });
     const child = new SidecarProcess(launch, deadlines, {
       onLine: (line) => rpc.handleLine(line),
       onLogLine: (line) => logs.handleLine(line),
-      onProblem: this.#warn,
-      onEnded: (report) => this.#onEnded(run, report),
+      onProblem: warn,
+      onEnded: (report) => onEnded(run, report),
     });
     /** @type {Run} */
     const run = { child, rpc, launch, reason: undefined };
-    this.#run = run;
-    const { stopOnce: stop, stopFast } = this;
-    this.#releaseQuit = holdQuit(electron, { stop, stopFast, killNow: () => child.killNow() });
-    this.#initialize(run, mirror.begin());
-    announcer.tell([this.#moved('starting')]);
+    current = run;
+    const killNow = () => child.killNow();
+    releaseQuit = holdQuit(electron, { stop: stopOnce, stopFast, killNow });
+    initialize(run, mirror.begin());
+    announcer.tell([moved('starting')]);
   };
 
   /**
@@ -317,10 +305,9 @@ class Supervisor {
    * @param {import('../sessions/mirror.cjs').Inheritance} inheritance
    * @returns {Promise<void>}
    */
-  #initialize = async (run, inheritance) => {
-    const { logs, mirror, announcer, answers } = this.#parts;
-    const timeoutMs = this.#options.startTimeoutMs;
-    const params = initializeParams(inheritance, Object.keys(answers), this.#options.voice);
+  const initialize = async (run, inheritance) => {
+    const timeoutMs = options.startTimeoutMs;
+    const params = initializeParams(inheritance, Object.keys(answers), options.voice);
     let problem;
     try {
       const answer = await run.rpc.request(METHODS.initialize, params, { timeoutMs, ahead: true });
@@ -328,22 +315,22 @@ class Supervisor {
     } catch (error) {
       if (run.reason === undefined && params.resume && error instanceof RpcError) {
         // A sidecar that does not take the earlier sessions over is better than none.
-        this.#warn(`The sidecar does not take over the open sessions: ${error.message}`);
+        warn(`The sidecar does not take over the open sessions: ${error.message}`);
         announcer.tell(mirror.resumeRefused());
-        return this.#initialize(run, mirror.begin());
+        return initialize(run, mirror.begin());
       }
       problem = startFailure(error, timeoutMs, logs.tail());
     }
-    if (run.reason !== undefined || this.#run !== run) return undefined;
+    if (run.reason !== undefined || current !== run) return undefined;
     if (problem !== null) {
       // Nothing is lost: before the handshake the sidecar has joined no room.
       run.reason = problem;
       return run.child.kill();
     }
-    this.#restartedMs = this.#restartedMs || [];
-    announcer.tell([this.#moved('ready')]);
-    this.#started.resolve();
-    if (!this.#aim.isOut && run.reason === undefined) this.#join(run);
+    restartedMs = restartedMs || [];
+    announcer.tell([moved('ready')]);
+    started.resolve();
+    if (!aim.isOut && run.reason === undefined) join(run);
     return run.rpc.release();
   };
 
@@ -353,94 +340,104 @@ class Supervisor {
    *
    * @param {Run} run
    */
-  #join = (run) => {
-    const params = this.#connectParams();
+  const join = (run) => {
+    const params = connectParams();
     run.rpc.request(METHODS.connect, params, OWN_REQUEST).catch((error) => {
       if (!isRefusal(error) || run.reason !== undefined) return;
       const fix = (error.data && error.data.fix) || 'Correct the option `connect`.';
       const problem = `The sidecar refused to connect: ${error.message} ${fix}`;
-      this.#parts.logs.report('error', problem);
+      logs.report('error', problem);
     });
     // With a getToken, a given token is for the first join alone.
     const { token, ...lasting } = params;
-    if (this.#options.getToken !== undefined) this.#aim = { target: lasting, isOut: false };
+    if (options.getToken !== undefined) aim = { target: lasting, isOut: false };
   };
 
   /** @returns {import('../../index').ConnectOptions} */
-  #connectParams = () => {
-    const { electron, getToken } = this.#options;
+  const connectParams = () => {
+    const { electron, getToken } = options;
     const folder = () => electron && existingUserData(electron.app);
-    return withIdentity(this.#aim.target, getToken !== undefined, folder, this.#warn);
+    return withIdentity(aim.target, getToken !== undefined, folder, warn);
   };
 
   /**
    * @param {Run} run
    * @param {EndReport} report
    */
-  #onEnded = ({ rpc, launch, reason }, report) => {
-    const { logs, mirror, announcer, deadlines } = this.#parts;
-    this.#run = undefined;
-    this.#releaseQuit();
+  const onEnded = ({ rpc, launch, reason }, report) => {
+    current = undefined;
+    releaseQuit();
     const { code, signal, spawnError } = report;
     const stderrTail = logs.tail();
     const makeError = () => endError(launch, reason, report, stderrTail);
     rpc.rejectAll(makeError);
     const error = makeError();
-    const isStopping = this.state === 'stopping';
-    const { restart } = this.#options;
-    const restartedMs = this.#restartedMs;
+    const isStopping = state === 'stopping';
+    const { restart } = options;
+    const decidedMs = restartedMs;
     const nowMs = performance.now();
-    const mayRestart = restart && restartedMs && !isStopping && RESTARTABLE.includes(error.code);
-    const delayMs = mayRestart ? restartDelay(restart, restartedMs, nowMs) : undefined;
+    const mayRestart = restart && decidedMs && !isStopping && RESTARTABLE.includes(error.code);
+    const delayMs = mayRestart ? restartDelay(restart, decidedMs, nowMs) : undefined;
     const exit = { code, signal, stderrTail, willRestart: delayMs !== undefined };
     const exits = spawnError ? [] : [{ name: 'exit', event: exit }];
     if (!mayRestart || delayMs === undefined) {
-      this.#end(isStopping ? 'idle' : 'failed', mayRestart ? crashLoop(error) : error, exits);
+      finish(isStopping ? 'idle' : 'failed', mayRestart ? crashLoop(error) : error, exits);
       return;
     }
-    restartedMs.push(nowMs);
-    if (this.state === 'ready') this.#started = deferred();
+    decidedMs.push(nowMs);
+    if (state === 'ready') started = deferred();
     logs.report('error', `${error.message} It is started again in ${delayMs} ms.`);
-    this.#restart = deadlines.set(delayMs, this.#startRun);
-    const moved = this.#moved('backoff', { error, retryInMs: delayMs });
-    announcer.tell([...mirror.crashed(), moved, ...exits]);
+    nextRun = deadlines.set(delayMs, startRun);
+    const change = moved('backoff', { error, retryInMs: delayMs });
+    announcer.tell([...mirror.crashed(), change, ...exits]);
   };
 
   /**
    * There is no process, and none comes by itself.
    *
-   * @param {'idle' | 'failed'} state
+   * @param {'idle' | 'failed'} next
    * @param {SidecarError} error
    * @param {readonly Announcement[]} exits the event of the process, if there was one
    */
-  #end = (state, error, exits) => {
-    const { logs, mirror, announcer } = this.#parts;
-    const isFailed = state === 'failed';
-    this.#failure = error;
+  const finish = (next, error, exits) => {
+    const isFailed = next === 'failed';
+    failure = error;
     if (isFailed) logs.report('error', `There is no sidecar: ${error.message}`);
     const closed = mirror.ended(isFailed ? 'sidecar-exited' : 'sidecar-stopped');
-    const moved = this.#moved(state, isFailed ? { error } : {});
-    const stopped = this.#stopped; // a listener may start and stop it again
-    this.#started.reject(error);
-    announcer.tell([...closed, moved, ...exits]);
-    stopped.resolve();
+    const change = moved(next, isFailed ? { error } : {});
+    const waiting = stopped; // a listener may start and stop it again
+    started.reject(error);
+    announcer.tell([...closed, change, ...exits]);
+    waiting.resolve();
   };
 
   /**
-   * @param {ProcessState} state
+   * @param {ProcessState} next
    * @param {{error?: SidecarError, retryInMs?: number}} [facts]
    * @returns {Announcement}
    */
-  #moved = (state, facts) => {
-    const previousState = this.state;
-    this.state = state;
+  const moved = (next, facts) => {
+    const previousState = state;
+    state = next;
     return { name: 'process-state', event: { state, previousState, ...facts } };
   };
 
   /** @param {string} what the app asks for */
-  #refuseWhenStopped = (what) => {
-    const why = this.#isDisposed ? DISPOSED : this.state === 'stopping' ? STOPPING : undefined;
+  const refuseWhenStopped = (what) => {
+    const why = isDisposed ? DISPOSED : state === 'stopping' ? STOPPING : undefined;
     if (why !== undefined) throw new SidecarError('STOPPED', `${what} is refused: ${why}`);
+  };
+
+  const calls = { start, stop, stopFast, dispose, suspend, systemResumed, request, refresh };
+  return {
+    ...calls,
+    get state() {
+      return state;
+    },
+    /** The room that the agent is sent to; undefined while it is to stay out. */
+    get room() {
+      return aim.isOut ? undefined : aim.target.room;
+    },
   };
 }
 
@@ -474,4 +471,4 @@ function over({ token, apiKey, apiSecret, ...where }, params) {
   return { ...where, ...(isByRight ? {} : { token, apiKey, apiSecret }), ...given };
 }
 
-module.exports = { Supervisor };
+module.exports = { supervise };
