@@ -218,6 +218,7 @@ def _signals(_: Callable[[], None]) -> None:
 def _event_budget(_: Callable[[], None]) -> None:
     event = FfiEvent()
     event.room_event.data_packet_received.user.topic = "chat"
+    event.room_event.data_packet_received.participant_identity = "alice"
     budget = EventBudget(lambda _: None, lambda _: None, frozenset({"chat"}))
     budget.report_to(_raise)
     budget.start()

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from livekit import rtc
 
-from sidecar.rtc import native
+from sidecar.rtc import event_budget, native
 
 CHAT_TOPIC = "lk.chat"
 """The topic LiveKit's own chat components use for text streams."""
@@ -142,6 +142,8 @@ def end_process(status: int) -> NoReturn:
 async def _obey() -> None:
     """Carry out the commands on stdin until its end, then leave."""
     loop = asyncio.get_running_loop()
+    native.load()
+    event_budget.install(frozenset())  # somebody else's flood must not delay this person's acts
     person: Person | None = None
     watching: asyncio.Task[None] | None = None
     while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):

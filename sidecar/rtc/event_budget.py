@@ -181,8 +181,10 @@ class EventBudget:
     # Messages: dropped over the budget
 
     def _is_packet_affordable(self, packet: Any) -> bool:
+        # Without an identity: the server itself, or a sender who is not announced yet.
+        sender = packet.participant_identity
         is_wanted = packet.HasField("user") and packet.user.topic in self._wanted_topics
-        if is_wanted and self._spend(packet.participant_identity):
+        if sender and is_wanted and self._spend(sender):
             return True
         self._free(packet)
         return False
@@ -233,7 +235,11 @@ class EventBudget:
         self._changed.notify()
 
     def _updated(self, event: Event) -> Iterator[Event]:
-        for info in event.room_event.participants_updated.participants:
+        people = event.room_event.participants_updated.participants
+        if len(people) == 1:
+            yield from self._change(people[0].identity, "updated", event)
+            return
+        for info in people:
             one = type(event)()
             one.room_event.room_handle = event.room_event.room_handle
             one.room_event.participants_updated.participants.append(info)

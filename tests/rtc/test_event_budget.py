@@ -170,6 +170,14 @@ async def test_a_share_comes_back_with_time(loop):
     assert len(await loop.delivered()) == event_budget.MESSAGES_PER_S
 
 
+async def test_packets_without_a_sender_are_nobody_s_messages(loop):
+    for _ in range(2 * MESSAGES_AT_ONCE):
+        loop.send(packet(""))
+    assert await loop.delivered() == []
+    loop.budget.deliver_held()
+    assert loop.dropped == {}
+
+
 async def test_what_no_part_of_the_sidecar_reads_is_dropped_and_costs_nothing(loop):
     for number in range(1_000):
         loop.send(packet("app", topic="cursor", handle=number))

@@ -1,0 +1,212 @@
+"""One participant sends what they can, and nobody else notices: on a real server.
+
+The promises are the limits of the waits: others are created and closed within 4 s, `ping` within
+250 ms at the 99th percentile, every message of others counts, and the end comes within 3 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from sidecar.dev.person_process import PersonProcess
+from sidecar.dev.server import DevServer
+from sidecar.dev.stdio_client import JsonObject, SidecarClient
+from sidecar.dev.tokens import mint_token
+from sidecar.dev.toolchain import ToolMissing
+from tests import parts
+from tests.livekit.conftest import Arrive
+from tests.livekit.flooder.flooder import Kind, built, flood
+from tests.livekit.stdio import closes, connect_params, session_of
+from tests.rpc.raw_sidecar import ENDS_WITHIN_S
+
+NOTICED_WITHIN_S = 4.0
+PING_WITHIN_S = 0.25
+UPDATES_PER_S = 10
+LASTS_S = 8.0
+
+FLOODS: list[tuple[Kind, float, int]] = [
+    ("packets", 70_000, 1),
+    ("old-chat", 20_000, 1),
+    ("texts", 2_000, 1),
+    ("open-texts", 2_000, 1),
+    ("one-long-text", 5_000, 1_000),
+    ("files", 2_000, 1),
+    ("attributes", 500, 16_000),
+    ("metadata", 500, 16_000),
+    ("names", 2_000, 10),
+]
+"""What is sent, how many a second, and how many bytes each."""
+
+
+@pytest_asyncio.fixture
+async def sidecar(source_command: list[str]) -> AsyncIterator[SidecarClient]:
+    async with SidecarClient([*source_command, "--wait"]) as running:
+        yield running
+
+
+Machine = Callable[[str], Awaitable[PersonProcess]]
+
+
+@pytest_asyncio.fixture
+async def machine(server: DevServer, room: str) -> AsyncIterator[Machine]:
+    """People on machines of their own: each of them gets the flood, too."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(identity: str) -> PersonProcess:
+            token = mint_token(server.api_key, server.api_secret, room, identity)
+            return await stack.enter_async_context(PersonProcess(server.url, token, identity))
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def flooder() -> Path:
+    try:
+        program = built()
+    except ToolMissing as error:
+        parts.require("flooder", str(error))
+        raise
+    parts.require("flooder", None)
+    return program
+
+
+def _of(identity: str) -> Callable[[JsonObject], bool]:
+    return lambda params: session_of(params)["participantId"] == identity
+
+
+async def _count(sidecar: SidecarClient, identity: str) -> int:
+    listed = (await sidecar.call("listSessions"))["sessions"]
+    assert isinstance(listed, list)
+    (count,) = [each["messageCount"] for each in listed if each["participantId"] == identity]
+    return int(count)
+
+
+async def _counts(sidecar: SidecarClient, identity: str, messages: int) -> None:
+    """Wait until all *messages* of a participant count; their number never goes beyond."""
+    await sidecar.notified(
+        "session-updated",
+        lambda params: _of(identity)(params) and session_of(params)["messageCount"] == messages,
+        timeout_s=NOTICED_WITHIN_S,
+    )
+    assert await _count(sidecar, identity) == messages
+
+
+async def test_messages_over_a_share_are_dropped_and_everybody_else_s_count(
+    server: DevServer, room: str, person: Arrive, sidecar: SidecarClient
+) -> None:
+    await sidecar.call("connect", connect_params(server, room))
+    mallory, alice = person("mallory"), person("alice")
+    await asyncio.gather(mallory.join(), alice.join())
+    for identity in ("mallory", "alice"):
+        await sidecar.notified("session-created", _of(identity))
+    say = mallory.room.local_participant.publish_data
+    for _ in range(3):
+        await asyncio.gather(*(say(b"{}", topic="lk-chat-topic") for _ in range(300)))
+        await alice.chat("hello")
+    await sidecar.logged("Participant mallory sends more than 100 messages a second.")
+    await _counts(sidecar, "alice", 3)
+    counters = (await sidecar.call("getStatus"))["counters"]
+    assert isinstance(counters, dict)
+    assert counters["dropped"] > 0
+    assert await _count(sidecar, "mallory") + counters["dropped"] <= 900
+    assert await sidecar.stop() == 0
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("kind", "per_second", "size"), FLOODS, ids=[each[0] for each in FLOODS])
+async def test_nobody_else_notices_a_flood_of(
+    server: DevServer,
+    room: str,
+    machine: Machine,
+    sidecar: SidecarClient,
+    flooder: Path,
+    kind: Kind,
+    per_second: float,
+    size: int,
+) -> None:
+    await sidecar.call("connect", connect_params(server, room))
+    alice, bob = await machine("alice"), await machine("bob")
+    await alice.join()
+    await sidecar.notified("session-created", _of("alice"))
+    token = mint_token(server.api_key, server.api_secret, room, "mallory")
+    async with flood(flooder, server.url, token, kind, per_second, size):
+        await sidecar.notified("session-created", _of("mallory"))
+        pings_s: list[float] = []
+        pinging = asyncio.create_task(_pings(sidecar, pings_s))
+        chatting = asyncio.create_task(_chats(alice))
+        began = len(sidecar.notifications)
+        await bob.join()
+        await sidecar.notified("session-created", _of("bob"), timeout_s=NOTICED_WITHIN_S)
+        await bob.leave()
+        await sidecar.notified("session-closed", _of("bob"), timeout_s=NOTICED_WITHIN_S)
+        sent = await chatting
+        pinging.cancel()
+        await _counts(sidecar, "alice", sent)
+        assert statistics.quantiles(pings_s, n=100)[98] <= PING_WITHIN_S
+        assert _most_updates_in_a_second(sidecar, began) <= UPDATES_PER_S
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGINT", "shutdown", "the end of stdin"])
+async def test_in_a_flood_the_end_comes_in_time_and_every_session_is_told(
+    server: DevServer, room: str, machine: Machine, sidecar: SidecarClient, flooder: Path, end: str
+) -> None:
+    ends: dict[str, Callable[[], Awaitable[None]]] = {
+        "shutdown": lambda: sidecar.notify("shutdown"),
+        "the end of stdin": lambda: _now(sidecar.close_stdin),
+    }
+    await sidecar.call("connect", connect_params(server, room))
+    alice = await machine("alice")
+    await alice.join()
+    token = mint_token(server.api_key, server.api_secret, room, "mallory")
+    async with flood(flooder, server.url, token, "packets", 70_000):
+        for identity in ("alice", "mallory"):
+            await sidecar.notified("session-created", _of(identity))
+        await asyncio.sleep(LASTS_S)  # the flood has to last: its backlog grows
+        act = ends.get(end, lambda: _now(lambda: os.kill(sidecar.pid, signal.Signals[end])))
+        await act()
+        assert await sidecar.wait(timeout_s=ENDS_WITHIN_S) == 0
+    assert sorted(closes(sidecar)) == [
+        ("alice", "sidecar-shutdown"),
+        ("mallory", "sidecar-shutdown"),
+    ]
+
+
+async def _now(act: Callable[[], None]) -> None:
+    act()
+
+
+async def _pings(sidecar: SidecarClient, took_s: list[float]) -> None:
+    while True:
+        began_s = time.monotonic()
+        await sidecar.request("ping")
+        took_s.append(time.monotonic() - began_s)
+        await asyncio.sleep(0.02)
+
+
+async def _chats(person: PersonProcess) -> int:
+    """Say 20 messages while the flood lasts; give their number."""
+    for _ in range(20):
+        await person.chat("hello")
+        await asyncio.sleep(LASTS_S / 20)
+    return 20
+
+
+def _most_updates_in_a_second(sidecar: SidecarClient, since: int) -> int:
+    """By the time of reading, which bunches what was sent apart: half a second more is allowed."""
+    times_s = [
+        each.at_s
+        for each in sidecar.notifications[since:]
+        if each.method == "session-updated" and _of("mallory")(each.params)
+    ]
+    return max((sum(1 for each in times_s if t <= each < t + 0.5) for t in times_s), default=0)
