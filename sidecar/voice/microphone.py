@@ -23,10 +23,13 @@ class Microphone:
         self.frame_ms = frame_ms
         self._frames: deque[Frame] = deque(maxlen=max(1, KEPT_MS // frame_ms))
         self._waiting: asyncio.Future[None] | None = None
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
 
     def put(self, data: bytes) -> None:
         """Add a frame; drop the oldest one when 1 s waits."""
         self._frames.append(Frame(data, self.rate))
+        self._is_empty.clear()
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -35,4 +38,11 @@ class Microphone:
         while not self._frames:
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
-        return self._frames.popleft()
+        frame = self._frames.popleft()
+        if not self._frames:
+            self._is_empty.set()
+        return frame
+
+    async def emptied(self) -> None:
+        """Wait until every frame was taken."""
+        await self._is_empty.wait()
