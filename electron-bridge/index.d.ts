@@ -310,7 +310,8 @@ export interface VoiceStatus {
  * all events in this order, including an event that a listener causes.
  *
  * `session-event` is an event of a voice plug-in. It has no `seq` and changes no session. Its `number`
- * counts the events of its session, and its `epoch` is that of the sidecar's process.
+ * counts the events of its session, and its `epoch` is that of the sidecar's process. `health` comes
+ * every 30 s with a voice plug-in, also without a `seq`.
  */
 export interface SidecarEvents extends Notifications {
   'process-state': ProcessStateChanged;

@@ -99,7 +99,7 @@ function listen(topic, name, callback) {
   const take = (kind, event) => {
     if (last === undefined ? kind !== 'snapshot' : kind !== 'change') return;
     last = kind === 'change' && topic === 'sessions' ? changed(last, event) : event;
-    if (last === null) return; // events of sessions have no snapshot
+    if (last === null) return; // these events have no snapshot
     try {
       callback(last);
     } catch (error) {
@@ -144,6 +144,10 @@ function install() {
     getStatus: () => call('getStatus'),
     onAgentState: (callback) => listen('agent', 'onAgentState', callback),
     onSessionEvent: (callback) => listen('events', 'onSessionEvent', callback),
+    onHealth: (callback) => listen('health', 'onHealth', callback),
+    getConversation: (params) => call('getConversation', params),
+    listClosedSessions: (params) => call('listClosedSessions', params),
+    sendText: (params) => call('sendText', params),
     createConnection: (options) => call('createConnection', options),
     closeSession: (sessionId) => call('closeSession', sessionId),
   };

@@ -13,9 +13,15 @@ import type {
   AgentState,
   AgentStateChanged,
   CloseReason,
+  ClosedSessionList,
+  ClosedSessionsParams,
   ConnectionDetails,
   ConnectionParams,
+  ConversationPage,
+  ConversationParams,
   Failure,
+  Health,
+  SendTextParams,
   SessionEvent,
   Status,
 } from './protocol';
@@ -51,6 +57,14 @@ export interface Clara {
    * @returns a function that ends the calls
    */
   onSessionEvent(callback: (event: SessionEvent) => void): () => void;
+  /** Calls back every 30 s with the health of the sidecar, while it has a voice plug-in. */
+  onHealth(callback: (health: Health) => void): () => void;
+  /** Gives the words that the voice plug-in kept of an open session. */
+  getConversation(params: ConversationParams): Promise<ConversationPage>;
+  /** Gives the last 256 closed sessions of the sidecar's process. */
+  listClosedSessions(params?: ClosedSessionsParams): Promise<ClosedSessionList>;
+  /** Sends a text to one person; needs a voice plug-in with TEXT. */
+  sendText(params: SendTextParams): Promise<null>;
   /**
    * Gives livekit-client's url and token, with which this page joins the agent's room. An identity
    * that a participant in the room has is refused (1008), unless a page got it from this sidecar.

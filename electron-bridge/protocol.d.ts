@@ -70,6 +70,14 @@ export interface ResumedSession {
   truncated?: boolean
   /** The last announced context. */
   context?: unknown
+  /** The last announced microphone. */
+  microphone?: Microphone
+  /** Ignored: the sidecar hears for itself. */
+  speaking?: boolean
+  /** The last announced count. */
+  reconnectionAttempts?: number
+  /** Ignored. */
+  audioQuality?: AudioQuality
   /** The last messages of its conversation, for the voice plug-in. */
   conversation?: Message[]
 }
@@ -82,6 +90,23 @@ export type ParticipantKind = "standard" | "ingress" | "egress" | "sip" | "agent
 
 /** The quality of a participant's link; `unknown` until the agent subscribes to a track. */
 export type ConnectionQuality = "unknown" | "poor" | "good" | "excellent" | "lost"
+
+/** The microphone of a participant, whether the agent hears it or not. */
+export type Microphone = "none" | "muted" | "on"
+
+/** The quality of a participant's sound over the last seconds. */
+export interface AudioQuality {
+  /** The share of lost packets, 0 to 1. */
+  packetLoss: number
+  /** Milliseconds. */
+  jitterMs: number
+  /** Bits per second. */
+  bitrate: number
+  /** Samples per second of the codec. */
+  sampleRate: number
+  /** Channels of the codec. */
+  channels: number
+}
 
 /** A message of a session's conversation. */
 export interface Message {
@@ -272,6 +297,14 @@ export interface AgentSession {
   truncated?: boolean
   /** What the voice plug-in set with `set_context`, at most 8 KiB. */
   context?: unknown
+  /** The participant's microphone. Absent without a voice plug-in. */
+  microphone?: Microphone
+  /** Whether the participant speaks. Absent unless a voice plug-in hears them. */
+  speaking?: boolean
+  /** Outages of the agent's connection that the session lived through. Absent without a voice plug-in. */
+  reconnectionAttempts?: number
+  /** Every 5 s while a voice plug-in hears the participant, else absent. */
+  audioQuality?: AudioQuality
 }
 
 /** Params of a method about one session. */
@@ -296,6 +329,49 @@ export interface ConversationPage {
   messages: Message[]
   /** The `after` of the next page; absent on the last. */
   next?: number
+}
+
+/** Params of `listClosedSessions`. */
+export interface ClosedSessionsParams {
+  /** Return entries with higher numbers; 0 if absent. */
+  after?: number | null
+  /** At most so many entries; all if absent. */
+  limit?: number | null
+}
+
+/** The result of `listClosedSessions`. */
+export interface ClosedSessionList {
+  /** At most 256, the oldest close first. */
+  sessions: ClosedSession[]
+  /** The `after` of the next page; absent on the last. */
+  next?: number
+}
+
+/** A session that closed. */
+export interface ClosedSession {
+  /** +1 per closed session of this process, from 1. */
+  number: number
+  /** The closed session. */
+  session: AgentSession
+  /** Why the session closed. */
+  reason: CloseReason
+  /** Milliseconds from `startTime` to `endTime`. */
+  durationMs: number
+  /** As in session-closed. */
+  detail?: string
+}
+
+/** Why a session closed. Each `session-closed` has exactly one reason. */
+export type CloseReason = "left" | "connection-lost" | "join-failed" | "replaced" | "removed" | "room-closed" | "left-during-reconnect" | "server-shutdown" | "agent-disconnected" | "sidecar-shutdown" | "sidecar-exited"
+
+/** Params of `sendText`. */
+export interface SendTextParams {
+  /** The session's id. */
+  sessionId: string
+  /** The text; only this participant gets it. */
+  text: string
+  /** The topic of the text stream; `lk.chat` if absent. */
+  topic?: string | null
 }
 
 /** Params of `createConnection`. Each grant is true unless you pass false. */
@@ -442,9 +518,6 @@ export interface SessionClosed {
   detail?: string
 }
 
-/** Why a session closed. Each `session-closed` has exactly one reason. */
-export type CloseReason = "left" | "connection-lost" | "join-failed" | "replaced" | "removed" | "room-closed" | "left-during-reconnect" | "server-shutdown" | "agent-disconnected" | "sidecar-shutdown" | "sidecar-exited"
-
 /** The agent's state changed, or the agent waits for the next attempt to join. */
 export interface AgentStateChanged {
   /** The new state. */
@@ -483,6 +556,24 @@ export interface SessionEvent {
   epoch: string
 }
 
+/** Every 30 s with a voice plug-in. It has no seq and changes no session. */
+export interface Health {
+  /** Open sessions. */
+  activeSessions: number
+  /** Milliseconds that sound waited for the plug-in, on average over the last 30 s. */
+  audioLatency: number
+  /** Milliseconds that the plug-in took for one frame, on average over the last 30 s. */
+  processingTime: number
+  /** Resident memory in MB (1,000,000 bytes). */
+  memoryUsage: number
+  /** The `errors` of getStatus, and failures of the plug-in. */
+  errorCount: number
+  /** The `reconnects` of getStatus. */
+  reconnectionCount: number
+  /** A random id of this sidecar process. */
+  epoch: string
+}
+
 /** Params and result of each method. */
 export interface Methods {
   "initialize": { params: InitializeParams; result: InitializeResult }
@@ -491,6 +582,8 @@ export interface Methods {
   "listSessions": { params: ListParams; result: SessionList }
   "getSession": { params: SessionParams; result: AgentSession }
   "getConversation": { params: ConversationParams; result: ConversationPage }
+  "listClosedSessions": { params: ClosedSessionsParams; result: ClosedSessionList }
+  "sendText": { params: SendTextParams; result: null }
   "closeSession": { params: SessionParams; result: AgentSession }
   "createConnection": { params: ConnectionParams; result: ConnectionDetails }
   "wake": { params: WakeParams; result: null }
@@ -514,4 +607,5 @@ export interface Notifications {
   "session-closed": SessionClosed
   "agent-state-changed": AgentStateChanged
   "session-event": SessionEvent
+  "health": Health
 }

@@ -72,6 +72,8 @@ class Start:
     """Whether to connect at the start, without waiting for `connect`."""
     voice: type[Voice] | None = None
     """The voice plug-in."""
+    session_warning_s: float = 30 * 60.0
+    """Seconds of a session after which a voice plug-in's log warns of it."""
 
 
 def run(start: Start) -> NoReturn:
@@ -205,6 +207,7 @@ class _App:
             self._writer.put,
             self._epoch,
             self._start.redactor.protect,
+            self._start.session_warning_s,
         )
 
     def _ports(self, clock: AttendedClock) -> Ports:

@@ -110,7 +110,7 @@ def _serve(options: argparse.Namespace, is_frozen: bool, voice: type[Voice] | No
     from sidecar.app import Start, run
 
     connects = not options.wait and not lacking
-    run(Start(wire, handler, redactor, settings, connects, voice))
+    run(Start(wire, handler, redactor, settings, connects, voice, options.session_warning * 60.0))
 
 
 def _plugin(named: str) -> type[Voice]:
@@ -223,6 +223,13 @@ def _parser(program: str, is_frozen: bool) -> argparse.ArgumentParser:
     add("--auto-subscribe", action="store_true", help="subscribe to all tracks")
     if not is_frozen:  # a frozen program has its plug-in in it, and loads none at run time
         add("--voice", metavar="MODULE:CLASS", help="the voice plug-in, like my_voice:Echo")
+    add(
+        "--session-warning",
+        type=_minutes,
+        default=30.0,
+        metavar="MINUTES",
+        help="warn of a session over so many minutes (30), with a voice plug-in",
+    )
     add("--wait", action="store_true", help="ignore all configuration; wait for `connect`")
     levels = ("debug", "info", "warning", "error", "critical")
     add("--log-level", choices=levels, default="info", help="the least severe level to log (info)")
@@ -232,6 +239,13 @@ def _parser(program: str, is_frozen: bool) -> argparse.ArgumentParser:
     add("--self-test", action="store_true", help="check that this build works, then end")
     add("--version", action="version", version=f"clara-voice-sidecar {__version__}")
     return parser
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes < float("inf"):
+        raise ValueError
+    return minutes
 
 
 def _options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:

@@ -6,8 +6,8 @@ module.exports = Object.freeze({
   VERSION: '0.1.0',
   PROTOCOL_VERSION: 1,
   MAX_LINE_BYTES: 16777216,
-  METHODS: Object.freeze({ initialize: 'initialize', connect: 'connect', disconnect: 'disconnect', listSessions: 'listSessions', getSession: 'getSession', getConversation: 'getConversation', closeSession: 'closeSession', createConnection: 'createConnection', wake: 'wake', getStatus: 'getStatus', diagnose: 'diagnose', ping: 'ping', shutdown: 'shutdown', 'rpc.discover': 'rpc.discover' }),
+  METHODS: Object.freeze({ initialize: 'initialize', connect: 'connect', disconnect: 'disconnect', listSessions: 'listSessions', getSession: 'getSession', getConversation: 'getConversation', listClosedSessions: 'listClosedSessions', sendText: 'sendText', closeSession: 'closeSession', createConnection: 'createConnection', wake: 'wake', getStatus: 'getStatus', diagnose: 'diagnose', ping: 'ping', shutdown: 'shutdown', 'rpc.discover': 'rpc.discover' }),
   CLIENT_REQUESTS: Object.freeze({ getToken: 'getToken', resolveProxy: 'resolveProxy' }),
-  NOTIFICATIONS: Object.freeze({ SessionCreated: 'session-created', SessionUpdated: 'session-updated', SessionClosed: 'session-closed', AgentStateChanged: 'agent-state-changed', SessionEvent: 'session-event' }),
+  NOTIFICATIONS: Object.freeze({ SessionCreated: 'session-created', SessionUpdated: 'session-updated', SessionClosed: 'session-closed', AgentStateChanged: 'agent-state-changed', SessionEvent: 'session-event', Health: 'health' }),
   ERRORS: Object.freeze({ PARSE_ERROR: -32700, INVALID_REQUEST: -32600, METHOD_NOT_FOUND: -32601, INVALID_PARAMS: -32602, INTERNAL_ERROR: -32603, NOT_CONNECTED: 1001, CONNECT_FAILED: 1002, UNKNOWN_SESSION: 1003, API_CALL_FAILED: 1004, SHUTTING_DOWN: 1005, NOT_ALLOWED: 1006, OTHER_ROOM: 1007, IDENTITY_PRESENT: 1008 }),
 })

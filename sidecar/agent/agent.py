@@ -41,6 +41,8 @@ from sidecar.core.contract.failures import (
 from sidecar.core.contract.messages import (
     AgentSession,
     AgentState,
+    ClosedSessionList,
+    ClosedSessionsParams,
     ConnectionDetails,
     ConnectionParams,
     Diagnosis,
@@ -50,6 +52,7 @@ from sidecar.core.contract.messages import (
 )
 from sidecar.core.contract.wire import EncodedJson
 from sidecar.core.facts import (
+    Audible,
     Fact,
     Joined,
     JoinFailed,
@@ -88,7 +91,7 @@ class ClaraVoiceAgent:
         self._clock = ports.clock
         self._destination = Destination(settings, ports)
         self._machine = AgentMachine()
-        self._sessions = Sessions()
+        self._sessions = Sessions(counts_outages=bool(ports.followers))
         self._announcer = Announcer(ports.notify, ports.followers, ports.epoch)
         self._removals = Removals(
             self._sessions, self._destination, ports.api, ports.clock, self._announce
@@ -138,6 +141,14 @@ class ClaraVoiceAgent:
         sessions, last = page(self._sessions.numbered(int(after or 0)), limit)
         next_page = None if last is None else str(last)
         return SessionList(sessions, self._announcer.seq, self._announcer.epoch, next_page)
+
+    def closed_sessions(self, params: ClosedSessionsParams) -> ClosedSessionList:
+        """Return a page of the last 256 closed sessions.
+
+        Raises:
+            InvalidParams: after or limit is out of range.
+        """
+        return self._announcer.closed_sessions.page(params)
 
     def session(self, session_id: str) -> AgentSession:
         """Return the open session with this id.
@@ -291,6 +302,8 @@ class ClaraVoiceAgent:
                 self.on_participant_left(fact)
             case MessagesDropped():
                 self._announcer.messages_dropped(fact, self._clock.tick().steady_ms)
+            case Audible():
+                self._announce(self._sessions.audible(fact, self._clock.tick()))
             case TextReceived(identity, opened_s):
                 self._announce(self._sessions.text(identity, opened_s, self._clock.tick()))
 

@@ -201,6 +201,19 @@ class MessagesDropped:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Audible:
+    """What is known of a participant's sound at one moment, for a voice plug-in."""
+
+    sid: str
+    microphone: str
+    """One of `messages.Microphone`."""
+    is_speaking: bool | None
+    """None if the agent does not hear the participant."""
+    quality: object | None
+    """An `messages.AudioQuality`; None if it is not known."""
+
+
 Fact = (
     Joined
     | JoinFailed
@@ -211,6 +224,7 @@ Fact = (
     | RoomEnded
     | TextReceived
     | MessagesDropped
+    | Audible
 )
 """A fact that a Room emits."""
 

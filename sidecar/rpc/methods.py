@@ -12,10 +12,12 @@ from typing import Any, Protocol
 
 from sidecar import __version__
 from sidecar.core.config import Settings
-from sidecar.core.contract.errors import InvalidParams, InvalidRequest, ShuttingDown
+from sidecar.core.contract.errors import InvalidParams, InvalidRequest, NotAllowed, ShuttingDown
 from sidecar.core.contract.messages import (
     AgentSession,
     ClientCapabilities,
+    ClosedSessionList,
+    ClosedSessionsParams,
     ConnectionDetails,
     ConnectionParams,
     ConversationPage,
@@ -24,6 +26,7 @@ from sidecar.core.contract.messages import (
     InitializeParams,
     InitializeResult,
     ListParams,
+    SendTextParams,
     Server,
     SessionList,
     Status,
@@ -76,6 +79,9 @@ class Agent(Protocol):
     def session_list(self, params: ListParams) -> SessionList:
         """Return a page of the open sessions; see `ClaraVoiceAgent.session_list`."""
 
+    def closed_sessions(self, params: ClosedSessionsParams) -> ClosedSessionList:
+        """Return a page of the last closed sessions."""
+
     def session(self, session_id: str) -> AgentSession:
         """Return one open session.
 
@@ -127,6 +133,9 @@ class Voices(Protocol):
     async def call(self, name: str, params: Mapping[str, object]) -> object:
         """Call a method of a session's plug-in."""
 
+    async def send_text(self, params: SendTextParams) -> None:
+        """Send a text to the session's participant."""
+
 
 def handlers(
     agent: Agent, process: Process, client: Client, voices: Voices | None = None
@@ -152,6 +161,8 @@ def handlers(
         "ping": (lambda _: "pong", True),
         "shutdown": (lambda _: process.stop(), True),
         "rpc.discover": (lambda _: document(tuple(own.values())), True),
+        "listClosedSessions": (lambda params: agent.closed_sessions(params), True),
+        "sendText": (lambda params: _send_text(agent, voices, params), False),
         "getConversation": (lambda params: _conversation(agent, voices, params), True),
     }
     found = {
@@ -212,6 +223,16 @@ def _conversation(
 ) -> ConversationPage:
     agent.session(params.session_id)
     return ConversationPage(messages=()) if voices is None else voices.conversation(params)
+
+
+async def _send_text(agent: Agent, voices: Voices | None, params: SendTextParams) -> None:
+    agent.session(params.session_id)
+    if voices is None:
+        raise NotAllowed(
+            "The agent's token does not allow sending text.",
+            "Start the sidecar with a voice plug-in whose `needs` have TEXT.",
+        )
+    await voices.send_text(params)
 
 
 def _plugin_handler(name: str, voices: Voices, process: Process) -> Handler:

@@ -15,7 +15,11 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sidecar import tasks
+from sidecar.core.contract.messages import AudioQuality, Microphone
+from sidecar.core.facts import Audible, Fact
 from sidecar.core.sound import SAMPLE_BYTES, Needs
+from sidecar.rtc.agent_label import AgentLabel
+from sidecar.rtc.line_quality import LineQuality
 from sidecar.rtc.lines import SUBSCRIBED_WITHIN_S, Line, Lines
 
 if TYPE_CHECKING:
@@ -31,6 +35,11 @@ TRANSCRIPTION_TOPIC = "lk.transcription"
 SEGMENT_ID = "lk.segment_id"
 TRACK_ID = "lk.transcribed_track_id"
 IS_FINAL = "lk.transcription_final"
+
+LOOK_S = 0.25
+"""Seconds between two looks at what is heard and said."""
+QUALITY_LOOKS = 20
+"""Looks between two readings of the audio quality: 5 s."""
 
 _log = logging.getLogger("sidecar.rtc")
 
@@ -64,6 +73,11 @@ class LiveKitCalls:
         self._calls: list[LiveKitCall] = []
         self._granted = needs
         self._publishing: asyncio.Task[None] | None = None
+        self._emit: Callable[[Fact], None] = _ignore
+        self._speakers: frozenset[str] = frozenset()
+        self._label: AgentLabel | None = None
+        self._watching: asyncio.TimerHandle | None = None
+        self._looks = 0
 
     # For the host, on the agent's loop
 
@@ -72,6 +86,8 @@ class LiveKitCalls:
         call = LiveKitCall(self, participant_sid, identity)
         self._calls.append(call)
         self.publish()
+        # Not at once: the session is being announced.
+        self.agent_loop.call_soon(call.refresh)
         return call
 
     def missing(self) -> Needs:
@@ -85,8 +101,14 @@ class LiveKitCalls:
 
     # For the Room, on the agent's loop
 
-    def listen(self, room: rtc.Room, guarded: Callable[..., Callable[..., None]]) -> None:
-        """Listen to the tracks of *room*; *guarded* wraps each handler."""
+    def listen(
+        self,
+        room: rtc.Room,
+        guarded: Callable[..., Callable[..., None]],
+        emit: Callable[[Fact], None],
+    ) -> None:
+        """Listen to the tracks of *room*; *guarded* wraps each handler, *emit* takes facts."""
+        self._emit = emit
 
         def changed(*_: object) -> None:
             self._refresh()
@@ -106,9 +128,12 @@ class LiveKitCalls:
             "participant_connected",
             "participant_disconnected",
             "track_subscription_failed",
+            "track_muted",
+            "track_unmuted",
         )
         for event in events:
             room.on(event, guarded(changed))
+        room.on("active_speakers_changed", guarded(self._speakers_changed))
         room.on("reconnecting", guarded(reconnecting))
         room.on("reconnected", guarded(reconnected))
         room.on("local_track_republished", guarded(lambda _publication, _sid: self._allow()))
@@ -117,7 +142,11 @@ class LiveKitCalls:
         """Use *room* from now on; the agent's token there has *granted* so much."""
         self._granted = granted
         self.room = room
+        self._speakers = frozenset()
         self.in_room.set()
+        self._label = AgentLabel(room.local_participant)
+        if self._watching is None:
+            self._watch()
         if Needs.SPEAK in self.needs & self._granted:
             self.lines = Lines(room, self.loop)
         self._renew()
@@ -179,6 +208,34 @@ class LiveKitCalls:
         self._hold(is_held=False)
         self.publish()
 
+    def _speakers_changed(self, speakers: list[rtc.Participant]) -> None:
+        self._speakers = frozenset(each.identity for each in speakers)
+        self._refresh()
+
+    def is_speaking(self, identity: str) -> bool:
+        """Return whether the server counts *identity* among those who speak."""
+        return identity in self._speakers
+
+    def tell(self, fact: Fact) -> None:
+        """Pass *fact* on."""
+        self._emit(fact)
+
+    def _watch(self) -> None:
+        """Look at what is heard and said, 4 times a second while the agent is in a Room."""
+        if self.room is None:
+            self._watching = None
+            return
+        self._looks += 1
+        if self._label is not None:
+            is_playing = any(
+                each.line is not None and each.line.queued_s > 0 for each in self._calls
+            )
+            self._label.show(is_speaking=is_playing)
+        if self._looks % QUALITY_LOOKS == 0:
+            for call in self._calls:
+                call.read_quality()
+        self._watching = self.agent_loop.call_later(LOOK_S, self._watch)
+
     def _refresh(self) -> None:
         for call in list(self._calls):
             call.refresh()
@@ -198,6 +255,9 @@ class LiveKitCall:
         self._asked: rtc.RemoteTrackPublication | None = None
         self._track: rtc.Track | None = None
         self._is_closed = False
+        self._quality: LineQuality | None = None
+        self._last_quality: AudioQuality | None = None
+        self._told: Audible | None = None
         # The plug-ins' loop
         self._streams: dict[Sink, _Stream | None] = {}
         self._heard: rtc.Track | None = None
@@ -314,6 +374,41 @@ class LiveKitCall:
                 if stream is not None:
                     stream.silence()  # at once, even if the plug-ins' loop is busy
             self._calls.loop.call_soon_threadsafe(self._take_track, track)
+            self._quality = None if track is None else LineQuality(track)
+            self._last_quality = None
+        if not self._is_closed:
+            self._tell(publication)
+
+    def read_quality(self) -> None:
+        """Read the quality of what is heard, and tell it."""
+        if self._quality is not None:
+            tasks.start("read a track's quality", self._read_quality(self._quality))
+
+    async def _read_quality(self, quality: LineQuality) -> None:
+        try:
+            async with asyncio.timeout(SEND_WITHIN_S):
+                found = await quality.read()
+        except Exception:
+            _log.debug("The quality of a track could not be read.", exc_info=True)
+            return
+        if quality is self._quality and not self._is_closed:
+            self._last_quality = found
+            self._tell(self._microphone())
+
+    def _tell(self, publication: rtc.RemoteTrackPublication | None) -> None:
+        """Tell what is known of the person's sound, unless it was told already."""
+        if self._calls.room is None:
+            return
+        if publication is None:
+            microphone = Microphone.NONE
+        else:
+            microphone = Microphone.MUTED if publication.muted else Microphone.ON
+        is_heard = self._track is not None
+        is_speaking = self._calls.is_speaking(self.identity) if is_heard else None
+        audible = Audible(self._sid, microphone, is_speaking, self._last_quality)
+        if audible != self._told:
+            self._told = audible
+            self._calls.tell(audible)
 
     def _want_sound(self) -> None:
         if not self._wants_sound:
@@ -427,6 +522,10 @@ class _Stream:
             if not self._is_open:
                 return
             sink.put(bytes(event.frame.data))
+
+
+def _ignore(_: Fact) -> None:
+    """Take a fact before there is a Room."""
 
 
 def _start(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -199,6 +199,7 @@ def _agent_token(target: Target, api_key: str, api_secret: str) -> str:
         can_publish=Needs.SPEAK in target.grants,
         can_publish_data=Needs.TEXT in target.grants,
         can_subscribe=Needs.HEAR in target.grants,
+        can_update_own_metadata=True if target.needs else None,  # for `lk.agent.state`
     )
     token = api.AccessToken(api_key, api_secret).with_identity(target.identity)
     config = api.RoomConfiguration(

@@ -97,7 +97,7 @@ class LiveKitRoom:
         room = rtc.Room()
         self._listen(room)
         if self._calls is not None:
-            self._calls.listen(room, _guarded)
+            self._calls.listen(room, _guarded, self._emit)
         options = rtc.RoomOptions(
             auto_subscribe=self._target.auto_subscribe,
             data_stream=rtc.DataStreamOptions(max_payload_byte_length=MAX_TEXT_BYTES),

@@ -15,16 +15,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sidecar import tasks
-from sidecar.core.contract.errors import ErrorCode, InvalidParams, SidecarError, UnknownSession
+from sidecar.core.contract.errors import (
+    ApiCallFailed,
+    ErrorCode,
+    InvalidParams,
+    NotAllowed,
+    SidecarError,
+    UnknownSession,
+)
 from sidecar.core.contract.messages import (
     AgentSession,
     ConversationPage,
     ConversationParams,
     Message,
+    SendTextParams,
 )
 from sidecar.core.contract.wire import MAX_JSON_BYTES, EncodedJson
-from sidecar.core.sound import missing_grants
+from sidecar.core.sound import Needs, missing_grants
 from sidecar.voice.events import Events
+from sidecar.voice.health import WARN_AFTER_S, HealthReport
+from sidecar.voice.microphone import Meter
 from sidecar.voice.plugin import Callee, Voice, methods_of
 from sidecar.voice.ports import Agent, Call, Calls, Tell
 from sidecar.voice.session import FAILED, Session
@@ -73,10 +83,12 @@ class Host:
         tell: Tell,
         epoch: str,
         protect: Callable[[tuple[str, ...]], None],
+        warn_after_s: float = WARN_AFTER_S,
     ) -> None:
         """Prepare; *loop* runs on the plug-ins' thread, which starts with the first session.
 
-        Call `attach` before that. *protect* keeps the texts of the settings out of the log.
+        Call `attach` before that. *protect* keeps the texts of the settings out of the log. The log
+        warns of a session that lasts over *warn_after_s* seconds.
         """
         self.plugin = plugin
         self._callees = methods_of(plugin)
@@ -91,6 +103,10 @@ class Host:
         self._agent: Agent | None = None
         self._agent_loop = asyncio.get_running_loop()
         self._served: dict[str, _Served] = {}
+        self._meter = Meter()
+        self._failures = 0
+        self._warn_after_s = warn_after_s
+        self._health: HealthReport | None = None
         self._thread: threading.Thread | None = None
         self._asked_s: float | None = None
         """When the thread was asked to answer, on the agent loop's clock; None after its answer."""
@@ -100,6 +116,10 @@ class Host:
     def attach(self, agent: Agent) -> None:
         """Set the agent, whose sessions the host follows."""
         self._agent = agent
+        self._health = HealthReport(
+            agent.status, self._tell, self._meter, lambda: self._failures, self._warn_after_s
+        )
+        self._health.start()
 
     def configure(self, settings: object) -> None:
         """Take the settings of `initialize`, for each Voice that starts from now on.
@@ -137,10 +157,13 @@ class Host:
             needs=self.plugin.needs,
             settings=self._settings,
             earlier=earlier,
+            meter=self._meter,
             add_message=lambda: self._on_agent_loop(agent.add_messages, session_id, 1),
             set_context=lambda context: self._on_agent_loop(agent.set_context, session_id, context),
         )
         served = self._served[session_id] = _Served(shown, events, call)
+        if self._health is not None:
+            self._health.opened(session_id)
         self._tell_missing(served)
         self._loop.call_soon_threadsafe(self._begin, served)
         if self._looking is None:
@@ -156,6 +179,8 @@ class Host:
         served = self._served.pop(session.session_id, None)
         if served is None:
             return
+        if self._health is not None:
+            self._health.closed(session.session_id)
         served.events.end()
         served.session.now = session
         served.call.close()
@@ -206,6 +231,28 @@ class Host:
             raise NoAnswer(
                 f"The voice plug-in did not answer {method.name} within {ANSWER_WITHIN_S:.0f} s.",
                 "Look for code that blocks the plug-ins' thread; the log names it.",
+            ) from None
+
+    async def send_text(self, params: SendTextParams) -> None:
+        """Send a text to the session's person.
+
+        Raises:
+            UnknownSession: no open session has this id.
+            NotAllowed: the plug-in's `needs`, or the agent's token, lack TEXT.
+            ApiCallFailed: the room did not take the text.
+        """
+        served = self._of(params.session_id)
+        if Needs.TEXT not in self.plugin.needs & ~self._calls.missing():
+            raise NotAllowed(
+                "The agent's token does not allow sending text.",
+                "Put Needs.TEXT into the plug-in's `needs`; a token needs canPublishData.",
+            )
+        try:
+            text, topic = params.text, params.topic or "lk.chat"
+            await tasks.run_on(self._loop, served.call.send_text(text, topic))
+        except (TimeoutError, ConnectionError) as error:
+            raise ApiCallFailed(
+                f"The text was not sent: {error}.", "Send it again when the agent is connected."
             ) from None
 
     def _of(self, session_id: str) -> _Served:
@@ -272,6 +319,7 @@ class Host:
         except asyncio.CancelledError:
             return
         except BaseException as error:  # SystemExit too: it would end the thread of all sessions
+            self._failures += 1
             session_id = served.session.now.session_id
             _log.error("The voice of session %s failed.", session_id, exc_info=error)
             served.events.emit(FAILED, {"error": f"{type(error).__name__}: {error}"[:1000]})

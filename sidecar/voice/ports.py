@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sidecar.core.contract.messages import SessionEvent
+from sidecar.core.contract.messages import Health, SessionEvent, Status
 from sidecar.core.contract.wire import EncodedJson
 from sidecar.core.sound import Needs
 from sidecar.voice.microphone import Microphone
@@ -57,6 +57,9 @@ class Calls(Protocol):
 class Agent(Protocol):
     """The calls of the agent; each belongs to the agent's loop."""
 
+    def status(self) -> Status:
+        """Return the agent's state and counters."""
+
     def add_messages(self, session_id: str, count: int) -> None:
         """Add *count* to the session's messageCount."""
 
@@ -65,7 +68,7 @@ class Agent(Protocol):
 
 
 class Tell(Protocol):
-    """Queues an event for the app. Safe on any thread; never blocks."""
+    """Queues a notification for the app. Safe on any thread; never blocks."""
 
-    def __call__(self, event: SessionEvent, /) -> None:
-        """Queue *event*."""
+    def __call__(self, told: SessionEvent | Health, /) -> None:
+        """Queue *told*."""

@@ -17,7 +17,7 @@ from sidecar.core.contract.wire import EncodedJson, iso_time, to_wire
 from sidecar.core.conversation import Conversation, heard_part
 from sidecar.core.sound import SAMPLE_BYTES, Frame, Needs
 from sidecar.voice.events import Events
-from sidecar.voice.microphone import KEPT_MS, Microphone
+from sidecar.voice.microphone import KEPT_MS, Meter, Microphone
 from sidecar.voice.ports import Call
 from sidecar.voice.utterance import Utterance
 
@@ -42,6 +42,7 @@ class Session:
         settings: Mapping[str, object],
         earlier: Sequence[Message],
         add_message: Callable[[], None],
+        meter: Meter | None = None,
         set_context: Callable[[EncodedJson], None],
     ) -> None:
         """Serve *now*; *earlier* are the messages from before a crash of the sidecar."""
@@ -53,6 +54,7 @@ class Session:
         self._events = events
         self._needs = needs
         self._add_message = add_message
+        self._meter = meter
         self._set_context = set_context
         self._conversation = Conversation(earlier)
         self._conversation_lock = threading.Lock()
@@ -82,7 +84,7 @@ class Session:
             raise ValueError(f"rate must be {MIN_RATE} to {MAX_RATE} Hz, not {rate}")
         if frame_ms % 10 or not 10 <= frame_ms <= KEPT_MS:
             raise ValueError(f"frame_ms must be a multiple of 10 up to {KEPT_MS}, not {frame_ms}")
-        return self._frames(Microphone(rate, frame_ms))
+        return self._frames(Microphone(rate, frame_ms, self._meter))
 
     async def play(self, sound: Frame | bytes, rate: int | None = None) -> None:
         """Play a Frame, or 16-bit samples of *rate* Hz, to this person alone.

@@ -25,6 +25,7 @@ from sidecar import tasks
 from sidecar.core.contract.messages import (
     AgentSession,
     ConnectionState,
+    Health,
     Message,
     SessionEvent,
 )
@@ -169,8 +170,9 @@ class Stage:
         """Ask the conditions again."""
         self._news.set()
 
-    def _tell(self, event: SessionEvent) -> None:
-        self.events.append((event.name, event.content.value))
+    def _tell(self, event: SessionEvent | Health) -> None:
+        if isinstance(event, SessionEvent):
+            self.events.append((event.name, event.content.value))
         self.acted()
 
     def _set_context(self, context: EncodedJson) -> None:

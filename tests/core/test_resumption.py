@@ -8,9 +8,11 @@ import pytest
 
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import (
+    AudioQuality,
     ConnectionState,
     InitializeParams,
     Message,
+    Microphone,
     ResumedSession,
     Role,
 )
@@ -52,6 +54,10 @@ WHOLE = replace(
     connection_quality=ConnectionQuality.GOOD,
     truncated=True,
     context=EncodedJson({"mood": "fine"}, 100),
+    microphone=Microphone.MUTED,
+    speaking=True,
+    reconnection_attempts=2,
+    audio_quality=AudioQuality(0.1, 2.0, 30_000, 48_000, 1),
     conversation=(Message(1, Role.USER, "hello", IsoTime("2026-01-01T00:00:00.000Z")),),
 )
 
@@ -59,7 +65,7 @@ WHOLE = replace(
 def test_a_whole_session_comes_back_whole_and_reconnecting():
     (session,) = resumed_sessions([WHOLE])
     for each in fields(ResumedSession):
-        if each.name not in ("connection_state", "conversation"):
+        if each.name not in ("connection_state", "conversation", "speaking", "audio_quality"):
             assert getattr(session, each.name) == getattr(WHOLE, each.name), each.name
     assert session.connection_state is ConnectionState.RECONNECTING
 

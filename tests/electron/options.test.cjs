@@ -211,7 +211,7 @@ test('an event that does not exist is refused, `error` among them', () => {
       name: 'TypeError',
       message:
         `There is no event "${name}". The events are session-created, session-updated, ` +
-        'session-closed, agent-state-changed, session-event, process-state, status-changed, log, exit.',
+        'session-closed, agent-state-changed, session-event, health, process-state, status-changed, log, exit.',
     });
   }
 });

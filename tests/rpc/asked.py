@@ -13,6 +13,8 @@ from sidecar.core.contract.messages import (
     AgentState,
     Check,
     ClientCapabilities,
+    ClosedSessionList,
+    ClosedSessionsParams,
     ConnectionDetails,
     ConnectionParams,
     Counters,
@@ -32,6 +34,7 @@ VALID: dict[str, dict[str, object]] = {
     "initialize": INITIALIZE,
     "getSession": {"sessionId": "session_1_anna"},
     "getConversation": {"sessionId": "session_1_anna"},
+    "sendText": {"sessionId": "session_1_anna", "text": "hello"},
     "closeSession": {"sessionId": "session_1_anna"},
     "wake": {"reason": "system-resume"},
 }
@@ -82,6 +85,11 @@ class FakeAgent:
 
     def session_list(self, params: ListParams) -> SessionList:
         return SessionList((ANNA,), 3, self.epoch)
+
+    def closed_sessions(self, params: ClosedSessionsParams) -> ClosedSessionList:
+        """None closed."""
+        self.asked.append(params)
+        return ClosedSessionList(())
 
     def session(self, session_id: str) -> AgentSession:
         if session_id != ANNA.session_id:

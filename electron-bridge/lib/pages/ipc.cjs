@@ -57,8 +57,9 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
   const sessions = makeTopic('sessions', () => ({ type: 'snapshot', ...listSessions() }));
   const agent = makeTopic('agent', () => announcer.statusForPage());
   const events = makeTopic('events', () => null);
+  const health = makeTopic('health', () => null);
   /** @type {Record<string, typeof agent>} */
-  const topics = { sessions, agent, events };
+  const topics = { sessions, agent, events, health };
 
   /** @returns {Promise<import('../../preload').ClaraStatus>} */
   const getStatus = async () => {
@@ -89,6 +90,9 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
       const { createConnection: rule } = rules;
       return sidecar.createConnection(rule ? await rule(options) : options);
     },
+    getConversation: (_, params) => sidecar.request('getConversation', params),
+    listClosedSessions: (_, params) => sidecar.request('listClosedSessions', params),
+    sendText: (_, params) => sidecar.request('sendText', params),
     closeSession: (_, id) => sidecar.closeSession(id),
     subscribe: ({ sender }, topic) => topics[topic].add(sender),
     unsubscribe: ({ sender }, topic) => topics[topic].remove(sender),
@@ -142,6 +146,7 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
     [sidecar, NOTIFICATIONS.SessionUpdated, tellSession('updated')],
     [sidecar, NOTIFICATIONS.SessionClosed, tellSession('closed')],
     [sidecar, NOTIFICATIONS.SessionEvent, (event) => events.publish(event)],
+    [sidecar, NOTIFICATIONS.Health, (report) => health.publish(report)],
     [sidecar, NOTIFICATIONS.AgentStateChanged, tellStatus],
     [sidecar, 'process-state', tellStatus],
   );

@@ -123,6 +123,7 @@ class Mirror {
     if (!this.#isNews(Object(params).seq)) return [];
     if (method === NOTIFICATIONS.AgentStateChanged) this.#takeAgent(Object(params));
     else if (method === NOTIFICATIONS.SessionEvent) this.#takeEvent(Object(params));
+    else if (method === NOTIFICATIONS.Health) this.#tell(method, { ...params });
     else if (KNOWN.includes(method)) this.#takeSession(method, sessionOf(params), params);
     return this.#taken();
   }

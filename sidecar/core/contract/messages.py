@@ -43,6 +43,26 @@ class AgentState(StrEnum):
     STOPPING = "stopping"
 
 
+class Microphone(StrEnum):
+    """The microphone of a participant, whether the agent hears it or not."""
+
+    NONE = "none"
+    """No microphone is published."""
+    MUTED = "muted"
+    ON = "on"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioQuality:
+    """The quality of a participant's sound over the last seconds."""
+
+    packet_loss: float = member("The share of lost packets, 0 to 1.")
+    jitter_ms: float = member("Milliseconds.")
+    bitrate: int = member("Bits per second.")
+    sample_rate: int = member("Samples per second of the codec.")
+    channels: int = member("Channels of the codec.")
+
+
 @dataclass(frozen=True, slots=True)
 class AgentSession:
     """One stay of one human in the room. Not the class `AgentSession` of LiveKit Agents."""
@@ -72,6 +92,20 @@ class AgentSession:
     )
     context: EncodedJson | None = member(
         "What the voice plug-in set with `set_context`, at most 8 KiB.", optional=True
+    )
+    microphone: Microphone | None = member(
+        "The participant's microphone. Absent without a voice plug-in.", optional=True
+    )
+    speaking: bool | None = member(
+        "Whether the participant speaks. Absent unless a voice plug-in hears them.", optional=True
+    )
+    reconnection_attempts: int | None = member(
+        "Outages of the agent's connection that the session lived through. Absent without a voice"
+        " plug-in.",
+        optional=True,
+    )
+    audio_quality: AudioQuality | None = member(
+        "Every 5 s while a voice plug-in hears the participant, else absent.", optional=True
     )
 
 
@@ -180,6 +214,10 @@ class ResumedSession:
         "true if the last announced metadata or attributes were cut.", optional=True
     )
     context: EncodedJson | None = member("The last announced context.", optional=True)
+    microphone: Microphone | None = member("The last announced microphone.", optional=True)
+    speaking: bool | None = member("Ignored: the sidecar hears for itself.", optional=True)
+    reconnection_attempts: int | None = member("The last announced count.", optional=True)
+    audio_quality: AudioQuality | None = member("Ignored.", optional=True)
     conversation: tuple[Message, ...] | None = member(
         "The last messages of its conversation, for the voice plug-in.", optional=True
     )
@@ -425,6 +463,59 @@ class ConversationPage:
 
 
 @dataclass(frozen=True, slots=True)
+class SendTextParams:
+    """Params of `sendText`."""
+
+    session_id: str = member("The session's id.")
+    text: str = member("The text; only this participant gets it.")
+    topic: str | None = member("The topic of the text stream; `lk.chat` if absent.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedSession:
+    """A session that closed."""
+
+    number: int = member("+1 per closed session of this process, from 1.")
+    session: AgentSession = member("The closed session.")
+    reason: CloseReason = member("Why the session closed.")
+    duration_ms: int = member("Milliseconds from `startTime` to `endTime`.")
+    detail: str | None = member("As in session-closed.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedSessionsParams:
+    """Params of `listClosedSessions`."""
+
+    after: int | None = member("Return entries with higher numbers; 0 if absent.", optional=True)
+    limit: int | None = member("At most so many entries; all if absent.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedSessionList:
+    """The result of `listClosedSessions`."""
+
+    sessions: tuple[ClosedSession, ...] = member("At most 256, the oldest close first.")
+    next: int | None = member("The `after` of the next page; absent on the last.", optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Every 30 s with a voice plug-in. It has no seq and changes no session."""
+
+    active_sessions: int = member("Open sessions.")
+    audio_latency: float = member(
+        "Milliseconds that sound waited for the plug-in, on average over the last 30 s."
+    )
+    processing_time: float = member(
+        "Milliseconds that the plug-in took for one frame, on average over the last 30 s."
+    )
+    memory_usage: float = member("Resident memory in MB (1,000,000 bytes).")
+    error_count: int = member("The `errors` of getStatus, and failures of the plug-in.")
+    reconnection_count: int = member("The `reconnects` of getStatus.")
+    epoch: str = member("A random id of this sidecar process.")
+
+
+@dataclass(frozen=True, slots=True)
 class SessionCreated:
     """A stay began. The session's state is `connecting`."""
 
@@ -493,4 +584,6 @@ class SessionEvent:
     epoch: str = member("A random id of this sidecar process.")
 
 
-Notification = SessionCreated | SessionUpdated | SessionClosed | AgentStateChanged | SessionEvent
+Notification = (
+    SessionCreated | SessionUpdated | SessionClosed | AgentStateChanged | SessionEvent | Health
+)

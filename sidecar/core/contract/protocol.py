@@ -16,17 +16,21 @@ from sidecar.core.contract.messages import (
     AccessToken,
     AgentSession,
     AgentStateChanged,
+    ClosedSessionList,
+    ClosedSessionsParams,
     ConnectionDetails,
     ConnectionParams,
     ConnectParams,
     ConversationPage,
     ConversationParams,
     Diagnosis,
+    Health,
     InitializeParams,
     InitializeResult,
     ListParams,
     NoParams,
     ProxyRequest,
+    SendTextParams,
     SessionClosed,
     SessionCreated,
     SessionEvent,
@@ -129,6 +133,19 @@ METHODS: dict[str, Method] = {
             (ErrorCode.UNKNOWN_SESSION,),
         ),
         Method(
+            "listClosedSessions",
+            "Returns the last 256 closed sessions of this process, the oldest close first.",
+            ClosedSessionsParams,
+            ClosedSessionList,
+        ),
+        Method(
+            "sendText",
+            "Sends a text to the session's participant alone. Needs a voice plug-in with TEXT.",
+            SendTextParams,
+            None,
+            (ErrorCode.UNKNOWN_SESSION, ErrorCode.API_CALL_FAILED, ErrorCode.NOT_ALLOWED),
+        ),
+        Method(
             "closeSession",
             "Removes a participant from the room. Answers the closed session after session-closed.",
             SessionParams,
@@ -210,8 +227,9 @@ NOTIFICATIONS: dict[type, str] = {
     SessionClosed: "session-closed",
     AgentStateChanged: "agent-state-changed",
     SessionEvent: "session-event",
+    Health: "health",
 }
-"""The name of each notification. `session-event` alone has no seq."""
+"""The name of each notification. `session-event` and `health` have no seq."""
 
 ERRORS: dict[ErrorCode, str] = {
     ErrorCode.PARSE_ERROR: "The line is not JSON.",

@@ -106,7 +106,12 @@ def _session(entry: ResumedSession) -> AgentSession:
         message_count=entry.message_count,
         connection_state=ConnectionState.RECONNECTING,
     )
-    session = replace(session, context=entry.context)
+    session = replace(
+        session,
+        context=entry.context,
+        microphone=entry.microphone,
+        reconnection_attempts=entry.reconnection_attempts,
+    )
     return replace(session, truncated=True) if entry.truncated else session
 
 

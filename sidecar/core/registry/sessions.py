@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sidecar.core.contract.close_reasons import CloseReason, close_reason, outage_ending
-from sidecar.core.contract.messages import AgentSession
+from sidecar.core.contract.messages import AgentSession, AudioQuality, Microphone
 from sidecar.core.contract.wire import EncodedJson
 from sidecar.core.facts import (
     PERSON_KINDS,
+    Audible,
     DisconnectReason,
     Joined,
     Moment,
@@ -31,8 +32,9 @@ from sidecar.core.registry.texts import Texts
 class Sessions:
     """The registry. Every call returns the changes it made, in order, as frozen copies."""
 
-    def __init__(self) -> None:
-        """Start with no session and the link down."""
+    def __init__(self, *, counts_outages: bool = False) -> None:
+        """Start with no session and the link down; *counts_outages* in reconnectionAttempts."""
+        self._counts_outages = counts_outages
         self._clock = LinkClock()
         self._texts = Texts()
         self._stays = OpenStays(self._clock, self._texts)
@@ -98,6 +100,9 @@ class Sessions:
         An open session absent from *people* gets a hold of 3 s, and closes with
         `left-during-reconnect` when the hold ends.
         """
+        if self._counts_outages:
+            for stay in self._stays:
+                stay.outages = (stay.outages or 0) + (not self._clock.is_up)
         self._clock.up(at.attended_s)
         changes: list[Change] = []
         for stay in self._stays:
@@ -134,6 +139,7 @@ class Sessions:
                 why = earlier.why_absent(CloseReason.REPLACED)
                 changes += self._stays.close(earlier, why, None, at, by_server=True)
             stay, created = self._stays.create(person, at)
+            stay.outages = 0 if self._counts_outages else None
             changes.append(created)
             new_messages = self._texts.claim(person.identity, at.attended_s)
         stay.person = person
@@ -200,6 +206,16 @@ class Sessions:
         if context is not None:
             stay.context = None if context.text == b"null" else context
         return list(self._stays.show(stay, at, new_messages))
+
+    def audible(self, audible: Audible, at: Moment) -> list[Change]:
+        """Show what is known of a participant's sound."""
+        stay = self._stays.by_sid.get(audible.sid)
+        if stay is None:
+            return []
+        stay.microphone = Microphone(audible.microphone)
+        stay.is_speaking = audible.is_speaking
+        stay.quality = audible.quality if isinstance(audible.quality, AudioQuality) else None
+        return list(self._stays.show(stay, at))
 
     def removing(self, session_id: str) -> None:
         """Note that the server is being asked to remove this participant.

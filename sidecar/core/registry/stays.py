@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sidecar.core.contract.close_reasons import CloseReason
-from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.contract.messages import AgentSession, AudioQuality, ConnectionState, Microphone
 from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 from sidecar.core.contract.wire import EncodedJson, IsoTime, fields_of, iso_time, wall_ms
 from sidecar.core.facts import Moment, Participant, cut_text
@@ -54,6 +54,12 @@ class Stay:
     """Milliseconds by which its start was ahead of our estimate of the server's clock."""
     context: EncodedJson | None = None
     """What the voice plug-in set; None without it."""
+    microphone: Microphone | None = None
+    """None without a voice plug-in, like the next three."""
+    is_speaking: bool | None = None
+    quality: AudioQuality | None = None
+    outages: int | None = None
+    """Outages that the session lived through."""
     unshown_messages: int = 0
     """Messages that no announcement counts yet."""
     updated_s: deque[float] = field(default_factory=lambda: deque(maxlen=UPDATES_PER_S))
@@ -187,6 +193,7 @@ class OpenStays:
         ahead_ms = self.server_clock.behind_ms(wall_ms(session.start_time), at)
         sid, context = session.participant_sid, session.context
         stay = Stay(sid, None, at.attended_s, session, ahead_ms=ahead_ms, context=context)
+        stay.microphone, stay.outages = session.microphone, session.reconnection_attempts
         stay.shown = replace(session, connection_state=self.state_of(stay))
         self.ever_created = True
         self._ids.add(session.session_id)
@@ -245,7 +252,14 @@ class OpenStays:
                 message_count=message_count,
                 connection_state=state,
             )
-        return replace(now, context=stay.context)
+        return replace(
+            now,
+            context=stay.context,
+            microphone=stay.microphone,
+            speaking=stay.is_speaking,
+            reconnection_attempts=stay.outages,
+            audio_quality=stay.quality,
+        )
 
     def state_of(self, stay: Stay) -> ConnectionState:
         """Derive the connection state of an open stay."""

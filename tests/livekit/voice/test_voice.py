@@ -333,5 +333,57 @@ async def test_a_new_process_goes_on_with_the_conversation(serve: Serve, talker:
         assert [(each["number"], each["content"]) for each in again["messages"]] == [(2, "I do")]
 
 
+@pytest.mark.full
+async def test_a_session_shows_microphone_speech_quality_and_outages(
+    server: DevServer, serve: Serve, talker: Talk
+) -> None:
+    async with serve() as sidecar:
+        anna = talker("anna")
+
+        async def shows(timeout_s: float = 15.0, **members: object) -> None:
+            """Wait until anna's session has these members."""
+            await sidecar.notified(
+                "session-updated",
+                lambda params: members.items() <= session_of(params).items(),
+                timeout_s=timeout_s,
+            )
+
+        anna_id = await arrived(sidecar, anna)
+        await shows(microphone="none", reconnectionAttempts=0)
+        await anna.talk(ANNA_HZ)
+        await shows(microphone="on", speaking=True)
+        local = anna.person.room.local_participant
+        (publication,) = local.track_publications.values()
+        assert publication.track is not None
+        publication.track.mute()
+        await shows(microphone="muted")
+        publication.track.unmute()
+        quality = await sidecar.notified(
+            "session-updated", lambda params: "audioQuality" in session_of(params), timeout_s=15
+        )
+        found = session_of(quality.params)["audioQuality"]
+        assert found["sampleRate"] == 48_000
+        assert found["bitrate"] > 1_000
+        await asked(sidecar, "reconnect", anna_id, kind="SIMULATE_SIGNAL_RECONNECT")
+        await shows(reconnectionAttempts=1)
+
+        agent = next(iter(anna.person.room.remote_participants.values()))
+        await asked(sidecar, "say", anna_id, hz=1000, seconds=2)
+        await anna.hearing(AGENT, 1000)
+        states = {agent.attributes.get("lk.agent.state")}
+        async with asyncio.timeout(10):
+            while states < {"speaking", "listening"}:
+                anna.news.clear()
+                await anna.news.wait()
+                states.add(agent.attributes.get("lk.agent.state"))
+        await sidecar.request("sendText", {"sessionId": anna_id, "text": "for anna"})
+        await anna.reads(1)
+        assert anna.texts[0][:3] == ("lk.chat", AGENT, "for anna")
+        await anna.leave()
+        await sidecar.notified("session-closed")
+        (entry,) = (await sidecar.call("listClosedSessions"))["sessions"]
+        assert (entry["session"]["sessionId"], entry["reason"]) == (anna_id, "left")
+
+
 def _proc(pid: int) -> Path:
     return Path("/proc") / str(pid)
