@@ -34,10 +34,10 @@ class Sessions:
 
     def __init__(self, *, counts_outages: bool = False) -> None:
         """Start with no session and the link down; *counts_outages* in reconnectionAttempts."""
-        self._counts_outages = counts_outages
         self._clock = LinkClock()
         self._texts = Texts()
         self._stays = OpenStays(self._clock, self._texts)
+        self._stays.counts_outages = counts_outages
         self.comparison = Comparison(self._clock, self._stays)
         """Compares these sessions with the server's own list."""
 
@@ -100,7 +100,7 @@ class Sessions:
         An open session absent from *people* gets a hold of 3 s, and closes with
         `left-during-reconnect` when the hold ends.
         """
-        if self._counts_outages:
+        if self._stays.counts_outages:
             for stay in self._stays:
                 stay.outages = (stay.outages or 0) + (not self._clock.is_up)
         self._clock.up(at.attended_s)
@@ -139,7 +139,6 @@ class Sessions:
                 why = earlier.why_absent(CloseReason.REPLACED)
                 changes += self._stays.close(earlier, why, None, at, by_server=True)
             stay, created = self._stays.create(person, at)
-            stay.outages = 0 if self._counts_outages else None
             changes.append(created)
             new_messages = self._texts.claim(person.identity, at.attended_s)
         stay.person = person

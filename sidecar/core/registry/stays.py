@@ -155,6 +155,8 @@ class OpenStays:
         self.own_identity = ""
         """The agent's identity."""
         self.ever_created = False
+        self.counts_outages = False
+        """Whether sessions show how many outages they lived through."""
         self._added = 0
         self.by_sid: dict[str, Stay] = {}
         self.by_identity: dict[str, Stay] = {}
@@ -177,7 +179,9 @@ class OpenStays:
             connection_state=ConnectionState.CONNECTING,
         )
         ahead_ms = self.server_clock.behind_ms(joined_at_ms, at)
-        stay = Stay(person.sid, person, at.attended_s, shown, ahead_ms=ahead_ms)
+        outages = 0 if self.counts_outages else None
+        shown = replace(shown, reconnection_attempts=outages)
+        stay = Stay(person.sid, person, at.attended_s, shown, ahead_ms=ahead_ms, outages=outages)
         self.ever_created = True
         self._add(stay, at)
         self._clock.set(Due.ACTIVE, person.sid, at.attended_s)
