@@ -99,6 +99,21 @@ async def test_a_wake_looks_at_once_and_does_not_join():
 
 
 @in_virtual_time
+async def test_once_back_in_the_room_a_later_wake_joins_and_does_not_look():
+    world = World()
+    await put_out(world)
+    connecting = world.connecting()
+    room = await world.rooms.opened(2)
+    await room.joins()
+    await connecting
+    room.emit(RoomEnded(0))
+    await turns()
+    world.agent.wake()
+    await (await world.rooms.opened(3)).joins()
+    assert world.agent.status().state is AgentState.CONNECTED
+
+
+@in_virtual_time
 async def test_a_connect_joins_at_once():
     world = World()
     await put_out(world)
