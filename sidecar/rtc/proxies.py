@@ -23,6 +23,7 @@ VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 REMEMBERED_S = 60.0
 """Seconds for which calls of the server API reuse the client's answer. Each join asks again."""
 _NAMES = (*VARIABLES, *(each.upper() for each in VARIABLES))
+_READ = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 _USABLE = re.compile(r"http://[^/\s]+/?")
 """The proxies that the native layer can use: it sends CONNECT over plain TCP
 (livekit-net/src/native/proxy.rs)."""
@@ -62,6 +63,14 @@ class Proxies:
         self._asking = asyncio.Lock()
         self._known: tuple[str, dict[str, str], float] | None = None
         self._has_warned = False
+        for name in _READ:
+            if (value := environ.get(name)) and not _USABLE.fullmatch(value):
+                # Not the value: it may hold a password.
+                _log.warning(
+                    "%s is set to something that is no http://host:port. LiveKit cannot use it."
+                    " Fix: correct the variable, or unset it.",
+                    name,
+                )
 
     async def prepare_join(self, url: str) -> None:
         """Set the environment for a join at *url*. Await it before each `Room.connect()`."""

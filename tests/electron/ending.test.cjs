@@ -39,10 +39,8 @@ test(
         [error.exitCode, error.signal, error.stderrTail],
         [3, null, ['out of memory']],
       );
-      assert.equal(
-        error.message,
-        'The sidecar ended with status 3. Its last line on stderr: out of memory',
-      );
+      // A line of stderr may hold anything, and a page gets the message.
+      assert.equal(error.message, 'The sidecar ended with status 3.');
       return true;
     });
     assert.deepEqual(states, ['failed']);

@@ -50,11 +50,11 @@ for (const answer of [{ ...ANSWER, protocolVersion: 2 }, {}, null, 'hello']) {
   });
 }
 
-test('no answer in time is START_TIMEOUT, with the last words', () => {
+test('no answer in time is START_TIMEOUT, with the last words beside its message', () => {
   const error = startFailure(new SidecarError('TIMEOUT', ''), 30_000, ['Scanning...']);
   assert.equal(error.code, 'START_TIMEOUT');
   assert.deepEqual(error.stderrTail, ['Scanning...']);
-  assert.match(error.message, /30000 ms.*Scanning\.\.\. .*startTimeoutMs/);
+  assert.match(error.message, /30000 ms.*startTimeoutMs/);
 });
 
 test("a refusal is VERSION_MISMATCH, with the sidecar's own words", () => {

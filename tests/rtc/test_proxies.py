@@ -266,3 +266,13 @@ async def test_calls_at_the_same_time_ask_once():
 async def test_a_malformed_url_has_no_proxy_and_is_not_asked_for(url):
     client = Client()
     assert (await Proxies({}, client).of(url), client.asked) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "value", ["host:3128", "host", "https://host:3128", "http://", "user:hunter2@host:3128"]
+)
+def test_a_variable_that_is_no_proxy_is_named_and_its_value_is_not(value, caplog):
+    Proxies({"HTTP_PROXY": value, "https_proxy": "http://user:hunter2@host:3128", "ALL_PROXY": ""})
+    (record,) = caplog.records
+    assert record.getMessage().startswith("HTTP_PROXY is set to something that is no http://host:")
+    assert "hunter2" not in caplog.text

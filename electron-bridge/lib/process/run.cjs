@@ -64,10 +64,13 @@ function startFailure(error, timeoutMs, stderrTail) {
   if (code !== 'TIMEOUT') return null;
   const problem = `The sidecar did not answer within ${timeoutMs} ms of its start and was ended.`;
   const fix = 'An antivirus program can slow down a first run: give a longer `startTimeoutMs`.';
-  return new SidecarError('START_TIMEOUT', problem + lastWords(stderrTail), { fix, stderrTail });
+  return new SidecarError('START_TIMEOUT', problem, { fix, stderrTail });
 }
 
 /**
+ * The message names no line of stderr: a panic of the native library may be one, with anything in
+ * it, and the message reaches the pages. `stderrTail` has the lines, for the app alone.
+ *
  * @param {import('./launch.cjs').Launch} launch
  * @param {SidecarError | undefined} reason why the sidecar was ended; undefined when it ended by itself
  * @param {import('./sidecar-process.cjs').EndReport} report
@@ -77,17 +80,9 @@ function startFailure(error, timeoutMs, stderrTail) {
 function endError(launch, reason, { code, signal, spawnError }, stderrTail) {
   if (spawnError !== null) return spawnFailure(spawnError, launch);
   const how = signal === null ? `with status ${code}` : `by signal ${signal}`;
-  const ended = new SidecarError('EXITED', `The sidecar ended ${how}.${lastWords(stderrTail)}`);
+  const ended = new SidecarError('EXITED', `The sidecar ended ${how}.`);
   const { code: why, problem, fix, cause } = /** @type {any} */ (reason || ended);
   return new SidecarError(why, problem, { exitCode: code, signal, stderrTail, fix, cause });
-}
-
-/**
- * @param {readonly string[]} stderrTail
- * @returns {string} the end of a message, beginning with a space; empty without a tail
- */
-function lastWords(stderrTail) {
-  return stderrTail.length === 0 ? '' : ` Its last line on stderr: ${stderrTail.slice(-1)}`;
 }
 
 module.exports = { endError, initializeParams, mismatch, startFailure };
