@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
+import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 
 from sidecar.agent.announcer import CRITICAL_LINE
 from sidecar.dev.child import environment_without_livekit
@@ -16,7 +20,7 @@ from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
 from sidecar.dev.tokens import mint_token
 from tests.livekit.conftest import Arrive
-from tests.livekit.stdio import connect_params, identities
+from tests.livekit.stdio import connect_params, identities, session_of
 
 pytestmark = pytest.mark.full
 
@@ -110,6 +114,54 @@ async def test_a_proxy_that_drops_upgrades_is_told_as_that(
             told = await _fails(sidecar, params)
             assert (told["category"], told["retryable"]) == ("no-websockets", True)
             assert await sidecar.stop() == 0
+
+
+async def test_one_trust_store_serves_the_join_and_the_calls_of_the_api(
+    server: DevServer,
+    room: str,
+    person: Arrive,
+    sidecar_command: list[str],
+    tmp_path: Path,
+) -> None:
+    """A real server behind TLS of a private authority, for the source and the frozen build."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    front = await asyncio.start_server(_to(server), "127.0.0.1", 0, ssl=context)
+    url = f"wss://127.0.0.1:{front.sockets[0].getsockname()[1]}"
+    async with front:
+        async with SidecarClient([*sidecar_command, "--wait"]) as sidecar:
+            told = await _fails(sidecar, connect_params(server, room, url=url))
+            assert (told["category"], told["retryable"]) == ("untrusted-certificate", True)
+            assert await sidecar.stop() == 0
+        trusting = environment_without_livekit({"SSL_CERT_FILE": str(tmp_path / "ca.pem")})
+        async with SidecarClient([*sidecar_command, "--wait"], env=trusting) as sidecar:
+            await sidecar.call("connect", connect_params(server, room, url=url))
+            await person("bob").join()
+            created = await sidecar.notified("session-created")
+            session_id = session_of(created.params)["sessionId"]
+            closed = await sidecar.call("closeSession", {"sessionId": session_id})
+            assert closed["connectionState"] == "closed"
+            checks = (await sidecar.call("diagnose"))["checks"]
+            assert [each["name"] for each in checks if not each["ok"]] == []
+            assert await sidecar.stop() == 0
+
+
+def _to(server: DevServer) -> Callable[..., Awaitable[None]]:
+    """Forward each connection to *server*."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(65_536):
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind, onward = await asyncio.open_connection("127.0.0.1", urlsplit(server.url).port)
+        await asyncio.gather(pump(reader, onward), pump(behind, writer))
+
+    return forward
 
 
 async def test_a_server_that_takes_the_connection_and_says_nothing_is_answered_in_time(
