@@ -389,8 +389,7 @@ export type SidecarErrorCode =
   /** stop() or dispose() was called. */
   | 'STOPPED'
   /**
-   * The sidecar has not read over 8 MiB of requests; or another instance of the app has the lock;
-   * or a page makes more than 60 calls at once, or 5 a second.
+   * The sidecar has not read over 8 MiB of requests; or another instance of the app has the lock.
    */
   | 'BUSY'
   /** It did not answer a request in time. */

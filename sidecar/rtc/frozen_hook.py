@@ -1,4 +1,4 @@
-"""PyInstaller's runtime hook: finds the system's certificates, and works without numpy.
+"""PyInstaller's runtime hook: makes `import livekit.rtc` work without numpy.
 
 build.spec names this file; only the frozen build runs it, before the program. Nothing imports it.
 numpy takes 41 MB. `livekit.rtc` needs it only for AudioMixer, but imports AudioMixer at once. So
@@ -8,11 +8,8 @@ would fail on a false numpy.
 
 from __future__ import annotations
 
-import os
 import sys
 import types
-
-from sidecar.rtc.certificates import use_those_of_the_system
 
 
 class AudioMixer:
@@ -30,5 +27,3 @@ class AudioMixer:
 _mixer = types.ModuleType("livekit.rtc.audio_mixer")
 _mixer.__dict__["AudioMixer"] = AudioMixer
 sys.modules["livekit.rtc.audio_mixer"] = _mixer
-
-use_those_of_the_system(os.environ)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import marshal
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -194,3 +195,11 @@ def test_the_sbom_of_the_frozen_folder_is_valid_cyclonedx(folder):
         [*command, str(folder / SBOM)], capture_output=True, text=True, timeout=VALIDATION_TIMEOUT_S
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
+def test_the_sbom_names_the_glibc_that_the_program_needs(document):
+    """This machine's is new enough for what was built on it; LiveKit's library asks for 2.28."""
+    facts = {each["name"]: each["value"] for each in document["metadata"]["properties"]}
+    minor = int(facts["needs:glibc"].removeprefix("2."))
+    assert 28 <= minor <= int(platform.libc_ver()[1].removeprefix("2."))

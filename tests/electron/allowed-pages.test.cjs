@@ -9,18 +9,21 @@ const { pathToFileURL } = require('node:url');
 
 const { allowedPages, isOrigin } = require('../../electron-bridge/lib/pages/sender.cjs');
 
+/** The root of this system's files: on Windows it names a drive. */
+const ROOT = pathToFileURL(path.resolve('/')).href;
+
 test("unless told otherwise, the files under the app's path are allowed and nothing else is", () => {
-  const isAllowed = allowedPages('/opt/app.asar');
-  for (const url of ['file:///opt/app.asar/index.html', 'file:///opt/app.asar/a/..b/i.html?q#h']) {
+  const isAllowed = allowedPages(path.resolve('/opt/app.asar'));
+  for (const url of [`${ROOT}opt/app.asar/index.html`, `${ROOT}opt/app.asar/a/..b/i.html?q#h`]) {
     assert.equal(isAllowed(url), true, url);
   }
   for (const url of [
-    'file:///opt/app.asar',
-    'file:///opt/app.asar-evil/index.html',
-    'file:///opt/app.asar/../evil.html',
-    'file:///opt/app.asar/%2e%2e/evil.html',
-    'file:///opt/app.asar%2fevil.html',
-    'file:///etc/passwd',
+    `${ROOT}opt/app.asar`,
+    `${ROOT}opt/app.asar-evil/index.html`,
+    `${ROOT}opt/app.asar/../evil.html`,
+    `${ROOT}opt/app.asar/%2e%2e/evil.html`,
+    `${ROOT}opt/app.asar%2fevil.html`,
+    `${ROOT}etc/passwd`,
     'file://server/opt/app.asar/index.html',
     'https://example.com/opt/app.asar/index.html',
     'data:text/html,x',
@@ -35,7 +38,7 @@ test("unless told otherwise, the files under the app's path are allowed and noth
 });
 
 test('with origins given, their pages are allowed and files are not', () => {
-  const isAllowed = allowedPages('/opt/app', ['https://example.com', 'app://main']);
+  const isAllowed = allowedPages(path.resolve('/opt/app'), ['https://example.com', 'app://main']);
   for (const url of ['https://example.com/a', 'https://example.com:443/', 'app://main/i.html']) {
     assert.equal(isAllowed(url), true, url);
   }
@@ -47,17 +50,17 @@ test('with origins given, their pages are allowed and files are not', () => {
     'https://example.com@evil.org/',
     'blob:https://example.com/7',
     'app://other/',
-    'file:///opt/app/index.html',
+    `${ROOT}opt/app/index.html`,
   ]) {
     assert.equal(isAllowed(url), false, url);
   }
 });
 
 test("file:// among the origins stands for the app's files, not for all", () => {
-  const isAllowed = allowedPages('/opt/app', ['file://', 'http://localhost:5173']);
-  assert.equal(isAllowed('file:///opt/app/index.html'), true);
+  const isAllowed = allowedPages(path.resolve('/opt/app'), ['file://', 'http://localhost:5173']);
+  assert.equal(isAllowed(`${ROOT}opt/app/index.html`), true);
   assert.equal(isAllowed('http://localhost:5173/'), true);
-  assert.equal(isAllowed('file:///etc/passwd'), false);
+  assert.equal(isAllowed(`${ROOT}etc/passwd`), false);
 });
 
 test("a link in the app's path does not shut its own pages out, nor let others in", (t) => {
@@ -67,7 +70,7 @@ test("a link in the app's path does not shut its own pages out, nor let others i
     fs.mkdirSync(path.join(folder, name));
     fs.writeFileSync(path.join(folder, name, 'index.html'), '');
   }
-  fs.symlinkSync(path.join(folder, 'app'), path.join(folder, 'link'));
+  fs.symlinkSync(path.join(folder, 'app'), path.join(folder, 'link'), 'junction');
   const isAllowed = allowedPages(path.join(folder, 'link'));
   const url = (...names) => pathToFileURL(path.join(folder, ...names)).href;
   assert.equal(isAllowed(url('app', 'index.html')), true);

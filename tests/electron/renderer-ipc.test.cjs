@@ -5,7 +5,7 @@ const { test } = require('node:test');
 
 const { RpcError, SidecarError } = require('../../electron-bridge/index.cjs');
 const { CALL, servePages } = require('../../electron-bridge/lib/pages/ipc.cjs');
-const { ScriptedIpcMain } = require('./fixtures/scripted-electron.cjs');
+const { PAGE, ScriptedIpcMain } = require('./fixtures/scripted-electron.cjs');
 const { ScriptedVoice } = require('./fixtures/scripted-voice.cjs');
 const { FOREIGN, app, failure, heard, served, settled } = require('./fixtures/served.cjs');
 
@@ -54,7 +54,7 @@ test('the pages of allowedOrigins may call, and the files of the app then not', 
   const allowedOrigins = ['app://main'];
   const { contents, clara } = served({ allowedOrigins, url: 'app://main/index.html' });
   assert.equal((await clara.listSessions()).seq, 0);
-  contents.navigate('file:///app/index.html');
+  contents.navigate(PAGE);
   const { message } = await failure(contents.preload().clara.listSessions());
   assert.match(message, /a page of app:\/\/main alone/);
 });

@@ -8,11 +8,16 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
+from sidecar.dev.person import Person
+from sidecar.dev.server import DevServer
+from sidecar.dev.tokens import mint_token
 from tests import parts
 from tests.only_one import only_one
 from tests.repository import ROOT
@@ -20,7 +25,7 @@ from tests.windows.prepare import (
     Windows,
     WineMissing,
     linux_path,
-    stop_services,
+    services,
     why_no_wine,
     windows,
 )
@@ -40,9 +45,8 @@ def machine() -> Iterator[Windows]:
     except WineMissing as error:
         parts.require("wine", str(error))
         raise
-    with only_one(made.prefix.with_suffix(".used")):
+    with only_one(made.prefix.with_suffix(".used")), services(made):
         yield made
-        stop_services(made.loader, made.prefix)
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +55,34 @@ def sidecar_exe(machine: Windows) -> Path:
     code = "from tests.frozen_build import frozen_sidecar; print(frozen_sidecar())"
     said = run(machine, machine.run_python("-c", code), timeout_s=BUILD_TIMEOUT_S)
     return linux_path(said.splitlines()[-1].strip())
+
+
+@pytest_asyncio.fixture
+async def server(server_binary: Path) -> AsyncIterator[DevServer]:
+    """With media over TCP: Wine's UDP does not reach loopback."""
+    async with DevServer(server_binary, ice_tcp=True) as running:
+        yield running
+
+
+@pytest.fixture
+def room() -> str:
+    """A room of one's own, with a name that is no ASCII."""
+    return f"Gespräch 🎤 {uuid.uuid4().hex[:8]}"
+
+
+@pytest_asyncio.fixture
+async def person(server: DevServer, room: str) -> AsyncIterator[Callable[[str], Person]]:
+    """People by their identities; all have left at the end."""
+    made: list[Person] = []
+
+    def make(identity: str) -> Person:
+        token = mint_token(server.api_key, server.api_secret, room, identity)
+        made.append(Person(server.url, token, identity))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.leave()
 
 
 def run(

@@ -8,6 +8,7 @@ nothing. Wine itself comes from the system's packages.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -203,42 +204,69 @@ def _make_python(folder: Path) -> None:
 
 
 def _make_prefix(folder: Path, loader: Path) -> None:
-    environment = {**os.environ, **ENVIRONMENT, "WINEPREFIX": str(folder)}
-
-    def wine(*arguments: str) -> None:
-        # Wine's services outlive this and would hold a pipe open.
-        subprocess.run(
-            [loader, *arguments],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=WINE_TIMEOUT_S,
-            check=True,
-        )
-
-    wine("wineboot", "--init")
-    wine("winecfg", "-v", "win10")
+    _wine(loader, folder, "wineboot", "--init")
+    _wine(loader, folder, "winecfg", "-v", "win10")
     fonts = r"HKCU\Software\Wine\Fonts\Replacements"
     for ours, theirs in REPLACED_FONTS.items():
         for name in theirs:
-            wine("reg", "add", fonts, "/v", name, "/d", ours, "/f")
+            _wine(loader, folder, "reg", "add", fonts, "/v", name, "/d", ours, "/f")
     for name, forwards in MISSING_IN_WINE.items():
         system = folder / "drive_c" / "windows" / "system32"
         (system / name).write_bytes(forwarder(name, forwards))
     stop_services(loader, folder)
 
 
+@contextlib.contextmanager
+def services(machine: Windows) -> Iterator[None]:
+    """Keep what Windows' programs need beside them running; end all of them at the end.
+
+    They start with the first program and end with the last. The first one hands its pipes on to
+    them: whoever waits for the end of these pipes waits for ever. So a program without pipes is
+    the first, and stays.
+    """
+    _wine(machine.loader, machine.prefix, "wineboot")
+    first = subprocess.Popen(
+        machine.run_python("-c", "import sys; sys.stdin.read()"),
+        env=machine.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        stop_services(machine.loader, machine.prefix)
+        first.communicate()
+
+
 def stop_services(loader: Path, prefix: Path) -> None:
     """End all programs of Windows that run in *prefix*, and write its registry."""
-    server = shutil.which("wineserver") or str(loader.with_name("wineserver"))
     for word in ("-k", "-w"):
-        subprocess.run(
-            [server, word],
-            env={**os.environ, "WINEPREFIX": str(prefix)},
-            timeout=WINE_TIMEOUT_S,
-            check=False,  # 1 when none runs
-        )
+        _wineserver(loader, prefix, word)
+
+
+def _wine(loader: Path, prefix: Path, *arguments: str) -> None:
+    subprocess.run(
+        [loader, *arguments],
+        env={**os.environ, **ENVIRONMENT, "WINEPREFIX": str(prefix)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=WINE_TIMEOUT_S,
+        check=True,
+    )
+
+
+def _wineserver(loader: Path, prefix: Path, word: str) -> None:
+    program = shutil.which("wineserver") or str(loader.with_name("wineserver"))
+    subprocess.run(
+        [program, word],
+        env={**os.environ, "WINEPREFIX": str(prefix)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=WINE_TIMEOUT_S,
+        check=False,  # 1 when none runs
+    )
 
 
 def _install(folder: Path, pins: Iterable[tuple[str, str]], *options: str) -> None:

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.full
 
 OF_WINDOWS = set(
     "advapi32 avrt bcrypt bcryptprimitives combase crypt32 d3d11 dwmapi dxgi gdi32 iphlpapi"
-    " kernel32 ntdll ole32 oleaut32 powrprof psapi rpcrt4 secur32 shcore shell32 shlwapi user32"
-    " userenv version winhttp winmm ws2_32".split()
+    " kernel32 msvcrt ntdll ole32 oleaut32 powrprof psapi rpcrt4 secur32 shcore shell32 shlwapi"
+    " user32 userenv version winhttp winmm ws2_32".split()
 )
 """In every Windows since version 8.1; `api-ms-win-*` are their other names."""
 MEDIA_FEATURE_PACK = {"msdmo"}
@@ -54,18 +54,18 @@ def test_it_says_its_name_and_version_and_imports_nothing_that_is_not_there(
     assert wanted - OF_WINDOWS == MEDIA_FEATURE_PACK
 
 
-PLACES = {
-    "spaces and umlauts": "Jürgen Müßig's Programme (x86)/日本 🎤",
-    "260 characters and more": "/".join(["a folder with a name of forty characters"] * 6),
-}
+LONGEST = 254
+"""Characters of the path of _internal; below it paths are longer than Windows' old limit of 260.
+Wine cannot name a longer folder: GetFinalPathNameByHandle fails (WinError 234)."""
 
 
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
+@pytest.mark.parametrize("place", ["Jürgen Müßig's Programme (x86)/日本 🎤", "long"])
 def test_it_runs_from_any_folder(
     machine: Windows, sidecar_exe: Path, tmp_path: Path, place: str
 ) -> None:
     folder = tmp_path / place
-    folder.parent.mkdir(parents=True)
+    if place == "long":
+        folder /= "f" * (LONGEST - len(windows_path(folder / "_internal")) - 1)
     shutil.copytree(sidecar_exe.parent, folder)
     said = run(machine, [str(machine.loader), str(folder / "sidecar.exe"), "--self-test"])
     assert said.splitlines()[-1].endswith("self-test: ok")

@@ -5,7 +5,6 @@ The server and the people are on Linux.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import pytest_asyncio
 from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import JsonObject, SidecarClient
-from sidecar.dev.tokens import mint_token
 from tests.livekit.stdio import connect_params, session_of
 from tests.soak.bridged import CONSUMER
 from tests.windows.prepare import Windows, windows_path
@@ -23,26 +21,14 @@ from tests.windows.processes import program
 
 pytestmark = pytest.mark.full
 
-START_WITHIN_S = 60.0
-"""The bridge's own limit is 30 s; under Wine a start takes 2 to 5 s on two idle cores."""
-TOLD_WITHIN_S = 40.0
+START_WITHIN_S = 120.0
+"""Of Node and of the sidecar; under Wine that takes 5 s on two idle cores, and a minute when all is
+busy."""
+TOLD_WITHIN_S = 90.0
 GONE_WITHIN_S = 3.0
 """The promise of the bridge: no sidecar outlives its app by more."""
 SIDECAR = ("sidecar.exe", "--wait")
 NODE = ("node.exe", CONSUMER.name)
-
-
-@pytest_asyncio.fixture
-async def server(server_binary: Path) -> AsyncIterator[DevServer]:
-    """With media over TCP: Wine's UDP does not reach loopback."""
-    async with DevServer(server_binary, ice_tcp=True) as running:
-        yield running
-
-
-@pytest.fixture
-def room() -> str:
-    """A room of one's own, with a name that is no ASCII."""
-    return f"Gespräch 🎤 {uuid.uuid4().hex[:8]}"
 
 
 @pytest_asyncio.fixture
@@ -59,23 +45,9 @@ def options(server: DevServer, room: str, sidecar_exe: Path) -> JsonObject:
     return {
         "command": windows_path(sidecar_exe),
         "connect": connect_params(server, room),
+        "startTimeoutMs": START_WITHIN_S * 1000,
         "restart": {"max": 10, "windowMs": 1000, "delaysMs": [50]},
     }
-
-
-@pytest_asyncio.fixture
-async def person(server: DevServer, room: str) -> AsyncIterator[Callable[[str], Person]]:
-    """People by their identities; all have left at the end."""
-    made: list[Person] = []
-
-    def make(identity: str) -> Person:
-        token = mint_token(server.api_key, server.api_secret, room, identity)
-        made.append(Person(server.url, token, identity))
-        return made[-1]
-
-    yield make
-    for each in made:
-        await each.leave()
 
 
 async def connected(app: SidecarClient, since: int = 0) -> None:
@@ -115,7 +87,8 @@ async def test_a_session_outlives_a_crash_and_each_stay_is_told_once(
 
     ending = program(*SIDECAR)
     await app.request("stop", timeout_s=START_WITHIN_S)
-    assert ending.is_gone_within(0)
+    # Wine ends the process of Linux a moment after the one of Windows.
+    assert ending.is_gone_within(GONE_WITHIN_S)
 
 
 async def test_no_sidecar_outlives_its_app(app: SidecarClient, options: JsonObject) -> None:

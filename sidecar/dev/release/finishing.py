@@ -22,6 +22,7 @@ from sidecar.dev.release.components import (
     components_of,
     lacking_texts,
 )
+from sidecar.dev.release.glibc import needed_glibc
 from sidecar.dev.release.notices import notices
 from sidecar.dev.release.sbom import sbom
 
@@ -82,8 +83,8 @@ def finish(folder: Path, modules: Entries, files: Entries, entry: str = "") -> N
     """Complete the frozen folder: no path of this machine, LICENSE, notices, SBOM.
 
     `entry` is the path of the program with a voice plug-in, or empty.
-    Says on stderr for which components no licence text was found: `python -m
-    sidecar.dev.release npm` refuses such a folder.
+    Says which glibc it needs, and on stderr for which components no licence text was found:
+    `python -m sidecar.dev.release npm` refuses such a folder.
     """
     if sys.platform == "linux":  # elsewhere a library is signed and holds no such path
         built_in = Path(sysconfig.get_config_var("abs_builddir") or "/")
@@ -93,6 +94,8 @@ def finish(folder: Path, modules: Entries, files: Entries, entry: str = "") -> N
     shutil.copyfile(REPOSITORY / "LICENSE", folder / "LICENSE")
     (folder / NOTICES).write_text(notices(components), encoding="utf-8", newline="\n")
     (folder / SBOM).write_text(sbom(components, folder), encoding="utf-8", newline="\n")
+    if (glibc := needed_glibc(folder)) is not None:
+        print(f"The program needs glibc {glibc} or newer.")
     for name in lacking_texts(components):
         print(f"WARNING: no licence text of {name} was found", file=sys.stderr)
 

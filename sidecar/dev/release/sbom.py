@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sidecar.dev.release.components import OURS, Component
+from sidecar.dev.release.glibc import needed_glibc
 
 
 def sbom(components: Sequence[Component], folder: Path) -> str:
@@ -21,6 +22,8 @@ def sbom(components: Sequence[Component], folder: Path) -> str:
     program = next(each for each in folder.iterdir() if each.stem == "sidecar" and each.is_file())
     libc = " ".join(platform.libc_ver()).strip()
     build = {"system": platform.system(), "processor": platform.machine(), "libc": libc}
+    facts = {f"build:{key}": value for key, value in build.items()}
+    facts["needs:glibc"] = needed_glibc(folder) or ""
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -32,7 +35,7 @@ def sbom(components: Sequence[Component], folder: Path) -> str:
                 "components": [_file(program.name, program), *_files(ours, folder)],
             },
             "properties": [
-                {"name": f"build:{key}", "value": value} for key, value in build.items() if value
+                {"name": name, "value": value} for name, value in facts.items() if value
             ],
         },
         "components": [
