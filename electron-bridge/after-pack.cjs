@@ -120,7 +120,7 @@ function checkNoCopy(resources) {
     if (packed === undefined) continue;
     throw new Error(
       `The app has the sidecar twice: as its resource, and as ${path.join(modules, packed)}. ` +
-        `With electron-builder, add "!node_modules/${PACKAGE}*" to "files"; with Forge, add the ` +
+        `With electron-builder, add "!node_modules/${PACKAGE}*/**/*" to "files"; with Forge, add the ` +
         'hook packageAfterCopy of clara-voice-bridge/after-pack.cjs.',
     );
   }
