@@ -389,7 +389,8 @@ export type SidecarErrorCode =
   /** stop() or dispose() was called. */
   | 'STOPPED'
   /**
-   * The sidecar has not read over 8 MiB of requests; or another instance of the app has the lock.
+   * The sidecar has not read over 8 MiB of requests; or another instance of the app has the lock;
+   * or a page makes more than 60 calls at once, or 5 a second.
    */
   | 'BUSY'
   /** It did not answer a request in time. */

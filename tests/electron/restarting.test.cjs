@@ -210,6 +210,18 @@ test('listSessions() heals, and answers in the seq and epoch of the events', BOU
   assert.equal((await sidecar.request('listSessions')).epoch, 'e1', 'a request stays raw');
 });
 
+test('a list that comes in pages is asked for to its end', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice'], { pageSize: 2 });
+  const crowd = ['bob', 'carol', 'dave', 'erin', 'frank'].map((identity) => session(identity));
+  await sidecar.request('lose-news', { sessions: crowd, count: 6 });
+  const seen = eventsOf(sidecar);
+  const { sessions } = await sidecar.listSessions();
+  assert.deepEqual(sessions, crowd);
+  assert.deepEqual(sidecar.sessions, crowd);
+  assert.equal(seen.filter((line) => line.startsWith('closed')).length, 1, `${seen}`);
+  assert.equal(await sidecar.request('listings'), 3);
+});
+
 test('a sidecar that does not take the sessions over runs all the same', BOUND, async (t) => {
   const sidecar = await withSessions(t, ['alice'], { refusesResume: true });
   const seen = eventsOf(sidecar);

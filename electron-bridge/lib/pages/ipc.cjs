@@ -9,15 +9,20 @@
  * behind the snapshot.
  */
 
+const { performance } = require('perf_hooks');
+
 const { listen } = require('../electron/listeners.cjs');
 const { wake } = require('../electron/system.cjs');
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { ERRORS, NOTIFICATIONS } = require('../protocol.cjs');
+const { makeBudget } = require('./budget.cjs');
 const { allowedPages, senderCheck } = require('./sender.cjs');
 const { makeTopic } = require('./subscriptions.cjs');
 
 /** With the name of the call and its argument; preload.cjs repeats the name. */
 const CALL = 'clara-voice:call';
+/** The calls that reach the sidecar. It counts `online` itself. */
+const COSTLY = ['getStatus', 'createConnection', 'closeSession'];
 /** How many refused pages are logged, so that a page that tries addresses cannot fill the log. */
 const MAX_REFUSED = 100;
 
@@ -49,6 +54,7 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
   const { app } = electron;
   const ipcMain = /** @type {import('../../index').IpcMainLike} */ (electron.ipcMain);
   const isAllowed = senderCheck(ipcMain, allowedPages(app.getAppPath(), allowedOrigins));
+  const isWithinBudget = makeBudget(() => performance.now());
   /** @type {Set<string>} the pages whose refusal was logged */
   const refused = new Set();
 
@@ -123,6 +129,10 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
       if (!(allowed === true || (await allowed))) throw denial(call);
       if (!Object.keys(calls).includes(name)) throw new Error(`There is no call ${name}.`);
       if (Object(rules)[name] === false) throw ruledOut(name);
+      if (COSTLY.includes(name) && !isWithinBudget(call.sender)) {
+        const fix = 'Wait for the answers before calling again.';
+        throw new PageError('BUSY', `${name}: this page makes too many calls.`, { fix });
+      }
       return { ok: true, value: await calls[name](call, argument) };
     } catch (error) {
       return { ok: false, error: plainError(error) };
