@@ -20,7 +20,7 @@ from sidecar.core.facts import Audible, Fact
 from sidecar.core.sound import SAMPLE_BYTES, Needs
 from sidecar.rtc.agent_label import AgentLabel
 from sidecar.rtc.line_quality import LineQuality
-from sidecar.rtc.lines import SUBSCRIBED_WITHIN_S, Line, Lines
+from sidecar.rtc.lines import REUSED_WAIT_S, SUBSCRIBED_WITHIN_S, Line, Lines
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -342,6 +342,8 @@ class LiveKitCall:
         tasks.start("wait for a listener", self._begin_on(line))
 
     async def _begin_on(self, line: Line) -> None:
+        if line.was_used:
+            await asyncio.sleep(REUSED_WAIT_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
                 await line.publication.wait_for_subscription()

@@ -20,6 +20,9 @@ RATE = 48_000
 """Samples per second of every published track; other rates are resampled."""
 QUEUE_MS = 200
 """Milliseconds of sound that wait in a track at most."""
+REUSED_WAIT_S = 0.4
+"""Seconds for the page of a track's next person to subscribe: the server tells only the first
+subscription of a track. On loopback a page took 0.12 s."""
 SUBSCRIBED_WITHIN_S = 3.0
 """Seconds to wait for a person's page to subscribe; then the sound begins in any case."""
 PAUSE_S = 0.5
@@ -41,6 +44,8 @@ class Line:
         self.publication = publication
         self.identity: str | None = identity
         """The person; None for a free track."""
+        self.was_used = False
+        """Whether another person heard it before."""
         self._resamplers: dict[int, rtc.AudioResampler] = {}
         """One for each rate. LOW holds back 1 to 6 ms (48 ms at 8,000 Hz), MEDIUM 15 to 36."""
         self._resampled_s = 0.0
@@ -126,7 +131,7 @@ class Lines:
     def give_back(self, line: Line) -> None:
         """Let the next person have *line*."""
         line.interrupt()
-        line.identity = None
+        line.identity, line.was_used = None, True
         self.allow()
 
     def allow(self) -> None:
