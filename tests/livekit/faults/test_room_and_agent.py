@@ -111,9 +111,10 @@ async def test_a_second_agent_with_the_same_identity(stage: Stage) -> None:
     assert status["lastError"]["category"] == "identity-taken"
     await stage.life_goes_on(second, leaver=bob)
     assert second.law.agent_states == ["connecting", "connected"]
+    second.law.accept({"newcomer": ["agent-disconnected"]})
     await second.client.call("disconnect")
-    await first.client.notified(
-        "agent-state-changed", lambda params: params["state"] == "connected", timeout_s=75
+    await first.until(
+        "back in the room", lambda law: law.agent_states.count("connected") == 2, within_s=75
     )
 
 
