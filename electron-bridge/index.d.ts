@@ -239,8 +239,8 @@ export interface Sidecar {
   closeSession(sessionId: string): Promise<AgentSession>;
   /**
    * Sends the agent into a room. A param that you leave out keeps its earlier value. Resolves once
-   * the agent is in the room. Call disconnect() first when the agent is in another room. Rejects as
-   * request() does.
+   * the agent is in the room. An agent in another room refuses (1007), unless `switch` is true: then it
+   * closes its sessions with `agent-disconnected` and changes the room. Rejects as request() does.
    */
   connect(params?: ConnectParams): Promise<Status>;
   /** Takes the agent out of its room and closes the sessions. It stays out, also after a crash. */

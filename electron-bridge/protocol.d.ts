@@ -163,6 +163,8 @@ export interface ConnectParams {
   name?: string | null
   /** Subscribe to all tracks; false if absent. connectionQuality needs it. */
   autoSubscribe?: boolean | null
+  /** If the agent is in another room, leave it first: its sessions close with `agent-disconnected`. Without it, that is error 1007. */
+  switch?: boolean | null
 }
 
 /** The result of `getStatus`, `connect` and `disconnect`. */

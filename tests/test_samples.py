@@ -209,6 +209,7 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "text: 2.406 s  anna says": output,
         "python: # my_voice.py": plug_in,
         "sh: SIDECAR_ENTRY=docs/examples/assistant/assistant.py": posix,
+        "powershell: $env:SIDECAR_ENTRY": powershell,
         "sh: python -m uv run pyinstaller build.spec": posix,
         "powershell: py -m uv run pyinstaller build.spec": powershell,
         "js: const { app } = require('electron');": app_commonjs,

@@ -30,7 +30,13 @@ from sidecar.core.agent_state import (
     refusal_of,
 )
 from sidecar.core.config import Settings, shown_url
-from sidecar.core.contract.errors import InvalidParams, InvalidRequest, ShuttingDown, UnknownSession
+from sidecar.core.contract.errors import (
+    InvalidParams,
+    InvalidRequest,
+    OtherRoom,
+    ShuttingDown,
+    UnknownSession,
+)
 from sidecar.core.contract.failures import (
     Category,
     Failure,
@@ -164,6 +170,7 @@ class ClaraVoiceAgent:
     async def connect(self, settings: Settings) -> Status:
         """Join a room. *settings* override the earlier settings, member by member.
 
+        With `settings.switch`, an agent in another room leaves that room first, as by `disconnect`.
         Returns when the first attempt has succeeded. After ConnectFailed the agent may still be
         trying: read `status`.
 
@@ -176,7 +183,13 @@ class ClaraVoiceAgent:
         """
         if self._machine.state is AgentState.STOPPING:
             raise ShuttingDown
-        self._destination.take_settings(settings, is_under_way=self._machine.is_under_way)
+        try:
+            self._destination.take_settings(settings, is_under_way=self._machine.is_under_way)
+        except OtherRoom:
+            if not settings.switch:
+                raise
+            self._happen(Cause(Event.DISCONNECT))
+            self._destination.take_settings(settings, is_under_way=False)
         if self._machine.is_in_room:
             return self.status()
         waiter = self._waiters.add()

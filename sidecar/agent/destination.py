@@ -109,7 +109,7 @@ class Destination:
             if lasting.server_room_identity != self._wanted.server_room_identity:
                 raise OtherRoom(
                     f"The agent is in room {self.target.room!r} already, or is joining it.",
-                    "Send `disconnect` first.",
+                    "Send `disconnect` first, or pass `switch: true`.",
                 )
             if wanted.api_secret is None and wanted.token is None:
                 now = self.target

@@ -50,7 +50,7 @@ RPC_FIXES: dict[ErrorCode, str] = {
         "Choose another identity, or none. If the person is to move to this page, let the app pass"
         " `replace: true`. A participant whose app crashed is gone after about 20 s."
     ),
-    ErrorCode.OTHER_ROOM: "Send `disconnect` first.",
+    ErrorCode.OTHER_ROOM: "Send `disconnect` first, or pass `switch: true`.",
 }
 
 BRIDGE_FIXES: dict[str, str] = {

@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from sidecar.core.config import Settings
+from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.errors import (
     ConnectFailed,
     ErrorCode,
@@ -16,7 +17,7 @@ from sidecar.core.contract.errors import (
     OtherRoom,
 )
 from sidecar.core.contract.failures import FATAL, Category
-from sidecar.core.contract.messages import AgentState, AgentStateChanged
+from sidecar.core.contract.messages import AgentState, AgentStateChanged, SessionClosed
 from sidecar.core.facts import DisconnectReason, Reconnecting, RoomEnded
 from tests.agent.fakes import START_MS, turns
 from tests.agent.virtual_time import VirtualTimeLoop, in_virtual_time
@@ -99,6 +100,39 @@ async def test_a_connect_to_another_place_is_1007_and_changes_nothing(
         await room.joins()
     await connecting
     assert (await world.agent.connect(Settings())).room == "den"
+
+
+@pytest.mark.parametrize("stage", ["connecting", "connected", "reconnecting"])
+@in_virtual_time
+async def test_a_switch_to_another_room_closes_the_sessions_and_joins_that_room(stage: str):
+    world = World()
+    connecting = world.connecting()
+    first = await world.rooms.opened()
+    if stage != "connecting":
+        await first.joins(ALICE)
+    if stage == "reconnecting":
+        first.emit(Reconnecting())
+    switching = asyncio.ensure_future(world.agent.connect(Settings(room="attic", switch=True)))
+    if stage == "connecting":
+        with pytest.raises(NotConnected):
+            await connecting
+        await first.joins()
+    second = await world.rooms.opened(2)
+    await second.joins()
+    status = await switching
+    assert (status.state, status.room, status.sessions) == (AgentState.CONNECTED, "attic", 0)
+    closed = [each.reason for each in world.heard(SessionClosed)]
+    assert closed == ([] if stage == "connecting" else [CloseReason.AGENT_DISCONNECTED])
+
+
+@in_virtual_time
+async def test_a_switch_to_the_present_room_keeps_the_sessions_and_an_invalid_one_changes_nothing():
+    world = World()
+    await world.joined(ALICE)
+    assert (await world.agent.connect(Settings(room="den", switch=True))).sessions == 1
+    with pytest.raises(InvalidParams):
+        await world.agent.connect(Settings(room="attic", token="", switch=True))
+    assert (world.agent.status().room, len(world.rooms.made)) == ("den", 1)
 
 
 @in_virtual_time

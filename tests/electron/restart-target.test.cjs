@@ -46,6 +46,17 @@ test('a disconnect while no process runs counts for the next one', BOUND, async 
   assert.equal(await sidecar.request('last-connect'), null);
 });
 
+test('`switch` is of one connect() alone, and a crash leads to the new room', BOUND, async (t) => {
+  const sidecar = await started(t, {}, RESTART);
+  await sidecar.connect({ room: 'other', switch: true });
+  const { switch: switches, ...there } = await sidecar.request('last-connect');
+  assert.equal(switches, true);
+  assert.equal(there.room, 'other');
+  assert.deepEqual(await connectAfterCrash(sidecar), there);
+  await sidecar.connect();
+  assert.deepEqual(await sidecar.request('last-connect'), there);
+});
+
 test('after a connect to another room a crash leads there', BOUND, async (t) => {
   const sidecar = await started(t, {}, RESTART);
   await sidecar.disconnect();

@@ -58,6 +58,27 @@ async def test_the_page_joins_chats_mutes_and_leaves_and_is_a_session_everywhere
         await shown.app.line(lambda line: line == "Sessions: []", "no session in the main process")
 
 
+@pytest.mark.full
+async def test_captions_show_the_words_of_both_sides_as_text_until_the_person_leaves(
+    opened: Open, guest: Callable[..., PersonProcess]
+) -> None:
+    lines = "[...document.querySelectorAll('#captions li')]"
+    texts = f"{lines}.map((each) => [...each.children].map((part) => part.textContent))"
+    shown_words = json.dumps(
+        [["Ada", "<b>What time is it?"], ["Clara to Ada", "It is"]], separators=(",", ":")
+    )
+    program = Path(__file__).parent / "fixtures" / "captions.py"
+    async with opened(VOICE_PROGRAM=str(program)) as shown, guest("ada", "Ada") as ada:
+        await shown.page.until(CONNECTED, "the agent in the room")
+        await ada.join()
+        await ada.publish()
+        await shown.page.until(f"JSON.stringify({texts}) === {json.dumps(shown_words)}", "both")
+        finals = f"{lines}.map((each) => each.dataset.final).join()"
+        assert await shown.page.evaluate(finals) == "true,false"
+        await ada.leave()
+        await shown.page.until("document.getElementById('captions').hidden", "no captions")
+
+
 RECORD = """
     sessionStorage.told = sessionStorage.told || '[]';
     clara.onSessions(({type, sessions, session, seq}) => {

@@ -320,3 +320,23 @@ async def test_wake_ends_a_backoff_at_once(
             await sidecar.request("wake", {"reason": "boredom"})
         assert caught.value.code == -32602
         await sidecar.stop()
+
+
+async def test_a_switch_takes_the_agent_to_another_room_and_back_with_its_people(
+    server: DevServer, room: str, person: Arrive, sidecar: SidecarClient
+) -> None:
+    await sidecar.call("connect", connect_params(server, room))
+    bob = person("bob")
+    await bob.join()
+    first = await _session_of(sidecar, "bob")
+    with pytest.raises(RpcError) as caught:
+        await sidecar.call("connect", {"room": f"{room}-2"})
+    assert caught.value.code == 1007
+    there = await sidecar.call("connect", {"room": f"{room}-2", "switch": True})
+    assert (there["state"], there["room"], there["sessions"]) == ("connected", f"{room}-2", 0)
+    assert closes(sidecar) == [("bob", "agent-disconnected")]
+    back = await sidecar.call("connect", {"room": room, "switch": True})
+    assert (back["room"], back["sessions"]) == (room, 1)
+    (again,) = (await sidecar.call("listSessions"))["sessions"]  # type: ignore[misc]
+    assert again["participantId"] == "bob"
+    assert again["sessionId"] != first["sessionId"]

@@ -123,7 +123,7 @@ async def test_an_unknown_session_is_1003(methods):
 
 async def test_connect_hands_on_exactly_what_was_given(methods):
     given = {wire_name(each.name): f"the {each.name}" for each in fields(Settings)}
-    given["autoSubscribe"] = True
+    given["autoSubscribe"] = given["switch"] = True
     await methods.ask("connect", given)
     await methods.ask("connect", {"room": "other"})
     everything, room = methods.agent.asked

@@ -186,6 +186,7 @@ function makeRow(session, remove) {
       const [tone, state, level] = connectionWords(now);
       root.dataset.session = now.sessionId;
       root.dataset.state = now.connectionState;
+      root.dataset.speaking = String(now.speaking === true);
       initial.dataset.tint = String(tintOf(now.participantId));
       write(initial, [...shown][0].toUpperCase());
       write(name, shown);

@@ -169,8 +169,10 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
     refuseWhenStopped(`"${method}"`);
     const isConnect = method === METHODS.connect && current !== undefined;
     const before = aim;
+    // `switch` is of this call alone.
+    const { switch: switches, ...where } = /** @type {any} */ (Object(params));
     // At once, since a crash may come before the answer.
-    if (isConnect) aim = { target: over(before.target, params), isOut: false };
+    if (isConnect) aim = { target: over(before.target, where), isOut: false };
     if (method === METHODS.disconnect) aim = { ...before, isOut: true };
     const wanted = aim;
     if (current === undefined) {
@@ -180,7 +182,7 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
     }
     try {
       // The whole target: this process may never have been told of it.
-      const sent = isConnect ? connectParams() : params;
+      const sent = isConnect ? { ...connectParams(), switch: switches } : params;
       return await current.rpc.request(method, sent, limits);
     } catch (error) {
       if (isRefusal(error) && aim === wanted) aim = before;

@@ -280,6 +280,11 @@ class ConnectParams:
     auto_subscribe: bool | None = member(
         "Subscribe to all tracks; false if absent. connectionQuality needs it.", optional=True
     )
+    switch: bool | None = member(
+        "If the agent is in another room, leave it first: its sessions close with"
+        " `agent-disconnected`. Without it, that is error 1007.",
+        optional=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

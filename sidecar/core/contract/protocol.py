@@ -246,7 +246,10 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.SHUTTING_DOWN: "The sidecar is shutting down.",
     ErrorCode.NOT_ALLOWED: "The credentials do not allow this, or the client gave no token.",
     ErrorCode.IDENTITY_PRESENT: "A participant with this identity is in the room, and keeps it.",
-    ErrorCode.OTHER_ROOM: "The agent is in another room, or joins it. Send `disconnect` first.",
+    ErrorCode.OTHER_ROOM: (
+        "The agent is in another room, or joins it. Send `disconnect` first, or pass"
+        " `switch: true`."
+    ),
 }
 """The meaning of each error code. Codes from 1001 on, and -32602, carry `data.fix`, a sentence for
 a human."""
