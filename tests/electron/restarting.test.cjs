@@ -195,6 +195,45 @@ test('a gap is healed by one listing, and a difference', BOUND, async (t) => {
   assert.equal(await sidecar.request('listings'), 1);
 });
 
+test('a gap is healed page by page, and what is lost between two pages, too', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice', 'bob', 'carol']);
+  const seen = eventsOf(sidecar);
+  const dave = session('dave');
+  const [, bob, carol] = sidecar.sessions;
+  // With the first page bob leaves and dave comes, and nothing says so.
+  const behind = [{ sessions: [carol, dave], count: 2 }];
+  await sidecar.request('list-in-pages', { size: 1, behind });
+  await sidecar.request('lose-news', { sessions: [bob, carol], count: 1 });
+  const told = next(sidecar, 'session-closed', ({ session: { participantId: id } }) => id === 'bob');
+  await notified(sidecar, 'of-tomorrow', {});
+  await told;
+  assert.deepEqual(seen.sort(), ['closed alice left', 'closed bob left', 'created dave']);
+  assert.deepEqual(sidecar.sessions, [carol, dave]);
+  assert.equal(await sidecar.request('listings'), 5);
+});
+
+test('a listing that fails on its second page is asked for again', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice', 'bob', 'carol']);
+  const [, bob, carol] = sidecar.sessions;
+  const error = { code: -32000, message: 'Not now.', data: { fix: '.' } };
+  await sidecar.request('list-in-pages', { size: 1, behind: [{}, { error }] });
+  await sidecar.request('lose-news', { sessions: [bob, carol], count: 1 });
+  await assert.rejects(sidecar.listSessions(), { code: -32000 });
+  const told = next(sidecar, 'session-closed');
+  await notified(sidecar, 'of-tomorrow', {});
+  const { session: closed, reason } = await told;
+  assert.deepEqual([closed.participantId, reason], ['alice', 'left']);
+});
+
+test('a listing that is none is not asked for without end', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice']);
+  await sidecar.request('lose-news', { sessions: 7, count: 1 });
+  await notified(sidecar, 'of-tomorrow', {});
+  await sidecar.request('echo', {});
+  await sidecar.request('echo', {});
+  assert.equal(await sidecar.request('listings'), 1);
+});
+
 test('listSessions() heals, and answers in the seq and epoch of the events', BOUND, async (t) => {
   const sidecar = await withSessions(t, ['alice']);
   let last;

@@ -175,15 +175,11 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
     if (isConnect) aim = { target: over(before.target, where), isOut: false };
     if (method === METHODS.disconnect) aim = { ...before, isOut: true };
     const wanted = aim;
-    if (current === undefined) {
-      const fix = state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
-      const problem = `"${method}" was not sent: the sidecar does not run (${state}).`;
-      throw new SidecarError('NOT_READY', problem, { fix });
-    }
+    const { rpc } = running(method);
     try {
       // The whole target: this process may never have been told of it.
       const sent = isConnect ? { ...connectParams(), switch: switches } : params;
-      return await current.rpc.request(method, sent, limits);
+      return await rpc.request(method, sent, limits);
     } catch (error) {
       if (isRefusal(error) && aim === wanted) aim = before;
       throw error;
@@ -191,75 +187,94 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
   }
 
   /**
-   * Asks for the sessions, and gives the answer to the mirror before the next line is read.
+   * Asks for the sessions; what the mirror lacks is told before it resolves.
    * @param {import('../rpc/client.cjs').RequestOptions} limits
    */
   async function refresh(limits) {
-    await listed((params, onResult) =>
-      request(METHODS.listSessions, params, { ...limits, onResult }),
-    );
+    refuseWhenStopped('listSessions()');
+    await list(running(METHODS.listSessions), limits);
   }
 
   /**
    * Takes a notification; where earlier ones are missing, one listing is asked for.
    *
-   * @param {import('../rpc/client.cjs').RpcClient} rpc that it came from
+   * @param {Run} run that it came from
    * @param {string} method
    * @param {unknown} params
    */
-  const takeNotification = (rpc, method, params) => {
+  const takeNotification = (run, method, params) => {
     announce(`a "${method}"`, () => mirror.take(method, params));
-    if (mirror.isBehind && !isHealing) heal(rpc);
+    heal(run);
   };
 
-  /** @param {import('../rpc/client.cjs').RpcClient} rpc of a process of which notifications are missing */
-  const heal = (rpc) => {
+  /** @param {Run} run */
+  const heal = (run) => {
+    if (!mirror.isBehind || isHealing || current !== run) return;
     isHealing = true;
-    const ask = (/** @type {any} */ params, /** @type {any} */ onResult) =>
-      rpc.request(METHODS.listSessions, params, { ...HEALING, onResult });
-    // Notifications may be lost between two pages.
-    const again = () => mirror.isBehind && !isHealing && heal(rpc);
-    listed(ask).then(again, () => {
-      isHealing = false;
-    });
+    // A listing that failed is asked for again by the next notification.
+    const failed = () => false;
+    list(run, HEALING)
+      .catch(failed)
+      .then((isTaken) => {
+        isHealing = false;
+        if (isTaken) heal(run); // notifications may be lost between two pages, too
+      });
   };
 
   /**
    * Asks for the list page by page, and gives each to the mirror before the next line is read.
-   * @param {(params: any, onResult: (listing: any) => void) => Promise<any>} ask
+   *
+   * @param {Run} run
+   * @param {import('../rpc/client.cjs').RequestOptions} limits of each page
+   * @returns {Promise<boolean>} whether each page was one
    */
-  const listed = async (ask) => {
+  const list = async ({ rpc }, limits) => {
     /** @type {Set<string>} */
     const onPages = new Set();
-    /** @type {unknown} */
-    let epoch;
-    const take = (/** @type {any} */ listing) => {
-      const { epoch: ofPage, next } = Object(listing);
-      epoch = epoch || ofPage;
-      if (ofPage !== epoch) return; // of another process: its pages begin anew
-      if (next === undefined) isHealing = false;
-      announce('a list of sessions', () => mirror.takeListing(listing, onPages));
+    let isTaken = false;
+    const onResult = (/** @type {unknown} */ page) => {
+      isTaken = announce('a list of sessions', () => mirror.takeListing(page, onPages));
     };
-    /** @type {string | undefined} */
-    let after;
-    do {
-      /** @type {{after: string} | undefined} */
-      const asked = after === undefined ? undefined : { after };
-      after = Object(await ask(asked, take)).next;
-    } while (after !== undefined);
+    /** @type {{after: string} | undefined} */
+    let asked;
+    try {
+      do {
+        const page = await rpc.request(METHODS.listSessions, asked, { ...limits, onResult });
+        const { next: after } = Object(page);
+        asked = after === undefined ? undefined : { after };
+      } while (isTaken && asked !== undefined);
+    } finally {
+      if (asked !== undefined || !isTaken) mirror.isBehind = true; // as to the pages that did not come
+    }
+    return isTaken;
   };
 
   /**
    * @param {string} what
    * @param {() => readonly Announcement[]} take
+   * @returns {boolean} whether it is what it should be
    */
   const announce = (what, take) => {
     try {
       announcer.tell(take());
+      return true;
     } catch (error) {
       const { message } = /** @type {Error} */ (error);
       warn(`The sidecar sent ${what} that is none: ${message}.`);
+      return false;
     }
+  };
+
+  /**
+   * @param {string} method
+   * @returns {Run}
+   * @throws {SidecarError} NOT_READY
+   */
+  const running = (method) => {
+    if (current !== undefined) return current;
+    const fix = state === 'backoff' ? 'It is started again soon.' : 'Call start() first.';
+    const problem = `"${method}" was not sent: the sidecar does not run (${state}).`;
+    throw new SidecarError('NOT_READY', problem, { fix });
   };
 
   /** @param {string} text */
@@ -282,7 +297,7 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
     /** @type {import('../rpc/client.cjs').RpcClient} */
     const rpc = rpcClient({
       write: (frame, done) => child.write(frame, done),
-      onNotification: (method, params) => takeNotification(rpc, method, params),
+      onNotification: (method, params) => takeNotification(run, method, params),
       onOddLine: warn,
       deadlines,
       answers,

@@ -143,8 +143,9 @@ class Mirror {
     if (!Array.isArray(sessions)) throw new TypeError('it has no sessions');
     const listed = new Map(sessions.map((session) => [sessionOf({ session }).sessionId, session]));
     const identities = new Set(sessions.map((session) => session.participantId));
-    // A gap between two pages is not healed by the pages after it.
+    // The first page heals a gap; a gap between two pages is not healed by the pages after it.
     if (onPages.size === 0) this.isBehind = false;
+    else if (seq > this.#heard) this.isBehind = true;
     if (Number.isInteger(seq)) this.#heard = Math.max(this.#heard, seq);
     for (const id of listed.keys()) onPages.add(id);
     const absence = ABSENCE[this.#agentState] || 'connection-lost';
