@@ -83,6 +83,11 @@ function attempt(call) {
   }
 }
 
+/** @param {unknown} value */
+function isObject(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /**
  * @param {object | undefined} values
  * @returns {any} a copy without the members that are undefined
@@ -92,4 +97,4 @@ function present(values) {
   return Object.fromEntries(given);
 }
 
-module.exports = { RpcError, SidecarError, attempt, guarded, present };
+module.exports = { RpcError, SidecarError, attempt, guarded, isObject, present };

@@ -7,6 +7,7 @@
  */
 
 const { attempt, guarded } = require('./errors.cjs');
+const { listen } = require('./listeners.cjs');
 
 /**
  * @typedef {import('../index').Logger} Logger
@@ -132,8 +133,6 @@ function now() {
 
 /** The error codes of a write to a closed pipe, to a closed terminal and to a vanished terminal. */
 const NO_READER = Object.freeze(['EPIPE', 'EIO', 'ENXIO']);
-/** One for each sidecar that runs: one listener serves all sidecars of the app. */
-const holders = new Set();
 
 /**
  * Keeps the app alive when its own stdout or stderr has lost its reader (a closed terminal, a
@@ -147,15 +146,9 @@ const holders = new Set();
  * @returns {() => void} takes the listeners away; a second call does nothing
  */
 function holdBrokenPipes(streams) {
-  const holder = {};
-  holders.add(holder);
-  for (const stream of streams) {
-    if (!stream.listeners('error').includes(onPipeError)) stream.on('error', onPipeError);
-  }
-  return () => {
-    if (!holders.delete(holder) || holders.size > 0) return;
-    for (const stream of streams) stream.removeListener('error', onPipeError);
-  };
+  /** @type {(stream: NodeJS.WritableStream) => [NodeJS.WritableStream, string, typeof onPipeError]} */
+  const held = (stream) => [stream, 'error', onPipeError];
+  return listen(...streams.map(held));
 }
 
 /**
@@ -163,7 +156,9 @@ function holdBrokenPipes(streams) {
  * @param {NodeJS.ErrnoException} error
  */
 function onPipeError(error) {
-  if (!NO_READER.includes(String(error.code)) && this.listenerCount('error') === 1) throw error;
+  const isOurs = (/** @type {Function} */ listener) => listener === onPipeError;
+  const isAppDeaf = this.listeners('error').every(isOurs);
+  if (isAppDeaf && !NO_READER.includes(String(error.code))) throw error;
 }
 
 module.exports = { LEVELS, logLines, TAIL_LINES, holdBrokenPipes };

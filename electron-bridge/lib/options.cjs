@@ -6,7 +6,7 @@
  */
 
 const { PROXY_OPTION } = require('./answers.cjs');
-const { attempt, present } = require('./errors.cjs');
+const { attempt, isObject, present } = require('./errors.cjs');
 const { LEVELS } = require('./logs.cjs');
 const { isOrigin } = require('./pages/sender.cjs');
 const { DEFAULT_POLICY } = require('./process/restarts.cjs');
@@ -37,8 +37,6 @@ const isString = (value) => typeof value === 'string';
 const isText = (value) => isString(value) && value !== '';
 /** @type {Check} */
 const isFunction = (value) => typeof value === 'function';
-/** @type {Check} */
-const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 /** @type {Check} */
 const isSettings = (value) =>
   isObject(value) && Buffer.byteLength(String(attempt(() => JSON.stringify(value)))) <= 64 * 1024;

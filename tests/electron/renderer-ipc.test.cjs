@@ -115,10 +115,12 @@ test('what a page passes goes to the sidecar, which alone decides what it takes'
 
 test('options that are no object are refused before a rule of the app sees them', async () => {
   const { voice, clara } = served({ rules: { createConnection: assert.fail } });
-  for (const options of [['identity'], 'identity', null, 7]) {
-    const { code, message } = await failure(clara.createConnection(options));
-    assert.equal(code, 'INVALID_ARGUMENT');
-    assert.match(message, /the options must be an object/);
+  for (const name of ['createConnection', 'getConversation', 'listClosedSessions', 'sendText']) {
+    for (const options of [['identity'], 'identity', null, 7]) {
+      const { code, message } = await failure(clara[name](options));
+      assert.equal(code, 'INVALID_ARGUMENT');
+      assert.equal(message, `${name}: the options must be an object.`);
+    }
   }
   assert.deepEqual(voice.asked, []);
 });

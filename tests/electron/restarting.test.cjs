@@ -204,7 +204,11 @@ test('a gap is healed page by page, and what is lost between two pages, too', BO
   const behind = [{ sessions: [carol, dave], count: 2 }];
   await sidecar.request('list-in-pages', { size: 1, behind });
   await sidecar.request('lose-news', { sessions: [bob, carol], count: 1 });
-  const told = next(sidecar, 'session-closed', ({ session: { participantId: id } }) => id === 'bob');
+  const told = next(
+    sidecar,
+    'session-closed',
+    ({ session: { participantId: id } }) => id === 'bob',
+  );
   await notified(sidecar, 'of-tomorrow', {});
   await told;
   assert.deepEqual(seen.sort(), ['closed alice left', 'closed bob left', 'created dave']);

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { SidecarProcess } = require('../../electron-bridge/lib/process/sidecar-process.cjs');
+const { sidecarProcess } = require('../../electron-bridge/lib/process/sidecar-process.cjs');
 const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
 const { liveness } = require('./fixtures/liveness.cjs');
 const { SCRIPTED_SIDECAR } = require('./fixtures/scripted.cjs');
@@ -48,7 +48,7 @@ function spawned(t, script, patience = PATIENT) {
     onEnded: keep(seen.ends),
   };
   const deadlines = new Deadlines();
-  const child = new SidecarProcess({ ...launch, ...script.launch }, deadlines, handlers, patience);
+  const child = sidecarProcess({ ...launch, ...script.launch }, deadlines, handlers, patience);
   t.after(async () => {
     child.kill();
     await until(() => seen.ends.length > 0);

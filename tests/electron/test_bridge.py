@@ -41,7 +41,7 @@ FOLDERS = (
 """Where our JavaScript stands."""
 
 
-GROUND = {"errors", "protocol", "time", "logs"}
+GROUND = {"errors", "listeners", "protocol", "time", "logs"}
 """Files at the top of lib/ that every folder may require; the others stand above the folders."""
 
 ARROWS: dict[str, set[str]] = {

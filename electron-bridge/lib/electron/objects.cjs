@@ -5,7 +5,7 @@
  * absent object.
  */
 
-const { attempt } = require('../errors.cjs');
+const { attempt, present } = require('../errors.cjs');
 
 /** What the app goes without, by the object that is not there. */
 const COSTS = Object.freeze({
@@ -22,14 +22,10 @@ function findElectron() {
   // A bundle may be unable to require it; the log says what is absent.
   const electron = isMain ? attempt(() => require('electron')) : undefined;
   if (!electron || !electron.app) return undefined;
-  /** @type {any} */
-  const found = {};
-  for (const name of [...Object.keys(COSTS), 'session']) {
-    // A build of Electron may be without it: its store builds have no autoUpdater.
-    const object = attempt(() => /** @type {any} */ (electron)[name]);
-    if (object) found[name] = object;
-  }
-  return found;
+  // A build of Electron may be without one: its store builds have no autoUpdater.
+  const object = (/** @type {string} */ name) => attempt(() => /** @type {any} */ (electron)[name]);
+  const names = [...Object.keys(COSTS), 'session'];
+  return present(Object.fromEntries(names.map((name) => [name, object(name) || undefined])));
 }
 
 /**

@@ -6,7 +6,7 @@ const fs = require('fs');
 const path = require('path');
 
 const { attempt } = require('../errors.cjs');
-const { listen } = require('./listeners.cjs');
+const { listen } = require('../listeners.cjs');
 
 /** For `webPreferences.preload`. */
 const preloadPath = path.join(__dirname, '..', '..', 'preload.cjs');
@@ -59,12 +59,12 @@ function installPreload(session) {
  * @returns {() => void} ends the watch over windows to come
  */
 function watchPreload(app, onProblem) {
-  /** @type {import('./listeners.cjs').Listener} */
+  /** @type {import('../listeners.cjs').Listener} */
   const onError = (_, file, error) => {
     if (file !== preloadPath) return;
     onProblem(`The preload script failed, so a page has no window.clara: ${error.message}`);
   };
-  /** @type {import('./listeners.cjs').Listener} */
+  /** @type {import('../listeners.cjs').Listener} */
   const onContents = (_, contents) => contents.on('preload-error', onError);
   return listen([app, 'web-contents-created', onContents]);
 }

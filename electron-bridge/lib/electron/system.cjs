@@ -9,7 +9,7 @@
  * SIGINT: one in the main process would disable Electron's own.
  */
 
-const { listen } = require('./listeners.cjs');
+const { listen } = require('../listeners.cjs');
 
 /**
  * @typedef {Pick<import('../../index').Sidecar, 'processState' | 'wake'>} WakeableSidecar
@@ -74,7 +74,7 @@ function watchSystem({ app, powerMonitor }, supervisor, sidecar) {
     supervisor.systemResumed();
     wake(sidecar, 'system-resume');
   };
-  /** @type {import('./listeners.cjs').Listener} */
+  /** @type {import('../listeners.cjs').Listener} */
   const onWindow = (_, window) => window.on('session-end', onShutdown);
   const releases = [listen([app, 'browser-window-created', onWindow])];
   const listenToPower = () => {

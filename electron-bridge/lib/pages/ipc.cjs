@@ -11,9 +11,9 @@
 
 const { performance } = require('perf_hooks');
 
-const { listen } = require('../electron/listeners.cjs');
 const { wake } = require('../electron/system.cjs');
-const { RpcError, SidecarError } = require('../errors.cjs');
+const { RpcError, SidecarError, isObject } = require('../errors.cjs');
+const { listen } = require('../listeners.cjs');
 const { ERRORS, NOTIFICATIONS } = require('../protocol.cjs');
 const { makeBudget } = require('./budget.cjs');
 const { allowedPages, senderCheck } = require('./sender.cjs');
@@ -21,8 +21,10 @@ const { makeTopic } = require('./subscriptions.cjs');
 
 /** With the name of the call and its argument; preload.cjs repeats the name. */
 const CALL = 'clara-voice:call';
+/** The calls whose argument is an object; the sidecar decides on its members. */
+const TAKE_OPTIONS = ['createConnection', 'getConversation', 'listClosedSessions', 'sendText'];
 /** The calls that reach the sidecar. It counts `online` itself. */
-const COSTLY = ['getStatus', 'createConnection', 'closeSession'];
+const COSTLY = ['getStatus', 'closeSession', ...TAKE_OPTIONS];
 /** How many refused pages are logged, so that a page that tries addresses cannot fill the log. */
 const MAX_REFUSED = 100;
 
@@ -60,12 +62,13 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
 
   /** @returns {import('../../preload').SessionsSnapshot} */
   const listSessions = () => ({ sessions: sidecar.sessions, seq: announcer.seq });
-  const sessions = makeTopic('sessions', () => ({ type: 'snapshot', ...listSessions() }));
-  const agent = makeTopic('agent', () => announcer.statusForPage());
-  const events = makeTopic('events', () => null);
-  const health = makeTopic('health', () => null);
-  /** @type {Record<string, typeof agent>} */
-  const topics = { sessions, agent, events, health };
+  /** @type {Record<string, ReturnType<typeof makeTopic>>} */
+  const topics = {
+    sessions: makeTopic('sessions', () => ({ type: 'snapshot', ...listSessions() })),
+    agent: makeTopic('agent', () => announcer.statusForPage()),
+    events: makeTopic('events', () => null),
+    health: makeTopic('health', () => null),
+  };
 
   /** @returns {Promise<import('../../preload').ClaraStatus>} */
   const getStatus = async () => {
@@ -85,10 +88,7 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
   const calls = {
     listSessions,
     getStatus,
-    createConnection: async (_, options = {}) => {
-      if (Object(options) !== options || Array.isArray(options)) {
-        throw new PageError('INVALID_ARGUMENT', 'createConnection: the options must be an object.');
-      }
+    createConnection: async (_, options) => {
       if ('replace' in options) {
         const fix = 'Let the rule `createConnection` of `pages` set it.';
         throw new PageError('DENIED', 'createConnection: a page cannot set `replace`.', { fix });
@@ -122,13 +122,16 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
    * @param {IpcCallLike} call
    * @param {any} asked the name of the call and its argument
    */
-  const answer = async (call, [name, argument]) => {
+  const answer = async (call, [name, argument = {}]) => {
     try {
       // No await where none is needed: calls of a page keep their order.
       const allowed = isAllowed(call);
       if (!(allowed === true || (await allowed))) throw denial(call);
       if (!Object.keys(calls).includes(name)) throw new Error(`There is no call ${name}.`);
       if (Object(rules)[name] === false) throw ruledOut(name);
+      if (TAKE_OPTIONS.includes(name) && !isObject(argument)) {
+        throw new PageError('INVALID_ARGUMENT', `${name}: the options must be an object.`);
+      }
       if (COSTLY.includes(name) && !isWithinBudget(call.sender)) {
         const fix = 'Wait for the answers before calling again.';
         throw new PageError('BUSY', `${name}: this page makes too many calls.`, { fix });
@@ -148,15 +151,15 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
   // The list of sessions does not go along: the preload keeps it.
   const tellSession = (/** @type {string} */ type) => (/** @type {any} */ event) => {
     const { session, seq, reason } = event;
-    sessions.publish({ type, session, seq, ...(reason && { reason }) });
+    topics.sessions.publish({ type, session, seq, ...(reason && { reason }) });
   };
-  const tellStatus = () => agent.publish(announcer.statusForPage());
+  const tellStatus = () => topics.agent.publish(announcer.statusForPage());
   const release = listen(
     [sidecar, NOTIFICATIONS.SessionCreated, tellSession('created')],
     [sidecar, NOTIFICATIONS.SessionUpdated, tellSession('updated')],
     [sidecar, NOTIFICATIONS.SessionClosed, tellSession('closed')],
-    [sidecar, NOTIFICATIONS.SessionEvent, (event) => events.publish(event)],
-    [sidecar, NOTIFICATIONS.Health, (report) => health.publish(report)],
+    [sidecar, NOTIFICATIONS.SessionEvent, (event) => topics.events.publish(event)],
+    [sidecar, NOTIFICATIONS.Health, (report) => topics.health.publish(report)],
     [sidecar, NOTIFICATIONS.AgentStateChanged, tellStatus],
     [sidecar, 'process-state', tellStatus],
   );
@@ -181,12 +184,10 @@ function ruledOut(call) {
  * @returns {import('../../preload').ClaraError}
  */
 function plainError(error) {
-  if (![RpcError, SidecarError].some((type) => error instanceof type)) {
-    // Of the app's own code: a rule of `pages`, for one.
-    const message = error instanceof Error ? error.message : String(error);
-    return { name: 'ClaraError', code: 'UNEXPECTED', message };
-  }
-  const { name, code, message, data } = error;
+  const { name, code, message = String(error), data } = Object(error);
+  const isOurs = error instanceof RpcError || error instanceof SidecarError;
+  // Of the app's own code: a rule of `pages`, for one.
+  if (!isOurs) return { name: 'ClaraError', code: 'UNEXPECTED', message };
   // It was the page's argument that the sidecar refused.
   const isArgument = code === ERRORS.INVALID_PARAMS;
   const kind = isArgument ? { name: 'ClaraError', code: 'INVALID_ARGUMENT' } : { name, code };

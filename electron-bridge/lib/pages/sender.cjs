@@ -14,7 +14,7 @@ const fs = require('fs');
 const path = require('path');
 const { URL, fileURLToPath } = require('url');
 
-const { listen } = require('../electron/listeners.cjs');
+const { listen } = require('../listeners.cjs');
 const { attempt } = require('../errors.cjs');
 const { deferred } = require('../time.cjs');
 

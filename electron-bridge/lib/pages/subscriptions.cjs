@@ -5,7 +5,7 @@
  * main frame shows another page, when its process is gone, and with its window.
  */
 
-const { listen } = require('../electron/listeners.cjs');
+const { listen } = require('../listeners.cjs');
 const { attempt } = require('../errors.cjs');
 
 /** From main to the preload, with the topic, then 'snapshot' or 'change' and the event, or 'end' when

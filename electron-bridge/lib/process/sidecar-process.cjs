@@ -41,141 +41,125 @@ const PATIENCE = Object.freeze({ drainMs: 5000, terminateMs: 2000, killMs: 2000,
  * @property {(line: string) => void} onLine one line of stdout
  * @property {(line: string) => void} onLogLine one line of stderr
  * @property {(problem: string) => void} onProblem a sentence for the log
- * @property {(report: EndReport) => void} onEnded exactly once, never within the constructor
+ * @property {(report: EndReport) => void} onEnded exactly once, never within sidecarProcess()
  */
 
-class SidecarProcess {
-  #child;
-  #handlers;
-  #patience;
-  #deadlines;
-  #hasEnded = false;
-  #rung = -1;
+/**
+ * Spawns the child.
+ *
+ * @typedef {ReturnType<typeof sidecarProcess>} SidecarProcess
+ *
+ * @param {import('./launch.cjs').Launch} launch
+ * @param {import('../time.cjs').Deadlines} deadlines
+ * @param {ProcessHandlers} handlers
+ * @param {Readonly<Patience>} [patience]
+ */
+function sidecarProcess(launch, deadlines, handlers, patience = PATIENCE) {
+  const { onLine, onLogLine, onProblem, onEnded } = handlers;
+  /** @type {childProcess.ChildProcessWithoutNullStreams | undefined} */
+  let child;
+  let hasEnded = false;
+  let rung = -1;
   /** @type {import('../time.cjs').Deadline | undefined} */
-  #deadline;
-
-  /**
-   * Spawns the child.
-   *
-   * @param {import('./launch.cjs').Launch} launch
-   * @param {import('../time.cjs').Deadlines} deadlines
-   * @param {ProcessHandlers} handlers
-   * @param {Readonly<Patience>} [patience]
-   */
-  constructor(launch, deadlines, handlers, patience = PATIENCE) {
-    this.#handlers = handlers;
-    this.#deadlines = deadlines;
-    this.#patience = patience;
-    try {
-      this.#child = spawn(launch);
-      this.#listen(this.#child);
-    } catch (error) {
-      // Node emits only some failures and throws the others (lib/internal/child_process.js).
-      setImmediate(() => this.#finish({ spawnError: /** @type {any} */ (error) }));
-    }
-  }
+  let deadline;
 
   /**
    * @param {Buffer} frame
    * @param {() => void} done called once the system has the frame, or never will. Not the 'drain'
    *   event, which never comes when the child dies with a full pipe.
    */
-  write(frame, done) {
-    const stdin = this.#child && this.#child.stdin;
-    if (stdin && !this.#hasEnded && stdin.writable) stdin.write(frame, () => done());
+  function write(frame, done) {
+    const stdin = child && child.stdin;
+    if (stdin && !hasEnded && stdin.writable) stdin.write(frame, () => done());
     else setImmediate(done);
   }
 
   /** Ends its stdin, which asks it to drain and exit; climbs the ladder as far as it takes. */
-  end() {
-    if (this.#rung === -1) this.#climb(0);
+  function end() {
+    if (rung === -1) climb(0);
   }
 
   /** Kills it, and its group, now. */
-  kill() {
-    if (this.#rung < KILL_RUNG) this.#climb(KILL_RUNG);
+  function kill() {
+    if (rung < KILL_RUNG) climb(KILL_RUNG);
   }
 
   /** Limits a stop under way to one second. */
-  hurry() {
-    if (this.#alive()) this.#wait(FAST_STOP_MS, () => this.#climb(KILL_RUNG));
+  function hurry() {
+    if (alive()) wait(FAST_STOP_MS, () => climb(KILL_RUNG));
   }
 
   /** Kills it, and its group, and returns when that is done: for the end of the app itself. */
-  killNow() {
-    const child = this.#alive();
-    if (child && IS_WINDOWS) {
-      const options = { windowsHide: true, timeout: this.#patience.killMs };
-      const { status } = childProcess.spawnSync(TASKKILL, taskkillArgs(child), options);
-      if (status !== 0) child.kill('SIGKILL'); // a policy may forbid taskkill
-    } else if (child) endTree(child, 'SIGKILL');
+  function killNow() {
+    const living = alive();
+    if (living && IS_WINDOWS) {
+      const options = { windowsHide: true, timeout: patience.killMs };
+      const { status } = childProcess.spawnSync(TASKKILL, taskkillArgs(living), options);
+      if (status !== 0) living.kill('SIGKILL'); // a policy may forbid taskkill
+    } else if (living) endTree(living, 'SIGKILL');
   }
 
-  /** @param {childProcess.ChildProcessWithoutNullStreams} child */
-  #listen = (child) => {
-    const { onLine, onLogLine, onProblem } = this.#handlers;
-    child.on('error', (error) => {
-      if (child.pid === undefined) this.#finish({ spawnError: error });
+  /** @param {childProcess.ChildProcessWithoutNullStreams} spawned */
+  const listen = (spawned) => {
+    const { pid, stdin, stdout, stderr } = spawned;
+    spawned.on('error', (error) => {
+      if (pid === undefined) finish({ spawnError: error });
       else onProblem(`The sidecar's process: ${error.message}`);
     });
-    if (!child.stdout) return; // out of file descriptors: there is an error and nothing else
-    child.on('exit', (code, signal) => {
-      if (this.#hasEnded) return;
+    if (!stdout) return; // out of file descriptors: there is an error and nothing else
+    spawned.on('exit', (code, signal) => {
+      if (hasEnded) return;
       // At once, while the group's number cannot have been given to another.
-      if (!IS_WINDOWS) endTree(child, 'SIGKILL');
+      if (!IS_WINDOWS) endTree(spawned, 'SIGKILL');
       // Neither 'exit' nor 'close' will do alone: now stdout may still be full of answers, and
       // 'close' waits for whoever else holds the pipes.
-      const finish = () => this.#finish({ code, signal });
-      this.#wait(this.#patience.pipesMs, finish);
-      child.once('close', finish);
+      wait(patience.pipesMs, () => finish({ code, signal }));
+      spawned.once('close', () => finish({ code, signal }));
     });
     /** @type {(stream: NodeJS.ReadableStream, verb: string, maxBytes: number,
      *   onLine: (line: string) => void) => ReturnType<typeof splitLines>} */
-    const read = (stream, verb, maxBytes, onLine) => {
+    const read = (stream, verb, maxBytes, take) => {
       const onOversize = () => onProblem(`The sidecar ${verb} a line over ${maxBytes} bytes.`);
-      const lines = splitLines({ maxBytes, onLine, onOversize });
+      const lines = splitLines({ maxBytes, onLine: take, onOversize });
       stream.on('data', (chunk) => lines.push(chunk));
       stream.on('error', ({ message }) => onProblem(`The sidecar's output failed: ${message}`));
       return lines;
     };
-    read(child.stdout, 'wrote', MAX_LINE_BYTES, onLine);
-    const logLines = read(child.stderr, 'logged', MAX_LOG_LINE_BYTES, onLogLine);
+    read(stdout, 'wrote', MAX_LINE_BYTES, onLine);
+    const logLines = read(stderr, 'logged', MAX_LOG_LINE_BYTES, onLogLine);
     // Last words often lack a newline. A frame without one is cut off, and no message.
-    child.stderr.on('end', () => logLines.end());
+    stderr.on('end', () => logLines.end());
     // A child that does not read any more is ended. Without a listener EPIPE would end the app
     // (https://github.com/amd/gaia/issues/3498).
-    child.stdin.on('error', () => this.end());
+    stdin.on('error', end);
   };
 
   /** @param {Partial<EndReport>} facts */
-  #finish = (facts) => {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#deadlines.clear(this.#deadline);
-    for (const stream of Object(this.#child).stdio || []) if (stream) stream.destroy();
-    this.#handlers.onEnded({ code: null, signal: null, spawnError: null, ...facts });
+  const finish = (facts) => {
+    if (hasEnded) return;
+    hasEnded = true;
+    deadlines.clear(deadline);
+    for (const stream of Object(child).stdio || []) if (stream) stream.destroy();
+    onEnded({ code: null, signal: null, spawnError: null, ...facts });
   };
 
-  /** @returns {childProcess.ChildProcessWithoutNullStreams | undefined} the child while it lives */
-  #alive = () => {
-    const child = this.#child;
-    return !this.#hasEnded && child && child.pid && !hasExited(child) ? child : undefined;
-  };
+  /** Gives the child while it lives. */
+  const alive = () => (!hasEnded && child && child.pid && !hasExited(child) ? child : undefined);
 
-  /** @param {number} rung */
-  #climb = (rung) => {
-    const child = this.#alive();
-    if (child === undefined) return;
-    this.#rung = rung;
+  /** @param {number} next */
+  const climb = (next) => {
+    const living = alive();
+    if (living === undefined) return;
+    rung = next;
     if (rung === LADDER.length) {
-      child.unref();
-      this.#handlers.onProblem(`The sidecar (pid ${child.pid}) could not be killed: it is left.`);
-      this.#finish({});
+      living.unref();
+      onProblem(`The sidecar (pid ${living.pid}) could not be killed: it is left.`);
+      finish({});
       return;
     }
-    const { act, patience } = LADDER[rung];
-    this.#wait(this.#patience[patience], () => this.#climb(rung + 1));
-    act(child);
+    const { act, patience: name } = LADDER[rung];
+    wait(patience[name], () => climb(rung + 1));
+    act(living);
   };
 
   /**
@@ -184,10 +168,19 @@ class SidecarProcess {
    * @param {number} ms
    * @param {() => void} act
    */
-  #wait = (ms, act) => {
-    this.#deadlines.clear(this.#deadline);
-    this.#deadline = this.#deadlines.set(ms, act);
+  const wait = (ms, act) => {
+    deadlines.clear(deadline);
+    deadline = deadlines.set(ms, act);
   };
+
+  try {
+    child = spawn(launch);
+    listen(child);
+  } catch (error) {
+    // Node emits only some failures and throws the others (lib/internal/child_process.js).
+    setImmediate(() => finish({ spawnError: /** @type {any} */ (error) }));
+  }
+  return { write, end, kill, hurry, killNow };
 }
 
 /**
@@ -245,4 +238,4 @@ function taskkillArgs(child) {
   return ['/pid', String(child.pid), '/T', '/F'];
 }
 
-module.exports = { SidecarProcess };
+module.exports = { sidecarProcess };

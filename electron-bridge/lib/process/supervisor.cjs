@@ -18,18 +18,17 @@ const { deferred } = require('../time.cjs');
 const { existingUserData, resolveLaunch } = require('./launch.cjs');
 const { crashLoop, restartDelay } = require('./restarts.cjs');
 const { endError, initializeParams, mismatch, startFailure } = require('./run.cjs');
-const { SidecarProcess } = require('./sidecar-process.cjs');
+const { sidecarProcess } = require('./sidecar-process.cjs');
 
 /** Failures worth a restart; the others would fail the same way again. */
 const RESTARTABLE = Object.freeze(['EXITED', 'START_TIMEOUT']);
 
 /**
- * For `connect`, which the sidecar answers within 15 s (protocol), and for `shutdown`: when it has no
- * answer, the ladder ends the sidecar long before. These requests pass the requests that are held.
+ * For `connect`, which the sidecar answers within 15 s (protocol); for a page of sessions; and for
+ * `shutdown`: when it has no answer, the ladder ends the sidecar long before. These requests pass the
+ * requests that are held.
  */
 const OWN_REQUEST = Object.freeze({ timeoutMs: 20 * 1000, ahead: true });
-/** After it, the next notification asks again: the answer itself may be lost. */
-const HEALING = Object.freeze({ timeoutMs: 30 * 1000, ahead: true });
 
 /** Why a call is refused. */
 const DISPOSED = 'dispose() was called. Make a new one with createSidecar().';
@@ -41,7 +40,7 @@ const STOPPING = 'the sidecar is being stopped. Ask again after stop() is done.'
  * @typedef {import('../sessions/events.cjs').Announcement} Announcement
  *
  * @typedef {object} Run of one process
- * @property {SidecarProcess} child
+ * @property {import('./sidecar-process.cjs').SidecarProcess} child
  * @property {import('../rpc/client.cjs').RpcClient} rpc holds the app's requests until the sidecar is ready
  * @property {import('./launch.cjs').Launch} launch
  * @property {SidecarError | undefined} reason why it is being ended; undefined while it goes on
@@ -211,14 +210,12 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
   const heal = (run) => {
     if (!mirror.isBehind || isHealing || current !== run) return;
     isHealing = true;
-    // A listing that failed is asked for again by the next notification.
-    const failed = () => false;
-    list(run, HEALING)
-      .catch(failed)
-      .then((isTaken) => {
-        isHealing = false;
-        if (isTaken) heal(run); // notifications may be lost between two pages, too
-      });
+    const end = (/** @type {unknown} */ isTaken) => {
+      isHealing = false;
+      // Between two pages more may be lost; after a failure the next notification asks again.
+      if (isTaken === true) heal(run);
+    };
+    list(run, OWN_REQUEST).then(end, end);
   };
 
   /**
@@ -302,7 +299,7 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
       deadlines,
       answers,
     });
-    const child = new SidecarProcess(launch, deadlines, {
+    const child = sidecarProcess(launch, deadlines, {
       onLine: (line) => rpc.handleLine(line),
       onLogLine: (line) => logs.handleLine(line),
       onProblem: warn,

@@ -116,17 +116,18 @@ function rpcClient({ write, onNotification, onOddLine, deadlines, answers }) {
    * @param {string} line
    */
   function handleLine(line) {
-    const message = Object(attempt(() => JSON.parse(line)));
-    const { jsonrpc, id, method, params, result, error } = message;
-    const odd = (/** @type {string} */ what) =>
-      onOddLine(`The sidecar wrote ${what}: ${shown(line)}`);
+    const given = Object(attempt(() => JSON.parse(line)));
+    const { jsonrpc, id, method, params, result, error } = given;
+    const { code, message, data } = Object(error);
+    const shown = line.length > SHOWN_CHARACTERS ? `${line.slice(0, SHOWN_CHARACTERS)}…` : line;
+    const odd = (/** @type {string} */ what) => onOddLine(`The sidecar wrote ${what}: ${shown}`);
     if (jsonrpc !== '2.0') odd('a line that is not JSON-RPC 2.0');
     else if (typeof method === 'string' && id === undefined) onNotification(method, params);
     else if (typeof method === 'string') answer(id, method, params);
     else if (error === undefined && result === undefined) odd('neither response nor notification');
     else if (!(id > 0 && id <= lastId)) odd('an answer to what was not asked');
     else if (error === undefined) settle(id, undefined, result);
-    else settle(id, rpcError(Object(error)));
+    else settle(id, new RpcError(code, String(message), data));
   }
 
   /**
@@ -228,16 +229,6 @@ function rpcClient({ write, onNotification, onOddLine, deadlines, answers }) {
 /** @param {object} message */
 function frameOf(message) {
   return Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
-}
-
-/** @param {any} error of a response */
-function rpcError({ code, message, data }) {
-  return new RpcError(code, String(message), data);
-}
-
-/** @param {string} line */
-function shown(line) {
-  return line.length <= SHOWN_CHARACTERS ? line : `${line.slice(0, SHOWN_CHARACTERS)}…`;
 }
 
 module.exports = { MAX_WAITING_BYTES, rpcClient };

@@ -13,12 +13,12 @@
 /**
  * @param {...[Emitter | undefined, string, Listener]} wanted the emitter, the event
  *   and the listener; an emitter that is not there is left out
- * @returns {() => void} takes all of them away
+ * @returns {() => void} takes all of them away; a second call does nothing
  */
 function listen(...wanted) {
   for (const [emitter, name, listener] of wanted) if (emitter) emitter.on(name, listener);
   return () => {
-    for (const [emitter, name, listener] of wanted) {
+    for (const [emitter, name, listener] of wanted.splice(0)) {
       if (emitter) emitter.removeListener(name, listener);
     }
   };
