@@ -8,12 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import importlib.metadata
 import logging
 import os
 import platform
 import random
-import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -110,7 +108,7 @@ class _App:
         self._status = 0
         self._ending = Ending(self._tell_end, lambda: self._status)
         self._splitter = LineSplitter()
-        self._epoch = secrets.token_hex(8)
+        self._epoch = os.urandom(8).hex()
         self._voices: Host | None = None
         self._calls: LiveKitCalls | None = None
 
@@ -300,6 +298,8 @@ class _App:
 
 @functools.cache
 def _versions() -> Mapping[str, str]:
+    import importlib.metadata  # here: the first answer needs no version of LiveKit
+
     found = {"sidecar": __version__, "protocol": str(PROTOCOL_VERSION)}
     found["python"] = platform.python_version()
     for name in ("livekit", "livekit-api"):

@@ -207,11 +207,20 @@ def _run_command(program: str, arguments: Sequence[str]) -> int:
     return int(_commands().main(program, list(arguments)))
 
 
+class _ParserWithCommands(argparse.ArgumentParser):
+    """Lists the developers' commands in the help. Only the help imports them, not each start."""
+
+    def format_help(self) -> str:
+        """Return the help with the developers' commands at its end."""
+        self.epilog = f"{EPILOG}\n{_commands().overview(self.prog)}"
+        return super().format_help()
+
+
 def _parser(program: str, is_frozen: bool) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = (argparse.ArgumentParser if is_frozen else _ParserWithCommands)(
         prog=program,
         description="Joins a LiveKit room as an agent and reports a session for each person in it.",
-        epilog=EPILOG if is_frozen else f"{EPILOG}\n{_commands().overview(program)}",
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

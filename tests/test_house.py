@@ -71,7 +71,7 @@ THIRD_PARTY: dict[str, str] = {
     "certifi": "rtc/trust.py",
     "dotenv": "env_files.py",
     "google": "rtc/",
-    "jsonrpcserver": "rpc/jsonrpc.py",
+    "jsonrpcserver": "rpc/dispatching.py",
     "orjson": "rpc/jsonrpc.py",
     "truststore": "rtc/trust.py",
 }

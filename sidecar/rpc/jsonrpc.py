@@ -1,8 +1,8 @@
-"""Owns JSON-RPC 2.0: takes a line, sends its answer. The only importer of jsonrpcserver and orjson.
+"""Owns JSON-RPC 2.0: takes a line, sends its answer. The only importer of orjson.
 
-jsonrpcserver 5.0.9 dispatches. This module corrects the points where jsonrpcserver deviates from
-the specification; tests/rpc/test_conformance.py names the clause of each. Knows no method, no
-thread and no stream.
+jsonrpcserver 5.0.9 dispatches (dispatching.py). This module corrects the points where jsonrpcserver
+deviates from the specification; tests/rpc/test_conformance.py names the clause of each. Knows no
+method, no thread and no stream.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
-import jsonrpcserver
 import orjson
 
 from sidecar import tasks
@@ -31,6 +30,7 @@ from sidecar.core.contract.protocol import (
     NOTIFICATIONS,
 )
 from sidecar.core.contract.wire import EncodedJson, to_wire
+from sidecar.rpc.dispatching import Error, Success, dispatch
 
 Handler = Callable[..., object]
 """Returns the result, or an awaitable of the result. The request is answered when it is there."""
@@ -148,9 +148,7 @@ class Dispatcher:
         problem = _problem(message)
         if problem is not None:
             return problem
-        response = jsonrpcserver.dispatch_to_serializable(
-            message, self._methods, deserializer=_as_is, validator=_as_is
-        )
+        response = dispatch(message, self._methods)
         awaited, self._awaited = self._awaited, None
         if awaited is None:
             return _cleaned(response)
@@ -168,11 +166,11 @@ class Dispatcher:
                 result = handler(*args, **params)
             except (Exception, asyncio.CancelledError) as error:
                 code, text, data = _failed(error)
-                return jsonrpcserver.Error(int(code), text, data)
+                return Error(int(code), text, data)
             if not inspect.isawaitable(result):
-                return jsonrpcserver.Success(to_wire(result))
+                return Success(to_wire(result))
             self._awaited = result
-            return jsonrpcserver.Success(None)  # a placeholder: `_done` makes the answer
+            return Success(None)  # a placeholder: `_done` makes the answer
 
         call.__signature__ = _signature(handler)  # type: ignore[attr-defined]  # inspect reads it
         return call
@@ -382,7 +380,3 @@ def _signature(handler: Handler) -> inspect.Signature:
         return inspect.signature(handler)
     except ValueError:
         return inspect.signature(lambda *args, **params: None)
-
-
-def _as_is(value: Any) -> Any:
-    return value

@@ -1,0 +1,68 @@
+"""Owns the import of jsonrpcserver: gives its dispatcher, and what a method returns to it.
+
+`import jsonrpcserver` runs its `__init__`, which imports jsonschema and an HTTP server. The
+`__init__` of OSlash imports its other monads. Both took half of the time to the first answer. The
+dispatcher runs none of it: jsonrpc.py has checked each Request object. So this module imports the
+submodules and leaves out the `__init__` of both packages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def _only_submodules(*packages: str) -> Iterator[None]:
+    """Let the body import submodules of *packages* without the `__init__` of a package.
+
+    A package that is imported already stays what it is. A later `import` of a package runs its
+    `__init__`, and finds the same submodules.
+    """
+    standing_in = {}
+    for name in packages:
+        spec = importlib.util.find_spec(name)
+        if name not in sys.modules and spec is not None:
+            standing_in[name] = importlib.util.module_from_spec(spec)
+    # OSlash takes `runtime_checkable` from typing_extensions; since Python 3.8 typing has it.
+    if "typing_extensions" not in sys.modules:
+        standing_in["typing_extensions"] = typing
+    sys.modules.update(standing_in)
+    try:
+        yield
+    finally:
+        for name in standing_in:
+            del sys.modules[name]
+
+
+with _only_submodules("jsonrpcserver", "oslash"):
+    from jsonrpcserver.dispatcher import dispatch_to_response_pure
+    from jsonrpcserver.response import to_serializable_one
+    from jsonrpcserver.result import Error, Success
+    from jsonrpcserver.sentinels import NOCONTEXT
+
+__all__ = ["Error", "Success", "dispatch"]
+
+
+def dispatch(request: Any, methods: dict[str, Callable[..., Any]]) -> Any:
+    """Call the method that *request* names; return the response, None for a notification.
+
+    *request* is a decoded and valid Request object. Each of *methods* returns what `Success` or
+    `Error` returns. Any other failure becomes an error response; nothing is raised.
+    """
+    return dispatch_to_response_pure(
+        deserializer=_as_is,
+        validator=_as_is,
+        methods=methods,
+        context=NOCONTEXT,
+        post_process=to_serializable_one,  # type: ignore[arg-type]  # as in its own main.py
+        request=request,
+    )
+
+
+def _as_is(value: Any) -> Any:
+    return value
