@@ -143,11 +143,14 @@ def _read_fields(cls: type) -> Iterator[WireField]:
 
 def to_wire(value: object) -> object:
     """Convert *value* to JSON's types; a dataclass becomes an object with camelCase members."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if (members := _members_of(kind)) is not None:  # type: ignore[arg-type]  # as in parse
         return {
-            each.wire_name: to_wire(inner)
-            for each in fields_of(type(value))
-            if (inner := getattr(value, each.name)) is not None or not each.optional
+            name_there: inner if type(inner) in _AS_THEY_ARE else to_wire(inner)
+            for name, name_there, optional in members
+            if (inner := getattr(value, name)) is not None or not optional
         }
     if isinstance(value, Enum):
         return value.value
@@ -156,6 +159,17 @@ def to_wire(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: to_wire(each) for key, each in value.items()}
     return value
+
+
+_AS_THEY_ARE = frozenset((str, int, bool, float, type(None)))
+
+
+@functools.cache
+def _members_of(cls: type) -> tuple[tuple[str, str, bool], ...] | None:
+    """Return (name, wire name, optional) of each member; None when *cls* is no dataclass."""
+    if not dataclasses.is_dataclass(cls):
+        return None
+    return tuple((each.name, each.wire_name, each.optional) for each in fields_of(cls))
 
 
 def parse(cls: type[T], value: object, *, ignore_unknown: bool = False, where: str = "params") -> T:
