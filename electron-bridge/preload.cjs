@@ -26,8 +26,7 @@ const MARK = Symbol.for('clara-voice-bridge');
  *
  * @typedef {object} Listener a callback of the page
  * @property {string} topic
- * @property {(kind: 'snapshot' | 'change', event: any) => void} take
- * @property {() => void} again subscribes anew
+ * @property {(kind: 'snapshot' | 'change' | 'end', event: any) => void} take
  */
 
 /** @type {Set<Listener>} */
@@ -97,6 +96,10 @@ function listen(topic, name, callback) {
     });
   /** @type {Listener['take']} */
   const take = (kind, event) => {
+    if (kind === 'end') {
+      last = undefined;
+      subscribe(); // there may be another sidecar
+    }
     if (last === undefined ? kind !== 'snapshot' : kind !== 'change') return;
     last = kind === 'change' && topic === 'sessions' ? changed(last, event) : event;
     if (last === null) return; // these events have no snapshot
@@ -106,11 +109,7 @@ function listen(topic, name, callback) {
       console.error('window.clara: a callback of the page threw.', error);
     }
   };
-  const again = () => {
-    last = undefined;
-    subscribe();
-  };
-  const listener = { topic, take, again };
+  const listener = { topic, take };
   listeners.add(listener);
   subscribe();
   return () => {
@@ -126,11 +125,7 @@ function hearing(topic) {
 
 function install() {
   ipcRenderer.on(EVENT, (_, topic, kind, event) => {
-    for (const each of hearing(topic)) {
-      if (kind === 'end')
-        each.again(); // there may be another sidecar
-      else if (listeners.has(each)) each.take(kind, event);
-    }
+    for (const each of hearing(topic)) if (listeners.has(each)) each.take(kind, event);
   });
   ipcRenderer.on(MAIN_FRAME_ASKED, (_, channel) => ipcRenderer.send(channel));
   window.addEventListener('online', () => {

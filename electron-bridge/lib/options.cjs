@@ -63,11 +63,10 @@ const methods = (names) => (value) => names.every((name) => isFunction(Object(va
 /** @type {Check} */
 const isElectron = (value) => {
   const { app, ipcMain, powerMonitor, autoUpdater } = Object(value);
-  const emitters = [powerMonitor, autoUpdater];
   return (
     methods(['getPath', 'on', 'removeListener', 'quit'])(app) &&
     optional(methods(['handle', 'removeHandler']))(ipcMain) &&
-    emitters.every(optional(methods(['on', 'removeListener'])))
+    [powerMonitor, autoUpdater].every(optional(methods(['on', 'removeListener'])))
   );
 };
 

@@ -25,11 +25,9 @@ function createSidecar(given) {
   const options = checkedOptions(given, findElectron);
   const { electron, getToken, proxy, requestTimeoutMs } = options;
   const epoch = crypto.randomBytes(8).toString('hex');
+  const tellBug = (/** @type {string} */ problem) => logs.tellLogger('error', problem);
   /** @type {Announcer} */
-  const announcer = new Announcer(
-    (problem) => logs.tellLogger('error', problem),
-    () => supervisor.room,
-  );
+  const announcer = new Announcer(tellBug, () => supervisor.room());
   const logs = logLines(options.logger, (event) => announcer.tell([{ name: 'log', event }]));
   const warn = (/** @type {string} */ problem) => logs.report('warning', problem);
   const deadlines = new Deadlines();

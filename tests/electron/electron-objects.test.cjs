@@ -81,7 +81,10 @@ for (const main of Object.keys(MAINS)) {
     assert.deepEqual(app, ['web-contents-created', 'browser-window-created']);
     assert.deepEqual(ipcMain, ['clara-voice:call']);
     assert.deepEqual(powerMonitor, ['suspend', 'resume', 'shutdown']);
-    assert.match(lines[0], /^Not all of Electron's objects are there: without `autoUpdater` an update/);
+    assert.match(
+      lines[0],
+      /^Not all of Electron's objects are there: without `autoUpdater` an update/,
+    );
     assert.equal(lines.filter((line) => line.includes('without `')).length, 1);
   });
 

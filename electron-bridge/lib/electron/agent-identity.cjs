@@ -29,18 +29,11 @@ const FORM = /^clara-voice-agent-[0-9a-f]{8}$/;
 function withIdentity(connect, hasGetToken, findFolder, warn) {
   const { identity, token } = connect;
   if (identity !== undefined || (token !== undefined && !hasGetToken)) return connect;
-  // The tokens that follow a given one are for the same identity.
-  return { ...connect, identity: identityOf(token) || agentIdentity(findFolder(), warn) };
-}
-
-/**
- * @param {string | undefined} token
- * @returns {string} empty when it names none; checking it is the server's part
- */
-function identityOf(token) {
+  // The tokens that follow a given one are for the same identity. Checking it is the server's part.
   const claims = Buffer.from(String(String(token).split('.')[1]), 'base64').toString('utf8');
   const { sub } = Object(attempt(() => JSON.parse(claims)));
-  return typeof sub === 'string' ? sub : '';
+  const isNamed = typeof sub === 'string' && sub !== '';
+  return { ...connect, identity: isNamed ? sub : agentIdentity(findFolder(), warn) };
 }
 
 /**

@@ -128,7 +128,11 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
       const allowed = isAllowed(call);
       if (!(allowed === true || (await allowed))) throw denial(call);
       if (!Object.keys(calls).includes(name)) throw new Error(`There is no call ${name}.`);
-      if (Object(rules)[name] === false) throw ruledOut(name);
+      if (Object(rules)[name] === false) {
+        const fix = 'Take the rule out of `pages` of createSidecar if they are meant to.';
+        const message = `${name}: this app does not let its pages do that.`;
+        throw new PageError('DENIED', message, { fix });
+      }
       if (TAKE_OPTIONS.includes(name) && !isObject(argument)) {
         throw new PageError('INVALID_ARGUMENT', `${name}: the options must be an object.`);
       }
@@ -168,12 +172,6 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
     ipcMain.removeHandler(CALL);
     for (const topic of Object.values(topics)) topic.end();
   };
-}
-
-/** @param {string} call */
-function ruledOut(call) {
-  const fix = 'Take the rule out of `pages` of createSidecar if they are meant to.';
-  return new PageError('DENIED', `${call}: this app does not let its pages do that.`, { fix });
 }
 
 /**

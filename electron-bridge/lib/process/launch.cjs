@@ -220,9 +220,8 @@ function missing({ command, packaged }, cause) {
  * @returns {NodeJS.ProcessEnv}
  */
 function childEnvironment(source, platform) {
-  const kept = Object.entries(source).filter(
-    ([name]) => !STRIPPED.test(platform === 'win32' ? name.toUpperCase() : name),
-  );
+  const known = (/** @type {string} */ name) => (platform === 'win32' ? name.toUpperCase() : name);
+  const kept = Object.entries(source).filter(([name]) => !STRIPPED.test(known(name)));
   return Object.fromEntries(kept);
 }
 

@@ -47,6 +47,12 @@ const PATIENCE = Object.freeze({ drainMs: 5000, terminateMs: 2000, killMs: 2000,
 /**
  * Spawns the child.
  *
+ * With pipes for all three streams: with one inherited, libuv lets Windows open a console window.
+ *
+ * In a group of its own: so the bridge can end it together with its children, and a Ctrl-C in the
+ * terminal reaches only the app, which stops the sidecar in order. Never on Windows: libuv would
+ * then leave the sidecar out of the job that ends it with the app.
+ *
  * @typedef {ReturnType<typeof sidecarProcess>} SidecarProcess
  *
  * @param {import('./launch.cjs').Launch} launch
@@ -174,7 +180,9 @@ function sidecarProcess(launch, deadlines, handlers, patience = PATIENCE) {
   };
 
   try {
-    child = spawn(launch);
+    const { command, args, cwd, env } = launch;
+    const options = { cwd, env, windowsHide: true, detached: !IS_WINDOWS };
+    child = childProcess.spawn(command, args, options);
     listen(child);
   } catch (error) {
     // Node emits only some failures and throws the others (lib/internal/child_process.js).
@@ -194,19 +202,6 @@ const LADDER = Object.freeze([
   { act: (child) => endTree(child, 'SIGKILL'), patience: 'killMs' },
 ]);
 const KILL_RUNG = LADDER.length - 1;
-
-/**
- * With pipes for all three streams: with one inherited, libuv lets Windows open a console window.
- *
- * In a group of its own: so the bridge can end it together with its children, and a Ctrl-C in the
- * terminal reaches only the app, which stops the sidecar in order. Never on Windows: libuv would
- * then leave the sidecar out of the job that ends it with the app.
- *
- * @param {import('./launch.cjs').Launch} launch
- */
-function spawn({ command, args, cwd, env }) {
-  return childProcess.spawn(command, args, { cwd, env, windowsHide: true, detached: !IS_WINDOWS });
-}
 
 /** @param {childProcess.ChildProcess} child */
 function hasExited(child) {

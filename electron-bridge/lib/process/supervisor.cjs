@@ -308,8 +308,7 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
     /** @type {Run} */
     const run = { child, rpc, launch, reason: undefined };
     current = run;
-    const killNow = () => child.killNow();
-    releaseQuit = holdQuit(electron, { stop: stopOnce, stopFast, killNow });
+    releaseQuit = holdQuit(electron, { stop: stopOnce, stopFast, killNow: child.killNow });
     initialize(run, mirror.begin());
     announcer.tell([moved('starting')]);
   };
@@ -448,10 +447,8 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
     get state() {
       return state;
     },
-    /** The room that the agent is sent to; undefined while it is to stay out. */
-    get room() {
-      return aim.isOut ? undefined : aim.target.room;
-    },
+    /** Gives the room that the agent is sent to; undefined while it is to stay out. */
+    room: () => (aim.isOut ? undefined : aim.target.room),
   };
 }
 

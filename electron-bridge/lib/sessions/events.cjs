@@ -122,11 +122,8 @@ class Announcer {
 
   #sum = () => {
     const { state: agentState = 'idle', room, error: ofAgent } = this.#agent;
-    const {
-      state: processState,
-      error: ofProcess,
-      retryInMs = this.#agent.retryInMs,
-    } = this.#process;
+    const { state: processState, error: ofProcess } = this.#process;
+    const { retryInMs = this.#agent.retryInMs } = this.#process;
     const available = processState === 'ready' && agentState === 'connected';
     const { category, detail } = Object(ofAgent);
     const { code = category, message = detail, fix } = Object(ofProcess || ofAgent);

@@ -9,7 +9,7 @@
 const { isDeepStrictEqual } = require('util');
 
 const { NOTIFICATIONS } = require('../protocol.cjs');
-const { Conversations } = require('./conversations.cjs');
+const { withWords } = require('./conversations.cjs');
 
 /**
  * @typedef {import('../../index').AgentSession} AgentSession
@@ -66,7 +66,8 @@ class Mirror {
   #held = new Map();
   /** @type {Map<string, number>} sessionId to the number of its process, oldest first */
   #closed = new Map();
-  #conversations = new Conversations();
+  /** @type {Map<string, readonly import('../../index').Message[]>} by sessionId, of open sessions */
+  #conversations = new Map();
   /** The number of the process that runs now. */
   #process = 0;
   /** The last seq that this process said. */
@@ -241,8 +242,10 @@ class Mirror {
 
   /** @param {any} params of a `session-event`: it changes no session, and is told as it came */
   #takeEvent = (params) => {
-    if (!this.#open.has(params.sessionId)) return;
-    this.#conversations.take(params);
+    const { sessionId } = params;
+    if (!this.#open.has(sessionId)) return;
+    const before = this.#conversations.get(sessionId) || [];
+    this.#conversations.set(sessionId, withWords(before, params));
     this.#tell(NOTIFICATIONS.SessionEvent, { ...params });
   };
 
@@ -271,11 +274,11 @@ class Mirror {
    * @param {any} params
    */
   #takeSession = (method, session, params) => {
-    const { sessionId } = session;
-    if (!this.#open.has(sessionId)) {
-      if (this.#closed.get(sessionId) === this.#process) return;
+    const { endTime, ...open } = session;
+    if (!this.#open.has(session.sessionId)) {
+      if (this.#closed.get(session.sessionId) === this.#process) return;
       if (method === NOTIFICATIONS.SessionCreated) this.#create(session, params);
-      else this.#create(asCreated(session), {});
+      else this.#create({ ...open, messageCount: 0, connectionState: 'connecting' }, {});
     }
     if (method === NOTIFICATIONS.SessionClosed) this.#end(params);
     else this.#show(session, params);
@@ -295,11 +298,14 @@ class Mirror {
   };
 
   /**
-   * @param {AgentSession} session that is open, as it is now
+   * @param {any} session that is open, as it is now
    * @param {object} params
    */
   #show = (session, params) => {
-    const changed = changedMembers(this.#open.get(session.sessionId), session);
+    /** @type {any} */
+    const before = this.#open.get(session.sessionId);
+    const names = Object.keys({ ...session, ...before });
+    const changed = names.filter((name) => !isDeepStrictEqual(before[name], session[name]));
     this.#open.set(session.sessionId, session);
     if (changed.length === 0) return;
     this.#event(NOTIFICATIONS.SessionUpdated, { ...params, session, changed });
@@ -313,8 +319,11 @@ class Mirror {
    * @param {string} [detail]
    */
   #cut = (session, reason, detail) => {
-    const ended = endedAt(session, this.#now() + (this.#serverAheadMs || 0));
-    this.#end({ session: ended, reason, ...(detail && { detail }) });
+    const now = new Date(this.#now() + (this.#serverAheadMs || 0)).toISOString();
+    // Never before its start; both are UTC, of one form.
+    const endTime = session.startTime > now ? session.startTime : now;
+    const closed = { ...session, connectionState: /** @type {const} */ ('closed'), endTime };
+    this.#end({ session: closed, reason, ...(detail && { detail }) });
   };
 
   /** @param {Close} close as the process means it */
@@ -328,7 +337,7 @@ class Mirror {
     const { sessionId } = close.session;
     this.#open.delete(sessionId);
     this.#held.delete(sessionId);
-    this.#conversations.forget(sessionId);
+    this.#conversations.delete(sessionId);
     this.#closed.delete(sessionId);
     this.#closed.set(sessionId, this.#process);
     const [oldest] = this.#closed.keys();
@@ -368,35 +377,6 @@ function sessionOf(params) {
 }
 
 /**
- * @param {AgentSession} session at any later time
- * @returns {AgentSession} as its `session-created` showed it
- */
-function asCreated({ endTime, ...session }) {
-  return { ...session, messageCount: 0, connectionState: 'connecting' };
-}
-
-/**
- * @param {AgentSession} session
- * @param {number} nowMs wall time
- * @returns {AgentSession} closed; its end is never before its start
- */
-function endedAt(session, nowMs) {
-  const now = new Date(nowMs).toISOString();
-  const endTime = session.startTime > now ? session.startTime : now; // both UTC, of one form
-  return { ...session, connectionState: 'closed', endTime };
-}
-
-/**
- * @param {any} before a session
- * @param {any} after the same, later
- * @returns {string[]} the members in which they differ
- */
-function changedMembers(before, after) {
-  const names = Object.keys({ ...after, ...before });
-  return names.filter((name) => !isDeepStrictEqual(before[name], after[name]));
-}
-
-/**
  * @template T
  * @param {T} value of JSON's kinds
  * @returns {T} the same, frozen with all in it
@@ -411,14 +391,14 @@ function frozen(value) {
 
 /**
  * @param {readonly AgentSession[]} sessions open ones
- * @param {Conversations} conversations
+ * @param {ReadonlyMap<string, readonly import('../../index').Message[]>} conversations
  * @returns {import('../../index').ResumedSession[]} `initialize.resume`: whole sessions up to
  *   MAX_WHOLE_BYTES, then only the members that a session cannot be resumed without
  */
 function resumed(sessions, conversations) {
   let bytes = 0;
   return sessions.map((open) => {
-    const conversation = conversations.of(open.sessionId);
+    const conversation = conversations.get(open.sessionId) || [];
     const session = conversation.length === 0 ? open : { ...open, conversation };
     bytes += Buffer.byteLength(JSON.stringify(session));
     if (bytes <= MAX_WHOLE_BYTES) return session;
