@@ -7,7 +7,6 @@
  */
 
 const { attempt, guarded } = require('./errors.cjs');
-const { listen } = require('./listeners.cjs');
 
 /**
  * @typedef {import('../index').Logger} Logger
@@ -146,9 +145,12 @@ const NO_READER = Object.freeze(['EPIPE', 'EIO', 'ENXIO']);
  * @returns {() => void} takes the listeners away; a second call does nothing
  */
 function holdBrokenPipes(streams) {
-  /** @type {(stream: NodeJS.WritableStream) => [NodeJS.WritableStream, string, typeof onPipeError]} */
-  const held = (stream) => [stream, 'error', onPipeError];
-  return listen(...streams.map(held));
+  const held = [...streams];
+  // The first to be called: the app's own once() is not counted any more when it was called.
+  for (const stream of held) stream.prependListener('error', onPipeError);
+  return () => {
+    for (const stream of held.splice(0)) stream.removeListener('error', onPipeError);
+  };
 }
 
 /**
@@ -156,8 +158,7 @@ function holdBrokenPipes(streams) {
  * @param {NodeJS.ErrnoException} error
  */
 function onPipeError(error) {
-  const isOurs = (/** @type {Function} */ listener) => listener === onPipeError;
-  const isAppDeaf = this.listeners('error').every(isOurs);
+  const isAppDeaf = this.listeners('error').every((each) => each === onPipeError);
   if (isAppDeaf && !NO_READER.includes(String(error.code))) throw error;
 }
 

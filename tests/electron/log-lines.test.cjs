@@ -134,6 +134,16 @@ test('any other failure of stdout ends the app only when the app does not listen
   assert.deepEqual(heard, [full]);
 });
 
+test('a failure that the app handles once ends no app', (t) => {
+  const stream = new EventEmitter();
+  const full = Object.assign(new Error('disk full'), { code: 'ENOSPC' });
+  const heard = [];
+  stream.once('error', (error) => heard.push(error));
+  t.after(holdBrokenPipes([stream]));
+  stream.emit('error', full);
+  assert.deepEqual(heard, [full]);
+});
+
 test('the listeners go with the last sidecar that holds them', () => {
   const stream = new EventEmitter();
   const releases = [holdBrokenPipes([stream]), holdBrokenPipes([stream])];

@@ -53,9 +53,8 @@ Object.defineProperty(PageError.prototype, 'name', { value: 'ClaraError' });
  * @throws {Error} when another sidecar of this app serves window.clara already
  */
 function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, announcer, warn) {
-  const { app } = electron;
   const ipcMain = /** @type {import('../../index').IpcMainLike} */ (electron.ipcMain);
-  const isAllowed = senderCheck(ipcMain, allowedPages(app.getAppPath(), allowedOrigins));
+  const isAllowed = senderCheck(ipcMain, allowedPages(electron.app.getAppPath(), allowedOrigins));
   const isWithinBudget = makeBudget(() => performance.now());
   /** @type {Set<string>} the pages whose refusal was logged */
   const refused = new Set();
