@@ -127,8 +127,10 @@ export interface ClaraError {
   readonly name: 'RpcError' | 'SidecarError' | 'ClaraError';
   /**
    * An RpcError has the protocol's number; a SidecarError has its own code. A ClaraError has one of
-   * four. `DENIED`: this page or frame may not call. `INVALID_ARGUMENT`: the sidecar refused an
-   * argument; while no sidecar runs, the call rejects with `NOT_READY` instead. `NO_SIDECAR`: the app has made no sidecar. `UNEXPECTED`: a function of the app failed.
+   * five. `DENIED`: this page or frame may not call. `INVALID_ARGUMENT`: the sidecar refused an
+   * argument, or options are no object; while no sidecar runs, a call with another wrong argument
+   * rejects with `NOT_READY` instead. `BUSY`: the page makes too many calls. `NO_SIDECAR`: the app has
+   * made no sidecar. `UNEXPECTED`: a function of the app failed.
    */
   readonly code:
     number | SidecarErrorCode | 'DENIED' | 'INVALID_ARGUMENT' | 'NO_SIDECAR' | 'UNEXPECTED';

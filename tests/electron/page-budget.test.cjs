@@ -20,6 +20,18 @@ test('20,000 calls of a page in one turn make no more requests than its budget',
   assert.equal((await clara.listSessions()).seq, 0, 'what the main process knows is free');
 });
 
+test('each call that reaches the sidecar takes from the budget', async () => {
+  const names = ['createConnection', 'closeSession', 'getStatus'];
+  for (const name of [...names, 'getConversation', 'listClosedSessions', 'sendText']) {
+    const { voice, clara } = served();
+    voice.answers = { createConnection: () => 0, closeSession: () => 0, request: () => 0 };
+    const calls = Array.from({ length: 2 * BURST }, () => clara[name]({}));
+    const results = await Promise.allSettled(calls);
+    const codes = new Set(results.map(({ reason }) => reason && reason.code));
+    assert.ok(codes.has('BUSY'), `${name}: ${[...codes]}`);
+  }
+});
+
 test('a budget fills again, up to its size, and each page has its own', () => {
   let ms = 0;
   const take = makeBudget(() => ms);
