@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from sidecar.core.contract.messages import AgentSession, ResumedSession, SessionCreated, SessionList
 from sidecar.core.facts import DisconnectReason, Joined, Moment, Participant
 from sidecar.core.registry.changes import Created
+from sidecar.core.registry.pages import page
 from sidecar.core.registry.resumption import Inheritance, resumed_sessions
 from sidecar.core.registry.sessions import Sessions
 from sidecar.rpc.jsonrpc import Dispatcher, encode_notification
@@ -206,7 +207,8 @@ def measured() -> Iterator[str]:
 
     lines: list[bytes] = []
     listing = Dispatcher(
-        {"listSessions": lambda: SessionList(sessions.listed(), 1, "epoch")}, lines.append
+        {"listSessions": lambda: SessionList(page(sessions.numbered(), None)[0], 1, "epoch")},
+        lines.append,
     )
 
     def encode() -> bytes:

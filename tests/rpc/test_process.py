@@ -215,8 +215,8 @@ def test_what_stands_beside_a_line_that_nests_deep_is_answered(command):
 async def test_a_batch_of_huge_ids_does_not_hold_the_loop_until_the_watchdog_ends_it(command):
     """1,000 members in 16 MiB: each id is made exact again, at a cost that does not multiply."""
     member = f'{{"jsonrpc":"2.0","id":{2**64},"method":"ping"}}'
-    padding = "0," * ((MAX_LINE_BYTES - 1000 * len(member)) // 2 - 1000) + "0"
-    batch = "[" + ",".join([member] * 999 + [f"[{padding}]"]) + "]\n"
+    padding = "0" * (MAX_LINE_BYTES - 1000 * (len(member) + 1))
+    batch = "[" + ",".join([member] * 999 + [f'"{padding}"']) + "]\n"
     async with SidecarClient(command) as sidecar:
         await sidecar.send_raw(batch.encode())
         assert await sidecar.request("ping", timeout_s=ANSWERS_WITHIN_S) == "pong"

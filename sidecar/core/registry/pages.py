@@ -16,6 +16,8 @@ PAGE_BYTES = MAX_LINE_BYTES - 256 * 1024
 _FRAME_BYTES = 1_024
 """More than the names and the short members of a session take."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 def page(
     sessions: Iterable[tuple[int, AgentSession]], limit: int | None
@@ -47,9 +49,7 @@ def _size_bytes(session: AgentSession) -> int:
         *(text for pair in session.attributes.items() for text in pair),
     ]
     context_bytes = 0 if session.context is None else len(session.context.text)
-    return _FRAME_BYTES + context_bytes + sum(map(_text_bytes, texts))
-
-
-def _text_bytes(text: str) -> int:
-    """Return the length of *text* in JSON: quotes and control characters take more bytes there."""
-    return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace")) + 2
+    # One call for all texts: a character takes the same bytes wherever it stands. In JSON, quotes
+    # and control characters take more bytes.
+    text_bytes = len(_ENCODER.encode("".join(texts)).encode("utf-8", "replace"))
+    return _FRAME_BYTES + context_bytes + text_bytes + len('""') * len(texts)
