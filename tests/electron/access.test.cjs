@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { test } = require('node:test');
 
-const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
+const { NO_FOLDER, ScriptedApp } = require('./fixtures/scripted-app.cjs');
 const { crash, next, notified, scripted, started, statesOf } = require('./fixtures/scripted.cjs');
 const { scriptedGetToken, tokenFor } = require('./fixtures/tokens.cjs');
 
@@ -99,7 +99,7 @@ test('createConnection is the sidecar’s to answer', BOUND, async (t) => {
   await stopped;
 });
 
-const APP = Object.freeze({ userData: '/nowhere' });
+const APP = Object.freeze({ userData: NO_FOLDER });
 function session(words) {
   return { defaultSession: { resolveProxy: async () => words } };
 }
