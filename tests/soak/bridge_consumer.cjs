@@ -9,7 +9,7 @@
  */
 
 const { createSidecar } = require('../../electron-bridge/index.cjs');
-const { LineSplitter } = require('../../electron-bridge/lib/rpc/line-splitter.cjs');
+const { splitLines } = require('../../electron-bridge/lib/rpc/line-splitter.cjs');
 
 const EVENTS = [
   'session-created',
@@ -59,7 +59,7 @@ async function answer(line) {
   }
 }
 
-const lines = new LineSplitter({ maxBytes: MAX_BYTES, onLine: answer, onOversize: () => {} });
+const lines = splitLines({ maxBytes: MAX_BYTES, onLine: answer, onOversize: () => {} });
 process.stdin.on('data', (chunk) => lines.push(chunk));
 process.stdin.on('end', async () => {
   if (sidecar !== undefined) await sidecar.stop();

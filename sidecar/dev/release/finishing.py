@@ -49,7 +49,7 @@ def clean_configuration(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":  # has none
         return folder
-    name = sysconfig._get_sysconfigdata_name()  # type: ignore[attr-defined]
+    name: str = getattr(sysconfig, "_get_sysconfigdata_name")()  # noqa: B009 - typeshed lacks it
     kept = {
         key: value
         for key, value in sysconfig.get_config_vars().items()

@@ -202,7 +202,10 @@ class Stage:
                     await asyncio.sleep(LOOK_S)
 
     async def settled(self, agent: Agent, *identities: str, within_s: float = SETTLED_S) -> None:
-        """Wait until exactly these people are active in the room, and have exactly one session."""
+        """Wait until exactly these people are active in the room, and have exactly one session.
+
+        Without a name: whoever is there. A person's SDK may come back late, and be listed then.
+        """
         last: tuple[object, object] = ((), ())
         try:
             async with asyncio.timeout(within_s):
@@ -210,7 +213,8 @@ class Stage:
                     there = {p.sid: p.identity for p in await self.listed() if _is_person(p)}
                     law = agent.fold()
                     last = (there, law.identities())
-                    if sorted(there.values()) == sorted(identities) and set(there) == law.sids():
+                    wanted = sorted(identities) or sorted(there.values())
+                    if sorted(there.values()) == wanted and set(there) == law.sids():
                         return
                     await asyncio.sleep(0.1)
         except TimeoutError:
@@ -246,8 +250,7 @@ class Stage:
                 OUTAGE_S + ANNOUNCED_S,
             )
             if agent.law.agent_state == "connected":
-                there = {p.identity for p in await self.listed() if _is_person(p)}
-                await self.settled(agent, *there)
+                await self.settled(agent)
         for agent in list(self._agents):
             await agent.end()
             self.forget(agent)

@@ -75,7 +75,10 @@ async def test_a_hundred_who_come_within_a_second(stage: Stage) -> None:
 @pytest.mark.full
 @row
 async def test_a_person_who_takes_the_agents_identity(stage: Stage) -> None:
-    """Accepted: the agent is put out, says so, and does not fight; `agent-disconnected`."""
+    """Accepted: the agent is put out, says so, and does not fight; `agent-disconnected`.
+
+    `wake` makes it look at once, and it comes back when the identity is free.
+    """
     await stage.serve()
     agent = await stage.agent()
     bob = await stage.person("bob")
@@ -83,7 +86,7 @@ async def test_a_person_who_takes_the_agents_identity(stage: Stage) -> None:
     agent.law.accept({"bob": ["agent-disconnected"]})
     agent.law.accept_reopening("bob")
     impostor = await stage.person("clara-voice-agent")
-    await agent.is_in("failed")
+    await agent.is_in("backoff")
     await agent.closes(bob)
     assert agent.law.closed("bob") == [("agent-disconnected", "DUPLICATE_IDENTITY")]
     await impostor.leave()
