@@ -208,7 +208,7 @@ async def test_after_an_outage_of_45_s_the_stay_is_closed_and_the_next_is_anothe
         (DisconnectReason.UNKNOWN_REASON, "connected", None),
         (DisconnectReason.CLIENT_INITIATED, "connected", None),
         (DisconnectReason.ROOM_DELETED, "connected", "room-closed"),
-        (DisconnectReason.DUPLICATE_IDENTITY, "failed", "agent-disconnected"),
+        (DisconnectReason.DUPLICATE_IDENTITY, "backoff", "agent-disconnected"),
         (DisconnectReason.PARTICIPANT_REMOVED, "failed", "agent-disconnected"),
     ],
     ids=lambda value: DisconnectReason.Name(value) if isinstance(value, int) else value,
