@@ -189,6 +189,13 @@ def app_module(block: Block, request: pytest.FixtureRequest) -> None:
     runs(block, request, "mjs")
 
 
+PROPERTY_LIST = (
+    'xml: <?xml version="1.0" encoding="UTF-8"?> <!DOCTYPE plist PUBLIC'
+    ' "-//Apple//DTD PLIST 1.0//EN"'
+    ' "http://www.apple.com/DTDs/PropertyList-1.0.dtd"> <plist version="1.0"> <dict>'
+)
+"""How each property list of macOS begins."""
+
 PAGE_CHECKS: dict[str, dict[str, Check]] = {
     "README.md": {
         "text: a person's page": output,
@@ -265,7 +272,8 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "sh: python -m uv run pyinstaller build.spec --distpath": posix,
         "json: {": json_settings,
         "js: // forge.config.js": commonjs,
-        "xml: <?xml": xml,
+        f"{PROPERTY_LIST} <!-- V8": xml,
+        f"{PROPERTY_LIST} <!-- Python's": xml,
         "js: await sidecar.stop();": module,
     },
     "docs/releasing.md": {

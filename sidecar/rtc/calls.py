@@ -162,7 +162,7 @@ class LiveKitCalls:
             call.drop_line()
             call.refresh()
         if lines is not None:
-            self.loop.call_soon_threadsafe(_start, "close the tracks", lines.close)
+            self.loop.call_soon_threadsafe(lambda: tasks.start("close the tracks", lines.close()))
 
     # Tracks
 
@@ -528,7 +528,3 @@ class _Stream:
 
 def _ignore(_: Fact) -> None:
     """Take a fact before there is a Room."""
-
-
-def _start(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    tasks.start(name, work())

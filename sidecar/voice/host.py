@@ -309,8 +309,7 @@ class Host:
         self._loop.run_forever()
 
     def _begin(self, served: _Served) -> None:
-        session_id = served.session.now.session_id
-        served.running = tasks.start(f"voice of {session_id}", self._serve(served))
+        served.running = tasks.start("run a plug-in", self._serve(served))
 
     async def _serve(self, served: _Served) -> None:
         try:
