@@ -38,6 +38,7 @@ window.clara = {
         window.tellAgent = callback;
         return () => {};
     },
+    onSessionEvent: () => () => {},
     getStatus: async () => ({room: 'support'}),
     createConnection: (options) => new Promise((resolve) => {
         window.wanted = options;

@@ -33,6 +33,7 @@ async def hears(sidecar: SidecarClient, session_id: str, hz: int) -> None:
         raise AssertionError(f"heard [frames, Hz]: {found}, not {hz}") from None
 
 
+@pytest.mark.full
 async def test_each_session_hears_its_own_person_and_each_person_hears_their_own_answer(
     serve: Serve, talker: Talk
 ) -> None:
