@@ -6,7 +6,7 @@ Does not know whether the agent is in the room.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sidecar.core.access_token import (
@@ -180,8 +180,7 @@ class Destination:
     def joins(self) -> Target:
         """Return the target for a Room that opens now, and remember it as the joined one."""
         self._joined = self.required()
-        if _LATER in self.warnings:
-            self.warnings.remove(_LATER)
+        self._keep_warnings(_LATER, [])
         return self._joined
 
     def has_joined(self, granted: Needs | None) -> None:
@@ -278,36 +277,29 @@ class Destination:
             self.warnings.append(warning)
             _log.warning("%s", warning)
 
-    def _say_doubts(self, doubts: Iterable[str]) -> None:
-        """Replace the warnings about the client's earlier token by *doubts* about its new one."""
-        said = [_DOUBT + each for each in doubts]
-        for earlier in [each for each in self.warnings if each.startswith(_DOUBT)]:
-            if earlier not in said:
-                self.warnings.remove(earlier)
+    def _keep_warnings(self, mark: str, said: Sequence[str]) -> None:
+        """Replace the warnings that contain *mark* by *said*; see warn."""
+        self.warnings = [each for each in self.warnings if mark not in each or each in said]
         for each in said:
             self.warn(each)
 
+    def _say_doubts(self, doubts: Iterable[str]) -> None:
+        """Replace the warnings about the client's earlier token by *doubts* about its new one."""
+        self._keep_warnings(_DOUBT, [_DOUBT + each for each in doubts])
+
     def _look_at_target(self) -> None:
         plain = plain_problem(self.required().url)
-        for earlier in [each for each in self.warnings if "is not encrypted" in each]:
-            if earlier != plain:
-                self.warnings.remove(earlier)
-        if plain is not None:
-            self.warn(plain)
+        self._keep_warnings("is not encrypted", [] if plain is None else [plain])
         claims = self.required().claims
-        if claims is not None and claims.kind != "agent":
-            self.warn(_WRONG_KIND)
-        elif _WRONG_KIND in self.warnings:
-            self.warnings.remove(_WRONG_KIND)
+        is_wrong = claims is not None and claims.kind != "agent"
+        self._keep_warnings(_WRONG_KIND, [_WRONG_KIND] if is_wrong else [])
 
     def _warn_of_later(self, wanted: Target) -> None:
         now = self._joined or self.target
         if now is None:
             return
-        if (wanted.name, wanted.auto_subscribe) != (now.name, now.auto_subscribe):
-            self.warn(_LATER)
-        elif _LATER in self.warnings:
-            self.warnings.remove(_LATER)
+        is_later = (wanted.name, wanted.auto_subscribe) != (now.name, now.auto_subscribe)
+        self._keep_warnings(_LATER, [_LATER] if is_later else [])
 
     @staticmethod
     def _required(target: Target | None) -> Target:

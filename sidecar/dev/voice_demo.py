@@ -46,8 +46,6 @@ OVER = "How many questions did I ask so far?"
 AT_ONCE = {"anna": "What is your name?", "ben": "Please tell me about the weather tomorrow."}
 
 STORY_TIMEOUT_S = 120.0
-FIRST_SOUND_S = 1.5
-"""The goal for the first sound of an answer, in seconds after the end of the question."""
 STOPS_WITHIN_S = 0.3
 """The goal for the last sound of an answer, in seconds after the person began to speak over it."""
 ANSWER_TIMEOUT_S = 20.0
