@@ -21,7 +21,7 @@ from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import SidecarClient
 from tests import parts
 from tests.linuxes.roots import LINUXES, PUBLIC, Linux, RootMissing, command, root, why_no_root
-from tests.linuxes.tls_front import TlsFront
+from tests.livekit.tls_front import TlsFront
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.full
@@ -97,7 +97,7 @@ FAMILIES = {
 async def behind_tls(
     frozen: Path, server: DevServer, folder: Path, bundle: str
 ) -> AsyncIterator[tuple[SidecarClient, dict[str, object]]]:
-    """Run it in Debian 12 with our server's certificate in *bundle* alone; give the target, too."""
+    """Run it in Debian 12 with our server's authority in *bundle* alone; give the target, too."""
     debian = entered(LINUXES[1])
     async with TlsFront(server.url, folder) as front:
         # Where Debian's OpenSSL looks there is nothing.
@@ -106,7 +106,7 @@ for place in /etc/ssl /etc/pki /usr/lib/ssl; do
   if [ -d "$root$place" ]; then mount -t tmpfs tmpfs "$root$place"; fi
 done
 mkdir -p "$root{Path(bundle).parent}"
-cat {shlex.quote(str(front.certificate))} > "$root{bundle}"
+cat {shlex.quote(str(front.authority))} > "$root{bundle}"
 """
         start = command(debian, frozen, folder / "sidecar-in-root", before)
         target = {"url": front.url, "apiKey": server.api_key, "apiSecret": server.api_secret}

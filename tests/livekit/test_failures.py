@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import socket
-import ssl
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import trustme
 
 from sidecar.agent.announcer import CRITICAL_LINE
 from sidecar.dev.child import environment_without_livekit
@@ -21,6 +17,7 @@ from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
 from sidecar.dev.tokens import mint_token
 from tests.livekit.conftest import Arrive
 from tests.livekit.stdio import connect_params, identities, session_of
+from tests.livekit.tls_front import TlsFront
 
 pytestmark = pytest.mark.full
 
@@ -124,19 +121,15 @@ async def test_one_trust_store_serves_the_join_and_the_calls_of_the_api(
     tmp_path: Path,
 ) -> None:
     """A real server behind TLS of a private authority, for the source and the frozen build."""
-    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    front = await asyncio.start_server(_to(server), "127.0.0.1", 0, ssl=context)
-    url = f"wss://127.0.0.1:{front.sockets[0].getsockname()[1]}"
-    async with front:
+    async with TlsFront(server.url, tmp_path) as front:
+        params = connect_params(server, room, url=front.url)
         async with SidecarClient([*sidecar_command, "--wait"]) as sidecar:
-            told = await _fails(sidecar, connect_params(server, room, url=url))
+            told = await _fails(sidecar, params)
             assert (told["category"], told["retryable"]) == ("untrusted-certificate", True)
             assert await sidecar.stop() == 0
-        trusting = environment_without_livekit({"SSL_CERT_FILE": str(tmp_path / "ca.pem")})
+        trusting = environment_without_livekit({"SSL_CERT_FILE": str(front.authority)})
         async with SidecarClient([*sidecar_command, "--wait"], env=trusting) as sidecar:
-            await sidecar.call("connect", connect_params(server, room, url=url))
+            await sidecar.call("connect", params)
             await person("bob").join()
             created = await sidecar.notified("session-created")
             session_id = session_of(created.params)["sessionId"]
@@ -145,23 +138,6 @@ async def test_one_trust_store_serves_the_join_and_the_calls_of_the_api(
             checks = (await sidecar.call("diagnose"))["checks"]
             assert [each["name"] for each in checks if not each["ok"]] == []
             assert await sidecar.stop() == 0
-
-
-def _to(server: DevServer) -> Callable[..., Awaitable[None]]:
-    """Forward each connection to *server*."""
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while chunk := await reader.read(65_536):
-                writer.write(chunk)
-                await writer.drain()
-        writer.close()
-
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind, onward = await asyncio.open_connection("127.0.0.1", urlsplit(server.url).port)
-        await asyncio.gather(pump(reader, onward), pump(behind, writer))
-
-    return forward
 
 
 async def test_a_server_that_takes_the_connection_and_says_nothing_is_answered_in_time(

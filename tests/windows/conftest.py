@@ -9,16 +9,15 @@ import re
 import shlex
 import subprocess
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
-from sidecar.dev.tokens import mint_token
 from tests import parts
+from tests.livekit.conftest import person  # noqa: F401 - a fixture
 from tests.only_one import only_one
 from tests.repository import ROOT
 from tests.windows.prepare import (
@@ -68,21 +67,6 @@ async def server(server_binary: Path) -> AsyncIterator[DevServer]:
 def room() -> str:
     """A room of one's own, with a name that is no ASCII."""
     return f"Gespräch 🎤 {uuid.uuid4().hex[:8]}"
-
-
-@pytest_asyncio.fixture
-async def person(server: DevServer, room: str) -> AsyncIterator[Callable[[str], Person]]:
-    """People by their identities; all have left at the end."""
-    made: list[Person] = []
-
-    def make(identity: str) -> Person:
-        token = mint_token(server.api_key, server.api_secret, room, identity)
-        made.append(Person(server.url, token, identity))
-        return made[-1]
-
-    yield make
-    for each in made:
-        await each.leave()
 
 
 def run(

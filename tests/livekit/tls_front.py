@@ -1,6 +1,6 @@
-"""TLS in front of a server of loopback, with a certificate that only our own store knows.
+"""TLS in front of a server of loopback, with the certificate of a private authority.
 
-Owns the certificate and the connections: it deciphers and passes all on, and knows no HTTP.
+Owns the authority and the connections: it deciphers and passes all on, and knows no HTTP.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import subprocess
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
+
+import trustme
 
 CHUNK_BYTES = 65_536
 
@@ -20,10 +21,9 @@ class TlsFront:
     """`async with TlsFront(url, folder) as front`: `front.url` is the server behind TLS."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        """*url* is ws://host:port; the certificate and its key are put into *folder*."""
+        """*url* is ws://host:port; the authority's certificate is put into *folder*."""
         self._behind = urlsplit(url)
-        self.certificate = folder / "certificate.pem"
-        self._key = folder / "key.pem"
+        self.authority = folder / "authority.pem"
         self._passing: set[asyncio.Task[None]] = set()
 
     @property
@@ -32,14 +32,10 @@ class TlsFront:
         return f"wss://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> TlsFront:
-        """Make the certificate, and listen."""
-        certificate = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-        certificate += ["-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1"]
-        certificate += ["-addext", "basicConstraints=critical,CA:FALSE"]
-        certificate += ["-keyout", str(self._key), "-out", str(self.certificate)]
-        subprocess.run(certificate, check=True, capture_output=True)  # noqa: ASYNC221 - 0.2 s
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, self._key)
+        """Make the certificates, and listen."""
+        authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        authority.cert_pem.write_to_path(self.authority)
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=context)
         return self
 
