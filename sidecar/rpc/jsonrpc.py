@@ -14,7 +14,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import orjson
@@ -116,25 +116,22 @@ class Dispatcher:
             data = {"fix": f"Send 1 to {MAX_BATCH} members in a batch."} if members else None
             self._answer(_error(None, ErrorCode.INVALID_REQUEST, "Invalid Request", data))
             return
-        rest = iter(members)
-        answers: list[_Answer | Coroutine[Any, Any, _Response | None]] = []
-        is_over = self._take_turn(rest, answers)
-        if not is_over or any(isinstance(each, Coroutine) for each in answers):
-            self._answer_later(self._answer_batch_when_done(rest, answers, is_over))
+        batch = _Batch(members)
+        is_over = self._take_turn(batch)
+        if not is_over or batch.has_awaited:
+            self._answer_later(self._answer_batch_when_done(batch, is_over))
         else:
-            self._answer_batch([each for each in answers if isinstance(each, tuple)])
+            self._answer_batch(batch)
 
-    def _take_turn(
-        self, rest: Iterator[Any], answers: list[_Answer | Coroutine[Any, Any, _Response | None]]
-    ) -> bool:
-        """Add the answers of the members in *rest* for TURN_S; True when there is no more."""
+    def _take_turn(self, batch: _Batch) -> bool:
+        """Answer members of *batch* for TURN_S; True when there is no more."""
         until_s = time.monotonic() + TURN_S
-        for member in rest:
+        for member in batch.rest:
             response = self._one(member)
             if isinstance(response, Coroutine):
-                answers.append(response)
+                batch.await_answer(response)
             elif response is not None:
-                answers.append(_answer(response))
+                batch.add(response)
             if time.monotonic() >= until_s:
                 return False
         return True
@@ -191,24 +188,12 @@ class Dispatcher:
         if answer is not None:
             self._answer(answer)
 
-    async def _answer_batch_when_done(
-        self,
-        rest: Iterator[Any],
-        answers: list[_Answer | Coroutine[Any, Any, _Response | None]],
-        is_over: bool,
-    ) -> None:
+    async def _answer_batch_when_done(self, batch: _Batch, is_over: bool) -> None:
         while not is_over:
             await asyncio.sleep(0)
-            is_over = self._take_turn(rest, answers)
-        later = [each for each in answers if isinstance(each, Coroutine)]
-        done = iter(await asyncio.gather(*later))
-        whole: list[_Answer] = []
-        for each in answers:
-            if isinstance(each, tuple):
-                whole.append(each)
-            elif (response := next(done)) is not None:
-                whole.append(_answer(response))
-        self._answer_batch(whole)
+            is_over = self._take_turn(batch)
+        await batch.awaited()
+        self._answer_batch(batch)
 
     def _answer_later(self, answering: Coroutine[Any, Any, None]) -> None:
         task = tasks.start("answer", answering)
@@ -218,12 +203,61 @@ class Dispatcher:
     def _answer(self, response: _Response) -> None:
         self._send(_encode_response(response))
 
-    def _answer_batch(self, answers: list[_Answer]) -> None:
+    def _answer_batch(self, batch: _Batch) -> None:
+        line = batch.line()
+        if line is not None:
+            self._send(line)
+
+
+class _Batch:
+    """The answers of one batch, in the order of its requests."""
+
+    def __init__(self, members: list[Any]) -> None:
+        self.rest = iter(members)
+        """The members that were not taken yet."""
+        self._answers: list[_Answer | Coroutine[Any, Any, _Response | None]] = []
+        self._bytes = 0
+
+    def add(self, response: _Response) -> None:
+        self._answers.append(self._encoded(response))
+
+    def await_answer(self, response: Coroutine[Any, Any, _Response | None]) -> None:
+        self._answers.append(response)
+
+    @property
+    def has_awaited(self) -> bool:
+        return any(isinstance(each, Coroutine) for each in self._answers)
+
+    async def awaited(self) -> None:
+        """Wait for the answers that are not there yet."""
+        later = [each for each in self._answers if isinstance(each, Coroutine)]
+        done = iter(await asyncio.gather(*later))
+        whole: list[_Answer | Coroutine[Any, Any, _Response | None]] = []
+        for each in self._answers:
+            if isinstance(each, tuple):
+                whole.append(each)
+            elif (response := next(done)) is not None:
+                whole.append(self._encoded(response))
+        self._answers = whole
+
+    def line(self) -> bytes | None:
+        """Return the array of all answers; None if there is none."""
+        answers = [each for each in self._answers if isinstance(each, tuple)]
         if not answers:
-            return
-        if sum(len(line) + 1 for _, line in answers) >= MAX_LINE_BYTES:
+            return None
+        if self._is_too_long:
             answers = [(each, _encode(_too_long({"id": each}))) for each, _ in answers]
-        self._send(b"[" + b",".join(line for _, line in answers) + b"]")
+        return b"[" + b",".join(line for _, line in answers) + b"]"
+
+    @property
+    def _is_too_long(self) -> bool:
+        return self._bytes >= MAX_LINE_BYTES
+
+    def _encoded(self, response: _Response) -> _Answer:
+        # A thousand answers of 16 MiB would take 16 GB, only to be replaced in `line`.
+        answer = response["id"], b"" if self._is_too_long else _encode_response(response)
+        self._bytes += len(answer[1]) + 1
+        return answer
 
 
 def encode_notification(notification: Notification) -> bytes:
@@ -312,10 +346,6 @@ def _too_long(response: _Response) -> _Response:
     fix = {"fix": "Ask for less at a time."}
     message = f"The answer is over {MAX_LINE_BYTES} bytes."
     return _error(response["id"], ErrorCode.INTERNAL_ERROR, message, fix)
-
-
-def _answer(response: _Response) -> _Answer:
-    return response["id"], _encode_response(response)
 
 
 def _has_too_many_values(line: bytes) -> bool:

@@ -35,7 +35,7 @@ from sidecar.core.contract.protocol import METHODS, PROTOCOL_VERSION, Method, Pl
 from sidecar.core.contract.wire import parse
 from sidecar.core.registry.resumption import Inheritance, inheritance
 from sidecar.rpc.jsonrpc import Handler
-from sidecar.rpc.openrpc import document
+from sidecar.rpc.openrpc import encoded_document
 
 SERVER_NAME = "clara-voice-sidecar"
 
@@ -160,7 +160,7 @@ def handlers(
         "diagnose": (lambda _: agent.diagnose(), False),
         "ping": (lambda _: "pong", True),
         "shutdown": (lambda _: process.stop(), True),
-        "rpc.discover": (lambda _: document(tuple(own.values())), True),
+        "rpc.discover": (lambda _: encoded_document(tuple(own.values())), True),
         "listClosedSessions": (lambda params: agent.closed_sessions(params), True),
         "sendText": (lambda params: _send_text(agent, voices, params), False),
         "getConversation": (lambda params: _conversation(agent, voices, params), True),

@@ -149,7 +149,8 @@ class Methods:
     def __init__(self) -> None:
         self.agent, self.process = FakeAgent(), FakeProcess()
         self.client = FakeClient()
-        self.peer = Peer(handlers(self.agent, self.process, self.client))
+        self.handlers = handlers(self.agent, self.process, self.client)
+        self.peer = Peer(self.handlers)
 
     async def ask(self, method: str, params: object = None) -> dict[str, Any]:
         """Send one request and give its whole answer."""

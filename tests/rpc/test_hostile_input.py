@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+import tracemalloc
 
 import pytest
 
 from sidecar.core.contract.protocol import MAX_BATCH, MAX_LINE_BYTES, MAX_VALUES
+from tests.rpc.asked import Methods
 from tests.rpc.peer import INVALID_REQUEST, PARSE_ERROR, Peer, error, request, result, strictly
 
 HUGE_NUMBERS = [2**53 + 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**30, -(10**300)]
@@ -229,3 +231,26 @@ async def test_the_answers_of_a_long_batch_keep_the_order_of_its_requests():
     peer.say([request(each, {"number": n}, number=n) for n, each in enumerate(methods)])
     (answers,) = await peer.all_answers()
     assert answers == [result(number, number) for number in range(MAX_BATCH)]
+
+
+async def test_the_answers_of_a_batch_take_no_more_memory_than_a_line_may_have():
+    """A thousand pages of `listSessions` would take 16 GB, to be told as too long afterwards."""
+    text = "x" * 1024 * 1024
+    peer = Peer({"page": lambda: text})
+    tracemalloc.start()
+    try:
+        peer.say([request("page", number=number) for number in range(100)])
+        (answers,) = await peer.all_answers()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # orjson reserves 16 MiB for each line of over 1 MiB.
+    assert peak < 40 * MAX_LINE_BYTES
+    assert {each["error"]["code"] for each in answers} == {-32603}
+    assert [each["id"] for each in answers] == list(range(100))
+
+
+def test_the_text_of_the_openrpc_document_is_made_once():
+    """A batch of a thousand `rpc.discover` took 32 s on a busy machine, and takes 0.05 s."""
+    discover = Methods().handlers["rpc.discover"]
+    assert discover() is discover()
