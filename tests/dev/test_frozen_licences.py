@@ -144,6 +144,16 @@ def test_a_component_without_a_text_is_named(tmp_path):
     assert "No licence text was found" in notices([known, unknown])
 
 
+def test_a_python_that_brings_openssl_as_a_file_of_its_own_carries_its_text():
+    """As Windows' does; uv's has it inside."""
+    files = [
+        Frozen("json", Path(json.__file__), False),
+        Frozen("libssl-3.dll", Path(json.__file__), True),
+    ]
+    (python,) = (each for each in components_of(files) if each.name == "cpython")
+    assert "cpython-libraries.txt" in python.texts
+
+
 def test_a_voice_plug_in_s_own_files_are_the_app_s_and_need_no_text_of_others(tmp_path):
     entry = tmp_path / "my_voice.py"
     for name in ("my_voice.py", "words.txt"):

@@ -19,6 +19,7 @@ import pytest
 from sidecar.dev.release.glibc import needed_glibc
 from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import SidecarClient
+from sidecar.dev.toolchain import cache_folder, uv_command
 from tests import parts
 from tests.linuxes.roots import LINUXES, PUBLIC, Linux, RootMissing, command, root, why_no_root
 from tests.livekit.tls_front import TlsFront
@@ -27,6 +28,10 @@ from tests.repository import ROOT
 pytestmark = pytest.mark.full
 
 RUN_TIMEOUT_S = 300.0
+FREEZE = ROOT / ".ci" / "freeze-on-debian-11"
+FREEZE_TIMEOUT_S = 600.0
+"""It takes a minute when its root is there."""
+BUILD_ROOT = cache_folder() / "build-root-bullseye"
 
 
 def entered(linux: Linux) -> Path:
@@ -41,10 +46,21 @@ def entered(linux: Linux) -> Path:
 
 
 @pytest.fixture(scope="session")
-def frozen(request: pytest.FixtureRequest) -> Path:
-    """The frozen folder: $SIDECAR_FROZEN, which may be built on another Linux, else our build."""
+def frozen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The frozen folder: $SIDECAR_FROZEN, which may be built on another Linux.
+
+    Else one for old Linuxes where the root for it has been made before (that takes 10 minutes),
+    else the build of the other tests.
+    """
     if given := os.environ.get("SIDECAR_FROZEN"):
         return ROOT / given
+    if why_no_root() is None and BUILD_ROOT.is_dir():
+        out = tmp_path_factory.mktemp("old")
+        uv = shlex.join(uv_command())
+        subprocess.run(
+            [FREEZE, out], env={**os.environ, "UV": uv}, check=True, timeout=FREEZE_TIMEOUT_S
+        )
+        return out / "sidecar"
     return Path(request.getfixturevalue("frozen_command")[0]).parent
 
 
@@ -56,7 +72,7 @@ def system(request: pytest.FixtureRequest, frozen: Path) -> Path:
     assert needs is not None
     if linux.glibc_minor < int(needs.partition(".")[2]):
         # Nothing that this machine lacks: so it is said, and no failure where all is required.
-        why_not = f"this build needs glibc {needs}; set SIDECAR_FROZEN to one of an older Linux"
+        why_not = f"this build needs glibc {needs}; {FREEZE.relative_to(ROOT)} FOLDER, once"
         parts.not_run[linux.name] = why_not
         pytest.skip(why_not)
     return entered(linux)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -38,7 +38,7 @@ OWN_TEXTS: Mapping[str, tuple[str, ...]] = {
     "cpython": ("cpython.txt", "cpython-newer.txt"),
 }
 STATIC_TEXTS = ("cpython-libraries.txt", "apache-2.0.txt")
-"""Of the libraries that a Python holds when it brings no OpenSSL as a file of its own."""
+"""Of the libraries that a Python brings when the system's OpenSSL is not frozen in."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Component:
     homepage: str = ""
     texts: dict[str, str] = field(default_factory=dict)
     """Name of each text: the text."""
-    frozen: list[Frozen] = field(default_factory=list)
+    frozen: list[Frozen] = field(default_factory=list, init=False)
 
 
 def components_of(frozen: Iterable[Frozen], entry: Path | None = None) -> list[Component]:
@@ -77,13 +77,14 @@ def components_of(frozen: Iterable[Frozen], entry: Path | None = None) -> list[C
     """
     found: dict[str, Component] = {}
     pyinstaller = _of_distribution(_distribution("pyinstaller"))
-    found[pyinstaller.purl] = pyinstaller
+    found[pyinstaller.purl] = replace(pyinstaller)
     for each in frozen:
-        component = _component(each, entry)
-        found.setdefault(component.purl, component).frozen.append(each)
-    names = {each.name for component in found.values() for each in component.frozen}
-    if not any(re.search(r"(?i)lib(ssl|crypto)", name) for name in names):
-        python = next(each for each in found.values() if each.name == "cpython")
+        known = _component(each, entry)
+        component = found.setdefault(known.purl, replace(known, texts={**known.texts}))
+        component.frozen.append(each)
+    python = next(each for each in found.values() if each.name == "cpython")
+    others = {each.name for part in found.values() if part is not python for each in part.frozen}
+    if not any(re.search(r"(?i)lib(ssl|crypto)", name) for name in others):
         python.texts |= _own_texts(STATIC_TEXTS)
     return sorted(found.values(), key=lambda each: (each.name != OURS, each.name.lower()))
 
