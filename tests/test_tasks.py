@@ -12,8 +12,10 @@ import threading
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from livekit import rtc
 from livekit.rtc._proto.ffi_pb2 import FfiEvent
 
 import sidecar
@@ -22,6 +24,7 @@ from sidecar.agent.identity_look import IdentityLook
 from sidecar.core.config import Settings
 from sidecar.core.contract.messages import AgentState, ConnectionParams
 from sidecar.core.facts import Fact, Left
+from sidecar.core.sound import Needs
 from sidecar.dev.stdio_client import SidecarClient
 from sidecar.ending import Ending, hear_signals
 from sidecar.rpc.jsonrpc import Dispatcher
@@ -29,8 +32,14 @@ from sidecar.rpc.parent import watch_parent
 from sidecar.rpc.stdio import Reader, Writer
 from sidecar.rtc import native
 from sidecar.rtc.agent_label import AgentLabel
+from sidecar.rtc.calls import LiveKitCall, LiveKitCalls
 from sidecar.rtc.chat import Chat
 from sidecar.rtc.event_budget import MESSAGES_AT_ONCE, EventBudget
+from sidecar.voice import Session, Voice
+from sidecar.voice.events import Events
+from sidecar.voice.host import Host
+from sidecar.voice.microphone import Microphone
+from sidecar.voice.testing import Stage
 from sidecar.watchdog import Watchdog
 from tests.agent.fakes import turns
 from tests.agent.virtual_time import in_virtual_time
@@ -173,6 +182,169 @@ async def _show_the_state() -> None:
     await turns()
 
 
+# Of voice plug-ins: a Room of fakes, and streams without the native library
+
+
+def _raise(*_: object) -> None:
+    raise Bug
+
+
+async def _raise_later(*_: object) -> None:
+    raise Bug
+
+
+class _Room:
+    """A Room with one person, whose microphone is published."""
+
+    def __init__(self) -> None:
+        self.local_participant = types.SimpleNamespace(
+            attributes={}, permissions=types.SimpleNamespace(can_update_metadata=False)
+        )
+        microphone = types.SimpleNamespace(
+            kind=rtc.TrackKind.KIND_AUDIO,
+            source=rtc.TrackSource.SOURCE_MICROPHONE,
+            muted=False,
+            track=types.SimpleNamespace(get_stats=self._stats),
+            set_subscribed=lambda _: None,
+        )
+        person = types.SimpleNamespace(sid="PA_alice", track_publications={"TR_1": microphone})
+        self.remote_participants: Any = {"alice": person}
+
+    async def _stats(self) -> list[object]:
+        self.remote_participants = types.SimpleNamespace(get=_raise)
+        return []
+
+
+class _AudioStream:
+    """Stands for the native stream on a track. It gives one frame."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self._ffi_handle = types.SimpleNamespace(dispose=lambda: None)
+
+    async def __aiter__(self) -> AsyncIterator[rtc.AudioFrameEvent]:
+        yield rtc.AudioFrameEvent(rtc.AudioFrame.create(48_000, 1, 480))
+
+    async def aclose(self) -> None:
+        raise Bug
+
+
+async def _hear(microphone: Microphone) -> LiveKitCall:
+    """Feed *microphone* from a fake stream, and return the call when the stream has run."""
+    native, rtc.AudioStream = rtc.AudioStream, _AudioStream  # type: ignore[assignment, misc]
+    try:
+        calls = LiveKitCalls(Needs.HEAR, asyncio.get_running_loop())
+        calls.joined(_Room(), Needs.HEAR)  # type: ignore[arg-type]
+        call = calls.open("PA_alice", "alice")
+        call.hear(microphone)
+        await turns()
+        return call
+    finally:
+        rtc.AudioStream = native  # type: ignore[misc]
+
+
+class _BrokenMicrophone(Microphone):
+    def put(self, _: bytes) -> None:
+        raise Bug
+
+
+async def _read_a_microphone() -> None:
+    await _hear(_BrokenMicrophone(48_000, 10))
+
+
+async def _close_a_microphone() -> None:
+    microphone = Microphone(48_000, 10)
+    (await _hear(microphone)).unhear(microphone)
+    await turns()
+
+
+async def _read_a_quality() -> None:
+    (await _hear(Microphone(48_000, 10))).read_quality()
+    await turns()
+
+
+def _calls(lines: object) -> LiveKitCalls:
+    calls = LiveKitCalls(Needs.SPEAK, asyncio.get_running_loop())
+    calls.room, calls.lines = _Room(), lines  # type: ignore[assignment]
+    return calls
+
+
+async def _publish_tracks() -> None:
+    _calls(types.SimpleNamespace(take=_raise_later)).open("PA_alice", "alice")
+    await turns()
+
+
+async def _close_the_tracks() -> None:
+    calls = _calls(types.SimpleNamespace(close=_raise_later))
+    calls.ended(calls.room)  # type: ignore[arg-type]
+    await turns()
+
+
+async def _wait_for_a_listener() -> None:
+    publication = types.SimpleNamespace(wait_for_subscription=_raise_later)
+    line = types.SimpleNamespace(was_used=False, publication=publication)
+    LiveKitCall(_calls(None), "PA_alice", "alice").set_line(line)  # type: ignore[arg-type]
+    await turns()
+
+
+class _Broken(Voice):
+    """Fails at once."""
+
+    name = "broken"
+    needs = Needs.SPEAK | Needs.TEXT
+
+    async def run(self, session: Session) -> None:
+        raise Bug
+
+
+async def _run_a_plugin() -> None:
+    loop = asyncio.get_running_loop()
+    calls = types.SimpleNamespace(open=_Call, missing=lambda: Needs(0))
+    host = Host(_Broken, calls, loop, lambda _: None, "epoch", lambda _: None)  # type: ignore[arg-type]
+    host.attach(types.SimpleNamespace(status=None))  # type: ignore[arg-type]
+    host.opened(Stage(_Broken).session.now)
+    await turns()
+
+
+async def _run_on_a_stage() -> None:
+    async with Stage(_Broken):
+        await turns()
+
+
+class _Call:
+    """A person's call in which words cannot be shown, and half of each sound is not heard."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    async def say(self, *_: object) -> None:
+        """Play nothing."""
+
+    def interrupt(self) -> float:
+        return 0.5
+
+    async def transcribe(self, text: str, *_: object, **__: object) -> None:
+        if text == "one":
+            raise Bug
+
+
+async def _show_the_heard_words() -> None:
+    now = Stage(_Broken).session.now
+    session = Session(
+        now,
+        _Call(),  # type: ignore[arg-type]
+        Events(now.session_id, "epoch", lambda _: None),
+        needs=_Broken.needs,
+        settings={},
+        earlier=(),
+        add_message=lambda: None,
+        set_context=lambda _: None,
+    )
+    await session.play(bytes(2 * 48_000), 48_000)
+    await session.transcript("assistant", "one two")
+    session.interrupt()
+    await turns()
+
+
 IN_A_TASK: dict[str, Callable[[], Awaitable[None]]] = {
     "join": _join,
     "leave": _leave,
@@ -185,14 +357,19 @@ IN_A_TASK: dict[str, Callable[[], Awaitable[None]]] = {
     "read a text": _read_a_text,
     "look for the agent's identity": _look_for_the_identity,
     "show the agent's state": _show_the_state,
+    "read a microphone": _read_a_microphone,
+    "close a microphone": _close_a_microphone,
+    "read a track's quality": _read_a_quality,
+    "publish tracks": _publish_tracks,
+    "close the tracks": _close_the_tracks,
+    "wait for a listener": _wait_for_a_listener,
+    "run a plug-in": _run_a_plugin,
+    "the plug-in's run": _run_on_a_stage,
+    "show the heard words": _show_the_heard_words,
 }
 
 
 # Threads
-
-
-def _raise(*_: object) -> None:
-    raise Bug
 
 
 class _BrokenLoop:
@@ -266,6 +443,25 @@ def _dispose(_: Callable[[], None]) -> None:
             sys.modules["livekit.rtc._ffi_client"] = before
 
 
+class _LoopThatFails(asyncio.SelectorEventLoop):
+    def run_forever(self) -> None:
+        raise Bug
+
+
+def _voice(_: Callable[[], None]) -> None:
+    loop = _LoopThatFails()
+
+    @in_virtual_time
+    async def history() -> None:
+        calls = types.SimpleNamespace(open=_Call, missing=lambda: Needs(0))
+        host = Host(_Broken, calls, loop, lambda _: None, "epoch", lambda _: None)  # type: ignore[arg-type]
+        host.attach(types.SimpleNamespace(status=None))  # type: ignore[arg-type]
+        host.opened(Stage(_Broken).session.now)
+
+    history()
+    loop.close()
+
+
 IN_A_THREAD: dict[str, Callable[[Callable[[], None]], None]] = {
     "stdin": _stdin,
     "stdout": _stdout,
@@ -275,6 +471,7 @@ IN_A_THREAD: dict[str, Callable[[Callable[[], None]], None]] = {
     "event budget": _event_budget,
     "signals": _signals,
     "dispose": _dispose,
+    "voice": _voice,
 }
 ENDS_THE_PROCESS = {"stdin", "stdout"}
 """Without these the sidecar is deaf or dumb."""
@@ -282,24 +479,8 @@ ENDS_THE_PROCESS = {"stdin", "stdout"}
 IN_A_PROCESS = {"connect at the start": "connect", "leave and answer": "stop"}
 
 
-WITHOUT_A_ROW = {
-    "close a microphone",
-    "close the tracks",
-    "publish tracks",
-    "read a microphone",
-    "read a track's quality",
-    "run a plug-in",
-    "show the heard words",
-    "the plug-in's run",
-    "voice",
-    "wait for a listener",
-}
-"""They belong to voice plug-ins, and most need a track of the native library. The same owner starts
-them; tests/livekit/voice and tests/voice make a plug-in fail."""
-
-
 def test_every_task_and_thread_has_its_row_here():
-    assert started_names() == {*IN_A_TASK, *IN_A_THREAD, *IN_A_PROCESS, *WITHOUT_A_ROW}
+    assert started_names() == {*IN_A_TASK, *IN_A_THREAD, *IN_A_PROCESS}
 
 
 def bugs(caplog: pytest.LogCaptureFixture) -> Iterator[logging.LogRecord]:

@@ -19,7 +19,7 @@ from sidecar.core.contract.messages import AudioQuality, Microphone
 from sidecar.core.facts import Audible, Fact
 from sidecar.core.sound import SAMPLE_BYTES, Needs
 from sidecar.rtc.agent_label import AgentLabel
-from sidecar.rtc.line_quality import LineQuality
+from sidecar.rtc.line_quality import LineQuality, StatsRefused
 from sidecar.rtc.lines import REUSED_WAIT_S, SUBSCRIBED_WITHIN_S, Line, Lines
 
 if TYPE_CHECKING:
@@ -390,7 +390,7 @@ class LiveKitCall:
         try:
             async with asyncio.timeout(SEND_WITHIN_S):
                 found = await quality.read()
-        except Exception:
+        except (TimeoutError, StatsRefused):
             _log.debug("The quality of a track could not be read.", exc_info=True)
             return
         if quality is self._quality and not self._is_closed:

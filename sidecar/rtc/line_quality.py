@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from livekit import rtc
 
 
+class StatsRefused(Exception):
+    """The SDK gave no figures of a track."""
+
+
 class LineQuality:
     """The quality of one subscribed track, over the time between two calls of `read`."""
 
@@ -22,8 +26,15 @@ class LineQuality:
         self._last: tuple[int, int, int, int] | None = None
 
     async def read(self) -> AudioQuality | None:
-        """Return the quality since the last call; None at the first, and without sound."""
-        stats = await self._track.get_stats()
+        """Return the quality since the last call; None at the first, and without sound.
+
+        Raises:
+            StatsRefused: the track gives no figures; it may have ended.
+        """
+        try:
+            stats = await self._track.get_stats()
+        except Exception as error:  # the SDK raises no class of its own
+            raise StatsRefused from error
         inbound = next((each.inbound_rtp for each in stats if each.HasField("inbound_rtp")), None)
         if inbound is None:
             return None

@@ -306,7 +306,12 @@ class Host:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.set_exception_handler(tasks.log_callback_bug)
-        self._loop.run_forever()
+        while True:
+            try:
+                return self._loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):  # asyncio lets a task end its loop with these
+                self._failures += 1
+                _log.exception("A task of a voice plug-in tried to end the process.")
 
     def _begin(self, served: _Served) -> None:
         served.running = tasks.start("run a plug-in", self._serve(served))
@@ -346,9 +351,12 @@ class Host:
                 "The voice plug-in of this session could not be made.",
                 "Read the log for the error.",
             )
-        result = getattr(served.voice, method.attribute)(**params)
-        if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future):
-            result = await result
+        try:
+            result = getattr(served.voice, method.attribute)(**params)
+            if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future):
+                result = await result
+        except (SystemExit, KeyboardInterrupt) as error:  # it would end the agent's loop too
+            raise RuntimeError(f"{method.name} tried to end the process") from error
         return EncodedJson(result, MAX_RESULT_BYTES)
 
     def _on_agent_loop(self, call: object, *args: object) -> None:

@@ -35,10 +35,15 @@ class Call(Protocol):
         """Forget the queued sound; return the seconds of it."""
 
     async def send_text(self, text: str, topic: str) -> None:
-        """Send *text* to the person. TimeoutError after 5 s."""
+        """Send *text* to the person.
+
+        Raises:
+            TimeoutError: the room did not take it within 5 s.
+            ConnectionError: the room refused it.
+        """
 
     async def transcribe(self, text: str, segment: str, *, is_user: bool, is_final: bool) -> None:
-        """Show words to the person as LiveKit's transcription. TimeoutError after 5 s."""
+        """Show words to the person as LiveKit's transcription. Raises like `send_text`."""
 
     def close(self) -> None:
         """End all of it."""

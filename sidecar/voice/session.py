@@ -128,6 +128,7 @@ class Session:
 
         Raises:
             TimeoutError: the room did not take it within 5 s; the agent may be reconnecting.
+            ConnectionError: the room refused it.
             PermissionError: the plug-in's `needs` lack TEXT.
         """
         self._require(Needs.TEXT, "send_text()")
@@ -145,6 +146,7 @@ class Session:
 
         Raises:
             TimeoutError: the person could not be shown the words within 5 s; they are kept.
+            ConnectionError: the room refused to show them; they are kept.
         """
         who = Role(role)
         segment = self._segments.setdefault(who, _new_segment())
@@ -237,7 +239,7 @@ class Session:
     async def _show_cut(self, text: str, segment: str) -> None:
         try:
             await self._call.transcribe(text, segment, is_user=False, is_final=True)
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):
             return  # the app has the words; the person's page shows the longer ones
 
     def _require(self, need: Needs, what: str) -> None:

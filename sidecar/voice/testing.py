@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 import wave
 from array import array
@@ -38,6 +39,8 @@ from sidecar.voice.plugin import Voice, check_plugin, methods_of
 from sidecar.voice.session import Session
 
 HAPPENS_WITHIN_S = 5.0
+
+_log = logging.getLogger("sidecar.voice")
 
 
 class Stage:
@@ -164,6 +167,7 @@ class Stage:
         try:
             await self.voice.run(self.session)
         except Exception as error:
+            _log.exception("The plug-in's `run` failed.")
             self.session.emit("failed", {"error": f"{type(error).__name__}: {error}"})
 
     def acted(self) -> None:
