@@ -165,6 +165,10 @@ export interface ConnectParams {
   autoSubscribe?: boolean | null
   /** If the agent is in another room, leave it first: its sessions close with `agent-disconnected`. Without it, that is error 1007. */
   switch?: boolean | null
+  /** `always`, if absent: the agent is in the room all the time. `needed`: only while a person is there. It joins when `createConnection` gives a token, and when the server lists a person (with an API secret: looked up every 30 s). Until then it is `idle`. */
+  join?: "always" | "needed" | null
+  /** With `join: 'needed'`: milliseconds from the end of the last session to the agent's leave; 20000 if absent, 0 to 86400000. */
+  leaveAfterMs?: number | null
 }
 
 /** The result of `getStatus`, `connect` and `disconnect`. */
@@ -199,6 +203,8 @@ export interface Status {
   versions: Record<string, string>
   /** Why the last attempt to join failed, or why the server removed the agent. */
   lastError?: Failure
+  /** The `reason` of the last agent-state-changed; absent before the first. */
+  reason?: string
 }
 
 /** The state of the agent and its Room. */
@@ -532,7 +538,7 @@ export interface AgentStateChanged {
   seq: number
   /** A random id of this sidecar process. */
   epoch: string
-  /** The event that led to this state, or LiveKit's own reason. */
+  /** The event that led to this state, or LiveKit's own reason. `nobody-there`: idle until a person comes (`join: 'needed'`). */
   reason?: string
   /** Why the attempt to join failed, or why the server removed the agent. */
   error?: Failure

@@ -13,6 +13,7 @@ from sidecar.agent.announcer import Announcer
 from sidecar.agent.arrivals import Arrivals
 from sidecar.agent.destination import Destination
 from sidecar.agent.identity_look import IdentityLook
+from sidecar.agent.people_look import PeopleLook
 from sidecar.agent.reconciler import Reconciler
 from sidecar.agent.removals import Removals
 from sidecar.agent.room_life import RoomLife, Waiters
@@ -29,6 +30,7 @@ from sidecar.core.agent_state import (
     ending_of,
     refusal_of,
 )
+from sidecar.core.attendance import Attendance
 from sidecar.core.config import Settings, shown_url
 from sidecar.core.contract.errors import (
     InvalidParams,
@@ -114,6 +116,10 @@ class ClaraVoiceAgent:
         self._room = RoomLife(ports.room_factory, ports.api, self.take)
         self._tokens = Tokens(self._destination, ports, self._happen, self._sessions.of_identity)
         self._identity_look = IdentityLook(self._destination, ports.api, self._happen)
+        self._attendance = Attendance()
+        self._people_look = PeopleLook(
+            self._sessions.comparison, self._destination, ports.api, self._person_found
+        )
         self._wakes = Wakes(self._wake)
         self._waiters = Waiters()
         self._last_error: Failure | None = None
@@ -171,8 +177,9 @@ class ClaraVoiceAgent:
         """Join a room. *settings* override the earlier settings, member by member.
 
         With `settings.switch`, an agent in another room leaves that room first, as by `disconnect`.
-        Returns when the first attempt has succeeded. After ConnectFailed the agent may still be
-        trying: read `status`.
+        With `join` needed and no person in the room, the agent stays out until one comes.
+        Returns when the first attempt has succeeded, or when the agent stays out. After
+        ConnectFailed the agent may still be trying: read `status`.
 
         Raises:
             InvalidParams: a setting is missing or invalid; nothing changed.
@@ -183,15 +190,21 @@ class ClaraVoiceAgent:
         """
         if self._machine.state is AgentState.STOPPING:
             raise ShuttingDown
+        take = self._destination.take_settings
         try:
-            self._destination.take_settings(settings, is_under_way=self._machine.is_under_way)
+            is_other_room = take(settings, is_under_way=self._machine.is_under_way)
         except OtherRoom:
             if not settings.switch:
                 raise
             self._happen(Cause(Event.DISCONNECT))
-            self._destination.take_settings(settings, is_under_way=False)
+            is_other_room = take(settings, is_under_way=False)
+        if is_other_room:
+            self._attendance = Attendance()
         if self._machine.is_in_room:
+            self._arm()  # `join` and `leaveAfterMs` count at once
             return self.status()
+        if len(self._sessions):
+            self._attendance.is_person_there = True  # sessions of an earlier process
         waiter = self._waiters.add()
         self._happen(Cause(self._joining(Event.CONNECT)))
         try:
@@ -224,13 +237,21 @@ class ClaraVoiceAgent:
     ) -> ConnectionDetails:
         """Make a token for a page; see `Tokens.connection`."""
         details = await self._tokens.connection(params, generated_identity)
+        if self._sessions.of_identity(details.identity) is None:
+            now_s = self._clock.tick().attended_s
+            is_list_known = self._destination.may_list
+            self._attendance.expect(details.identity, now_s, is_list_known=is_list_known)
         if self._machine.state is AgentState.CONNECTED:
             self._arrivals.expect(details.identity)
+        self._join_if_needed()
+        self._arm()
         return details
 
     async def diagnose(self) -> Diagnosis:
         """Check why the agent cannot join its room; see `Destination.diagnose`."""
-        return await self._destination.diagnose(self._machine.state, self._last_error)
+        return await self._destination.diagnose(
+            self._machine.state, self._last_error, awaits_people=self._machine.awaits_people
+        )
 
     def wake(self) -> None:
         """Try to join, or compare the sessions, now. Call when system or network is back.
@@ -245,6 +266,8 @@ class ClaraVoiceAgent:
             self._happen(Cause(Event.LOOK if is_put_out else self._joining(Event.WAKE)))
         if self._machine.state is AgentState.CONNECTED:
             self._reconciler.start()
+        if self._machine.awaits_people:
+            self._people_look.start()
 
     def resume(self, inherited: Inheritance) -> None:
         """Continue the sessions of an earlier process. Call before the first `connect`.
@@ -289,6 +312,7 @@ class ClaraVoiceAgent:
             counters=self._announcer.counters(),
             versions=process.versions(),
             last_error=self._last_error,
+            reason=self._announcer.reason,
         )
 
     # Facts of the Room
@@ -349,12 +373,13 @@ class ClaraVoiceAgent:
     def _happen(self, cause: Cause) -> None:
         at = self._clock.tick()
         decision = self._machine.on(cause.event, at.attended_s, self._ports.chance())
-        if decision.state is not decision.previous:
+        if decision.is_change:
             self._reconciler.stop()
             self._arrivals.stop()
             self._tokens.stop()
             self._identity_look.stop()
-        if decision.state is not decision.previous or decision.retry_in_s is not None:
+            self._people_look.stop()
+        if decision.is_change or decision.retry_in_s is not None:
             capabilities = self._destination.capabilities()
             ahead_ms = self._sessions.server_ahead_ms(at)
             self._announcer.agent_state_changed(decision, cause, capabilities, ahead_ms)
@@ -363,8 +388,22 @@ class ClaraVoiceAgent:
         self._arm()
 
     def _joining(self, event: Event) -> Event:
-        """Return *event*, or TOKEN_NEEDED if the agent needs a token before it can join."""
+        """Return *event*, or TOKEN_NEEDED if the agent needs a token before it can join.
+
+        NOBODY_THERE if the agent is not needed, and can see in the server's list when it is.
+        """
+        if self._destination.is_join_on_need and self._destination.may_list:
+            if not self._attendance.is_needed(self._clock.tick().attended_s):
+                return Event.NOBODY_THERE
         return Event.TOKEN_NEEDED if self._destination.needs_token else event
+
+    def _person_found(self) -> None:
+        self._attendance.is_person_there = True
+        self._join_if_needed()
+
+    def _join_if_needed(self) -> None:
+        if self._machine.awaits_people:
+            self._happen(Cause(self._joining(Event.NEEDED)))
 
     def _carry_out(self, what: Do, decision: Decision, cause: Cause) -> None:
         at = self._clock.tick()
@@ -382,10 +421,13 @@ class ClaraVoiceAgent:
             case Do.CLOSE_ALL:
                 detail = reason_name(cause.reason) if cause.reason else None
                 self._announce(self._sessions.close_all(closing_of(cause.event), detail, at))
+                self._attendance.is_person_there = False
             case Do.POLL:
                 self._reconciler.start()
             case Do.LOOK:
                 self._identity_look.start()
+            case Do.AWAIT_PEOPLE:
+                self._people_look.start()
             case Do.LOG_FAILURE:
                 self._log_failure(cause, decision)
             case Do.ANSWER:
@@ -401,6 +443,8 @@ class ClaraVoiceAgent:
             url = shown_url(self._destination.required().url)
             self._announcer.joined(joined.room_name, url, joined.own_identity)
         self._announce(self._sessions.snapshot(cause.people, self._clock.tick()))
+        for identity in self._attendance.expected(self._clock.tick().attended_s):
+            self._arrivals.expect(identity)
 
     def _log_failure(self, cause: Cause, decision: Decision) -> None:
         if cause.failure is None:
@@ -421,14 +465,25 @@ class ClaraVoiceAgent:
             elif isinstance(change, Updated):
                 self._announcer.session_updated(change)
             else:
+                self._attendance.came(change.session.participant_id)
                 self._announcer.session_created(change.session)
         self._arm()
 
     # Time
 
     def _arm(self) -> None:
-        due_s = earliest(self._machine.due_s, self._sessions.deadline())
+        due_s = earliest(self._machine.due_s, self._sessions.deadline(), self._leave_at_s())
         self._clock.call_at(due_s, self._carry_out_what_is_due)
+
+    def _leave_at_s(self) -> float | None:
+        """Return when the agent leaves its empty room, in attended seconds; None: it stays."""
+        if self._machine.state is not AgentState.CONNECTED:
+            self._attendance.not_counted()
+            return None
+        self._attendance.counted(len(self._sessions), self._clock.tick().attended_s)
+        if not self._destination.is_join_on_need:
+            return None
+        return self._attendance.leave_at_s(self._destination.required().leave_after_s)
 
     def _carry_out_what_is_due(self) -> None:
         at = self._clock.tick()
@@ -436,6 +491,9 @@ class ClaraVoiceAgent:
             if (event := self._machine.due(at.attended_s)) is not None:
                 self._happen(Cause(self._joining(event) if event is Event.TIMER else event))
             self._announce(self._sessions.expire(at))
+            leave_at_s = self._leave_at_s()
+            if leave_at_s is not None and leave_at_s <= at.attended_s:
+                self._happen(Cause(Event.NOBODY_THERE))
         except Exception:
             _log.exception("A timer failed because of a bug.")
             self._clock.call_at(at.attended_s + TRY_AGAIN_AFTER_S, self._carry_out_what_is_due)

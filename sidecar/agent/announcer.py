@@ -49,6 +49,8 @@ class Announcer:
         """Start at seq 0. *followers* are told of each session after the client."""
         self.epoch = epoch
         self.seq = 0
+        self.reason: str | None = None
+        """The reason of the last agent-state-changed."""
         self._created = 0
         self._closed = 0
         self._errors = 0
@@ -139,6 +141,7 @@ class Announcer:
         _log.debug("Agent %s -> %s (%s)", decision.previous, decision.state, cause.words)
         self._reconnects += cause.event is Event.RECONNECTED
         self._log_link(decision, cause)
+        self.reason = cause.words
         retry_in_s = decision.retry_in_s
         self._notify(
             AgentStateChanged(
@@ -160,6 +163,8 @@ class Announcer:
             _log.warning("The connection to the LiveKit server is interrupted; reconnecting.")
         elif decision.state is AgentState.CONNECTED and was_in_room:
             _log.info("The connection to the LiveKit server is back.")
+        elif cause.event is Event.NOBODY_THERE:
+            _log.info("No person is in the room. The agent joins it when a person comes.")
         elif decision.state in _OUT_OF_ROOM and was_in_room:
             _log.warning("The agent lost its room (%s). %s", cause.words, _next_try(decision))
 

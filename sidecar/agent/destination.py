@@ -66,6 +66,12 @@ _LATER = (
 )
 
 
+_NOT_ON_NEED = (
+    "`connect` has `join: 'needed'`, but with this token the agent cannot know whether a person"
+    " comes, so it is in the room all the time. Pass apiKey and apiSecret, or offer `getToken`."
+)
+_NOT_LISTED = "The agent is out of its room, and cannot look whether a person is there:"
+
 _NOT_GRANTED = "The agent's token does not grant what the voice plug-in needs:"
 _GRANT = "Issue the token with these grants; until then the plug-in cannot hear, speak or write."
 
@@ -88,8 +94,10 @@ class Destination:
         """The wanted target, with token, identity and url of the client's newest token."""
         self.warnings: list[str] = []
 
-    def take_settings(self, settings: Settings, *, is_under_way: bool) -> None:
+    def take_settings(self, settings: Settings, *, is_under_way: bool) -> bool:
         """Merge *settings* over the earlier ones, and resolve the target.
+
+        Returns whether server or room are other ones than before.
 
         If the client gives tokens, a token in *settings* serves the first join only. Pass
         *is_under_way* if a Room is joined or joining.
@@ -115,8 +123,10 @@ class Destination:
                 now = self.target
                 wanted = replace(wanted, token=now.token, identity=now.identity, url=now.url)
             self._warn_of_later(wanted)
+        is_other = self._wanted is None or self._wanted.server_room != lasting.server_room
         self._settings, self._wanted, self.target = merged, lasting, wanted
         self._look_at_target()
+        return is_other
 
     def _resolved(self, settings: Settings, *, gives_tokens: bool) -> Target:
         return resolved(settings, client_gives_tokens=gives_tokens, needs=self._needs)
@@ -203,6 +213,29 @@ class Destination:
             self._now_s(), client_gives_tokens=self._client.gives_tokens
         )
 
+    @property
+    def may_list(self) -> bool:
+        """Return whether the credentials allow a look at the server's list of participants."""
+        return self.capabilities().reconcile
+
+    @property
+    def is_join_on_need(self) -> bool:
+        """Return whether the agent is to be in the room only while a person is there.
+
+        False for credentials with which the agent could not know that a person comes.
+        """
+        if self.target is None or not self.target.is_join_on_need:
+            return False
+        able = self.capabilities()
+        return able.create_connection or able.reconcile
+
+    def not_listed(self, why: str | None) -> None:
+        """Warn that the server's list could not be read, and *why*; None: it was read."""
+        if why is None:
+            self._keep_warnings(_NOT_LISTED, [])
+        elif not any(_NOT_LISTED in each for each in self.warnings):
+            self.warn(f"{_NOT_LISTED} {why} It looks again every 30 s.")
+
     def take_failure(self, fact: JoinFailed) -> tuple[Event, Failure]:
         """Record a failed join; return its event, and its failure for the client."""
         tried = self._joined or self.required()
@@ -238,7 +271,9 @@ class Destination:
             return False
         return abs(server_ms / 1000 - self._now_s()) > TOKEN_LEEWAY_S
 
-    async def diagnose(self, state: AgentState, last_error: Failure | None) -> Diagnosis:
+    async def diagnose(
+        self, state: AgentState, last_error: Failure | None, *, awaits_people: bool
+    ) -> Diagnosis:
         """Check installation, server, credentials and room, within 10 s."""
         target = self.target
         broken = None
@@ -255,6 +290,7 @@ class Destination:
             last_error,
             broken,
             client_gives_tokens=self._client.gives_tokens,
+            awaits_people=awaits_people,
         )
 
     def put_out(self, event: Event) -> tuple[Event, Failure | None]:
@@ -267,7 +303,7 @@ class Destination:
             return event, failure(Category.REMOVED, url)
         if event is not Event.IDENTITY_TAKEN:
             return event, None
-        if not self.capabilities().reconcile:
+        if not self.may_list:
             return Event.EVICTED, failure(Category.IDENTITY_TAKEN, url)
         return event, identity_taken(url)
 
@@ -293,6 +329,8 @@ class Destination:
         claims = self.required().claims
         is_wrong = claims is not None and claims.kind != "agent"
         self._keep_warnings(_WRONG_KIND, [_WRONG_KIND] if is_wrong else [])
+        is_unable = self.required().is_join_on_need and not self.is_join_on_need
+        self._keep_warnings(_NOT_ON_NEED, [_NOT_ON_NEED] if is_unable else [])
 
     def _warn_of_later(self, wanted: Target) -> None:
         now = self._joined or self.target

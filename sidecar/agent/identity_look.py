@@ -55,7 +55,7 @@ class IdentityLook:
             self._happen(Cause(Event.IDENTITY_FREE))
 
     async def _is_free(self) -> bool:
-        if not self._destination.capabilities().reconcile:
+        if not self._destination.may_list:
             return False  # the token that allowed it has expired; a later one may
         target = self._destination.required()
         listed = await self._api.list_participants(target)

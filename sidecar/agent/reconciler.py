@@ -96,7 +96,7 @@ class Reconciler:
 
         *is_early*: a leave is in doubt. Then listed participants without a session do not count.
         """
-        if not self._destination.capabilities().reconcile:
+        if not self._destination.may_list:
             return False  # the token does not allow it; a later one may
         poll = self._comparison.begin()
         try:

@@ -59,6 +59,8 @@ class Event(Enum):
     IDENTITY_TAKEN = "final, DUPLICATE_IDENTITY, and the agent may read the server's list"
     LOOK = "time to look whether the agent's identity is free"
     IDENTITY_FREE = "the server's list does not have the agent's identity"
+    NOBODY_THERE = "join: needed, and no person is in the room or about to join it"
+    NEEDED = "join: needed, and a person is in the room or about to join it"
     DISCONNECT = "disconnect"
     SHUTDOWN = "shutdown"
 
@@ -76,6 +78,7 @@ class Do(Enum):
     ANSWER = "answer the callers of `connect`"
     POLL = "compare with the server's list"
     LOOK = "look whether the server's list has the agent's identity"
+    AWAIT_PEOPLE = "look whether a person is in the room, now and every 30 s"
 
 
 class Retry(Enum):
@@ -128,6 +131,12 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
     (_S.WAITING_FOR_TOKEN, _E.TIMER): Row(_S.CONNECTING, (Do.OPEN,)),
     (_S.BACKOFF, _E.LOOK): Row(_S.BACKOFF, (Do.LOOK,), Retry.LOOK_LATER),
     (_S.BACKOFF, _E.IDENTITY_FREE): Row(_S.BACKOFF, (), Retry.AT_ONCE),
+    **{
+        (state, _E.NOBODY_THERE): Row(_S.IDLE, (Do.ANSWER, Do.AWAIT_PEOPLE))
+        for state in (_S.IDLE, _S.FAILED, _S.BACKOFF, _S.WAITING_FOR_TOKEN)
+    },
+    (_S.CONNECTED, _E.NOBODY_THERE): Row(_S.IDLE, (Do.CLOSE_ALL, Do.DROP, Do.AWAIT_PEOPLE)),
+    (_S.IDLE, _E.NEEDED): Row(_S.CONNECTING, (Do.OPEN,)),
     (_S.CONNECTED, _E.STEADY): Row(_S.CONNECTED, ()),
     (_S.CONNECTED, _E.RECONNECTING): Row(_S.RECONNECTING, (Do.LINK_LOST,)),
     (_S.CONNECTED, _E.DEAF): Row(_S.BACKOFF, (Do.DROP, Do.LINK_LOST), Retry.AT_ONCE),
@@ -179,6 +188,8 @@ class Decision:
     retry_in_s: float | None = None
     is_first_failure: bool = False
     """Whether the event is the first failure of a series."""
+    is_change: bool = False
+    """Whether the state is another one, or `idle` begins or ends to await people."""
 
 
 class AgentMachine:
@@ -192,6 +203,8 @@ class AgentMachine:
         self._look_delay_s = SHORTEST_LOOK_S
         self.is_put_out = False
         """Whether another participant has the agent's identity, so that the agent only looks."""
+        self.awaits_people = False
+        """Whether the agent is idle until a person comes. Pass `needed` only then."""
         self._has_failed = False
         self._joined_s = 0.0
         self.due_s: float | None = None
@@ -214,16 +227,16 @@ class AgentMachine:
         Carry out the decision's effects in order. The jitter keeps a thousand apps from rejoining a
         restarted server at the same moment.
         """
-        previous = self.state
+        previous, awaited_people = self.state, self.awaits_people
         row = TABLE.get((previous, event))
         if row is None:
             return Decision(previous, previous, (), self.attempt)
         if event in (Event.CONNECT, Event.TOKEN_NEEDED) and previous is AgentState.FAILED:
             self._has_failed = False
-        if event in (Event.JOINED, Event.DISCONNECT):
+        if event in (Event.JOINED, Event.DISCONNECT, Event.NOBODY_THERE):
             self.attempt = 0
             self._has_failed = False
-        if event in (Event.STEADY, Event.DISCONNECT):
+        if event in (Event.STEADY, Event.DISCONNECT, Event.NOBODY_THERE):
             self._delay_s = SHORTEST_DELAY_S
         if event in (Event.STEADY, Event.DISCONNECT, Event.CONNECT):
             self._look_delay_s = SHORTEST_LOOK_S
@@ -241,8 +254,17 @@ class AgentMachine:
         if event is Event.JOINED:
             self._joined_s = now_s
         self.state = row.next
+        self.awaits_people = event is Event.NOBODY_THERE
         retry_in_s = self._arm(event, retry, now_s, jitter)
-        return Decision(previous, self.state, row.does, self.attempt, retry_in_s, is_first_failure)
+        return Decision(
+            previous,
+            self.state,
+            row.does,
+            self.attempt,
+            retry_in_s,
+            is_first_failure,
+            (previous, awaited_people) != (self.state, self.awaits_people),
+        )
 
     def due(self, now_s: float) -> Event | None:
         """Return the event that is due at *now_s*, or None. Pass it to `on`."""
@@ -283,6 +305,7 @@ _CLOSINGS = {
     Event.ROOM_GONE: CloseReason.ROOM_CLOSED,
     Event.EVICTED: CloseReason.AGENT_DISCONNECTED,
     Event.IDENTITY_TAKEN: CloseReason.AGENT_DISCONNECTED,
+    Event.NOBODY_THERE: CloseReason.AGENT_DISCONNECTED,
 }
 
 

@@ -31,6 +31,10 @@ ENVIRONMENT = {
 }
 """The setting of each variable."""
 
+DEFAULT_LEAVE_AFTER_MS = 20_000
+MAX_LEAVE_AFTER_MS = 86_400_000
+"""A day."""
+
 _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 """The scheme of the websocket for each scheme of a server's url."""
 _PORTS = {"ws": 80, "wss": 443}
@@ -104,6 +108,10 @@ class Target:
     """None if there is a secret, or until the client gives a token."""
     needs: Needs = Needs.NOTHING
     """What the voice plug-in needs in the room."""
+    is_join_on_need: bool = False
+    """Whether the agent is in the room only while a person is there."""
+    leave_after_s: float = DEFAULT_LEAVE_AFTER_MS / 1000
+    """Seconds from the end of the last session to the agent's leave, if `is_join_on_need`."""
 
     @property
     def grants(self) -> Needs:
@@ -111,9 +119,14 @@ class Target:
         return self.needs | Needs.HEAR if self.auto_subscribe else self.needs
 
     @property
+    def server_room(self) -> tuple[str, str]:
+        """Return the server and the room."""
+        return (_server(self.url), self.room)
+
+    @property
     def server_room_identity(self) -> tuple[str, str, str]:
         """Return the server, the room and the identity. If all three stay the same, stay joined."""
-        return (_server(self.url), self.room, self.identity)
+        return (*self.server_room, self.identity)
 
     @property
     def claims(self) -> TokenClaims | None:
@@ -201,6 +214,11 @@ def target(
     for name, given in (("room", room), ("identity", identity), ("name", settings.name or "")):
         if len(given.encode()) > MAX_NAME_BYTES:
             raise _refusal(name, f"is longer than {MAX_NAME_BYTES} bytes of UTF-8")
+    leave_after_ms = settings.leave_after_ms
+    if leave_after_ms is None:
+        leave_after_ms = DEFAULT_LEAVE_AFTER_MS
+    if not 0 <= leave_after_ms <= MAX_LEAVE_AFTER_MS:
+        raise _refusal("leave_after_ms", f"must be from 0 to {MAX_LEAVE_AFTER_MS}")
     return Target(
         url=settings.url,
         room=room,
@@ -211,6 +229,8 @@ def target(
         api_secret=settings.api_secret if settings.has_pair else None,
         token=token,
         needs=needs,
+        is_join_on_need=settings.join == "needed",
+        leave_after_s=leave_after_ms / 1000,
     )
 
 

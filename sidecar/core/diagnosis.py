@@ -50,11 +50,13 @@ def diagnosis(
     broken: str | None = None,
     *,
     client_gives_tokens: bool = False,
+    awaits_people: bool = False,
 ) -> Diagnosis:
     """Build the checks from the findings.
 
     *probe* is the look at *target*'s server; pass None if there is no target. *broken* is a
-    sentence about the part of the installation that cannot be loaded, or None.
+    sentence about the part of the installation that cannot be loaded, or None. *awaits_people*: the
+    agent is out of its room until a person comes.
     """
     checks = [_installation(broken)]
     if target is None or probe is None:
@@ -75,10 +77,10 @@ def diagnosis(
         if probe.status == 200:
             checks += _clock(probe, now_ms)
             if client_gives_tokens and target.needs_token(now_ms / 1000):
-                checks.append(_client_s_token(state))
+                checks.append(_client_s_token(state, awaits_people))
             else:
                 checks.append(_credentials(target, probe, now_ms))
-        checks.append(_room(target, state, last_error))
+        checks.append(_room(target, state, last_error, awaits_people))
     return Diagnosis(all(each.ok for each in checks), tuple(checks))
 
 
@@ -157,8 +159,8 @@ def _credentials(target: Target, probe: ServerProbe, now_ms: int) -> Check:
     )
 
 
-def _client_s_token(state: AgentState) -> Check:
-    if state in (AgentState.CONNECTED, AgentState.RECONNECTING):
+def _client_s_token(state: AgentState, awaits_people: bool) -> Check:
+    if awaits_people or state in (AgentState.CONNECTED, AgentState.RECONNECTING):
         return Check("credentials", True, "The agent asks for a new token before it joins again.")
     return Check(
         "credentials",
@@ -168,7 +170,15 @@ def _client_s_token(state: AgentState) -> Check:
     )
 
 
-def _room(target: Target, state: AgentState, last_error: Failure | None) -> Check:
+def _room(
+    target: Target, state: AgentState, last_error: Failure | None, awaits_people: bool
+) -> Check:
+    if awaits_people:
+        return Check(
+            "room",
+            True,
+            f"The agent joins room {target.room!r} when a person comes (join: needed).",
+        )
     if state is AgentState.CONNECTED:
         return Check("room", True, f"The agent is in room {target.room!r}.")
     if last_error is None:

@@ -241,7 +241,11 @@ class Listed:
     """The server lists a hidden participant, and never announces them."""
 
     @property
+    def is_person(self) -> bool:
+        """Return whether the kind gets a session, and the server does not hide the participant."""
+        return self.kind in PERSON_KINDS and not self.is_hidden
+
+    @property
     def is_announced(self) -> bool:
         """Return whether the server announces this participant, and the kind gets a session."""
-        is_active = self.state is ParticipantState.ACTIVE
-        return is_active and self.kind in PERSON_KINDS and not self.is_hidden
+        return self.state is ParticipantState.ACTIVE and self.is_person

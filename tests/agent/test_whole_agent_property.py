@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterable
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +23,7 @@ from sidecar.core.contract.messages import (
     AgentSession,
     AgentState,
     AgentStateChanged,
+    ConnectionParams,
     SessionClosed,
     SessionCreated,
 )
@@ -49,6 +51,7 @@ from tests.core.registry_model import REASONS
 from tests.livekit.faults.law import Law
 
 IDENTITIES = ("alice", "bob", "cid")
+Join = Literal["always", "needed"]
 numbers = st.integers(0, 17)
 ANSWERED_WITHIN_S = 16.0
 """A `connect` is answered within 15 s; the rest is ticks."""
@@ -69,7 +72,10 @@ facts = st.one_of(
     numbers.map(RoomEnded),
     st.builds(TextReceived, st.sampled_from(IDENTITIES), st.floats(0, 200)),
 )
-connects = st.tuples(st.just("connect"), st.sampled_from(["den", "den", "attic"]))
+connects = st.tuples(
+    st.sampled_from(["connect", "connect", "connect when needed"]),
+    st.sampled_from(["den", "den", "attic"]),
+)
 joins = st.tuples(st.just("join"), crowds)
 tells = st.tuples(st.sampled_from(["tell", "tell", "tell", "tell stale"]), facts)
 passes = st.tuples(st.just("pass"), st.sampled_from([0.1, 1.0, 2.5, 5.0, 16.0, 31.0, 46.0]))
@@ -77,6 +83,7 @@ asks = st.tuples(st.sampled_from(["disconnect", "wake", "hold leaves", "let leav
 steps = st.one_of(
     *(tells, tells, tells, passes, passes, connects, joins, asks),
     st.tuples(st.just("list"), crowds),
+    st.tuples(st.just("give a token"), st.sampled_from(IDENTITIES)),
     st.tuples(st.just("fail"), st.sampled_from(Category)),
     st.tuples(st.just("close session"), st.integers(0, 2)),
 )
@@ -177,10 +184,14 @@ class Play:
         """Do one step, let what follows from it happen, and hold it all to the law."""
         agent = self.world.agent
         match step, with_what:
-            case "connect", str(room):
+            case (("connect" | "connect when needed"), str(room)):
                 if room != agent.status().room:
                     self.reasons.may_be(CloseReason.AGENT_DISCONNECTED)
-                self._ask(agent.connect(Settings(room=room)))
+                join: Join = "always" if step == "connect" else "needed"
+                self._ask(agent.connect(Settings(room=room, join=join)))
+            case "give a token", str(identity):
+                params = ConnectionParams(identity=identity)
+                self._ask(agent.create_connection(params, "person-1"))
             case "disconnect", _:
                 self.reasons.may_be(CloseReason.AGENT_DISCONNECTED)
                 self._ask(agent.disconnect())
@@ -227,7 +238,10 @@ class Play:
         assert isinstance(listed, dict)
         self.law.check_list(listed)
         assert self.world.rooms.most_at_once <= 1
-        assert self.law.agent_state == self.world.agent.status().state
+        status = self.world.agent.status()
+        assert self.law.agent_state == status.state
+        if status.reason == "nobody-there":
+            assert (status.state, status.sessions) == (AgentState.IDLE, 0)
 
     async def ends(self) -> None:
         """All ask for the end; each is answered, and each session closed."""

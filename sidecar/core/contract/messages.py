@@ -30,7 +30,8 @@ class AgentState(StrEnum):
     """The state of the agent and its Room."""
 
     IDLE = "idle"
-    """Not configured, or disconnected on request."""
+    """Not configured, or disconnected on request. With the reason `nobody-there`: out of the room
+    until a person comes (`join: 'needed'`)."""
     CONNECTING = "connecting"
     CONNECTED = "connected"
     RECONNECTING = "reconnecting"
@@ -155,6 +156,9 @@ class Status:
     last_error: Failure | None = member(
         "Why the last attempt to join failed, or why the server removed the agent.",
         optional=True,
+    )
+    reason: str | None = member(
+        "The `reason` of the last agent-state-changed; absent before the first.", optional=True
     )
 
 
@@ -283,6 +287,17 @@ class ConnectParams:
     switch: bool | None = member(
         "If the agent is in another room, leave it first: its sessions close with"
         " `agent-disconnected`. Without it, that is error 1007.",
+        optional=True,
+    )
+    join: Literal["always", "needed"] | None = member(
+        "`always`, if absent: the agent is in the room all the time. `needed`: only while a person"
+        " is there. It joins when `createConnection` gives a token, and when the server lists a"
+        " person (with an API secret: looked up every 30 s). Until then it is `idle`.",
+        optional=True,
+    )
+    leave_after_ms: int | None = member(
+        "With `join: 'needed'`: milliseconds from the end of the last session to the agent's leave;"
+        " 20000 if absent, 0 to 86400000.",
         optional=True,
     )
 
@@ -564,7 +579,9 @@ class AgentStateChanged:
     seq: int = member("+1 per notification.")
     epoch: str = member("A random id of this sidecar process.")
     reason: str | None = member(
-        "The event that led to this state, or LiveKit's own reason.", optional=True
+        "The event that led to this state, or LiveKit's own reason. `nobody-there`: idle until a"
+        " person comes (`join: 'needed'`).",
+        optional=True,
     )
     error: Failure | None = member(
         "Why the attempt to join failed, or why the server removed the agent.", optional=True

@@ -5,7 +5,7 @@ Does not know when or how the server is asked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sidecar.core.contract.close_reasons import CloseReason
@@ -76,6 +76,20 @@ class Comparison:
         )
         is_listed = any(each.identity == own_identity for each in listed)
         return people if is_listed else people | {own_identity}
+
+    def has_people(self, listed: Sequence[Listed], agents: Collection[str]) -> bool:
+        """Return whether *listed* has a person whose stay has not ended here.
+
+        *agents* are the identities of the agent: the server may still list its last stay, and takes
+        an agent whose token is not of kind `agent` for a person.
+        """
+        return any(
+            each.is_person
+            and each.state is not ParticipantState.DISCONNECTED
+            and each.identity not in agents
+            and each.sid not in self._stays.tombstones
+            for each in listed
+        )
 
     def begin(self) -> Poll:
         """Record the state now. Call just before the request, and pass the result to `polled`."""
