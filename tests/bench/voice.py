@@ -1,8 +1,8 @@
 """Compares a plug-in with a raw `livekit.rtc` script: how soon sound is there, and what it costs.
 
-`python -m tests.bench.voice`. Both hear the same people in one room for the delay, so that a busy
-machine delays both. CPU and memory are measured one after the other, with 10 people heard and
-answered. Prints the lines for docs/decisions.md.
+`python -m tests.bench.voice`. Both hear the same people in one room at the same time, so that a
+busy machine slows both. Each answers each person on a track that this person alone hears. CPU and
+memory are measured with 10 people. Prints the lines for docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import statistics
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from livekit import rtc
@@ -24,8 +25,9 @@ from sidecar.dev.tokens import mint_token
 from sidecar.voice import Needs, Session, Voice
 
 ROOM = "bench"
-CLICK_EVERY_S, CLICKS = 0.5, 60
+CLICK_EVERY_S, CLICKS = 0.5, 40
 PEOPLE, COST_S = 10, 20.0
+AGENT, RAW = "clara-voice-agent", "raw"
 SILENCE = bytes(SAMPLE_RATE_HZ // 50 * 2)
 CLICK = b"\x00\x60" * (SAMPLE_RATE_HZ // 50)
 LOUD = 8_000
@@ -36,42 +38,68 @@ def is_loud(data: bytes) -> bool:
     return max(memoryview(data).cast("h"), default=0) > LOUD
 
 
+class Ears(Voice):
+    """Tells when a click came. Does not answer: a full queue of answers would make it wait."""
+
+    name = "ears"
+    needs = Needs.HEAR
+
+    async def run(self, session: Session) -> None:
+        """Listen."""
+        was_loud = False
+        async for frame in session.microphone(rate=48_000, frame_ms=20):
+            if is_loud(frame.data) and not was_loud:
+                session.emit("click", time.monotonic())
+            was_loud = is_loud(frame.data)
+
+
 class Echo(Voice):
-    """Answers each frame with itself, and tells when a click came."""
+    """Answers each frame with itself."""
 
     name = "echo"
     needs = Needs.HEAR | Needs.SPEAK
 
     async def run(self, session: Session) -> None:
         """Echo."""
-        was_loud = False
         async for frame in session.microphone(rate=48_000, frame_ms=20):
-            if is_loud(frame.data) and not was_loud:
-                session.emit("click", time.monotonic())
-            was_loud = is_loud(frame.data)
             await session.play(frame)
 
 
-async def raw_echo(url: str, token: str) -> None:
-    """Do the same as Echo, with `livekit.rtc` alone."""
+async def raw_script(does: str, url: str, token: str) -> None:
+    """Do the same as Ears or Echo, with `livekit.rtc` alone; *does* is "ears" or "echo"."""
     room = rtc.Room()
     running = set()
+    listeners: list[rtc.ParticipantTrackPermission] = []
 
-    async def echo(track: rtc.Track) -> None:
+    async def echo(track: rtc.Track, identity: str) -> None:
         source = rtc.AudioSource(48_000, 1, queue_size_ms=200)
         out = rtc.LocalAudioTrack.create_audio_track("voice", source)
-        await room.local_participant.publish_track(out)
+        published = await room.local_participant.publish_track(out)
+        listeners.append(
+            rtc.ParticipantTrackPermission(
+                participant_identity=identity, allowed_track_sids=[published.sid]
+            )
+        )
+        room.local_participant.set_track_subscription_permissions(
+            allow_all_participants=False, participant_permissions=listeners
+        )
+        async for event in rtc.AudioStream(track, sample_rate=48_000, frame_size_ms=20):
+            await source.capture_frame(event.frame)
+
+    async def listen(track: rtc.Track) -> None:
         was_loud = False
         async for event in rtc.AudioStream(track, sample_rate=48_000, frame_size_ms=20):
             data = bytes(event.frame.data)
             if is_loud(data) and not was_loud:
                 print(f"click {time.monotonic()}", flush=True)
             was_loud = is_loud(data)
-            await source.capture_frame(event.frame)
 
-    def subscribed(track: rtc.Track, *_: object) -> None:
+    def subscribed(
+        track: rtc.Track, _: rtc.RemoteTrackPublication, sender: rtc.RemoteParticipant
+    ) -> None:
         if track.kind == rtc.TrackKind.KIND_AUDIO and track.name == "microphone":
-            task = asyncio.get_running_loop().create_task(echo(track))
+            work = listen(track) if does == "ears" else echo(track, sender.identity)
+            task = asyncio.get_running_loop().create_task(work)
             running.add(task)
 
     room.on("track_subscribed", subscribed)
@@ -104,17 +132,17 @@ class Bench:
         token = mint_token(server.api_key, server.api_secret, ROOM, identity)
         return Person(server.url, token, identity)
 
-    async def raw(self) -> asyncio.subprocess.Process:
-        """Start the raw script."""
+    async def raw(self, does: str) -> asyncio.subprocess.Process:
+        """Start the raw script, as "ears" or "echo"."""
         server = self.server
-        token = mint_token(server.api_key, server.api_secret, ROOM, "raw", kind="agent")
+        token = mint_token(server.api_key, server.api_secret, ROOM, RAW, kind="agent")
         pipe = asyncio.subprocess.PIPE
-        command = (sys.executable, "-m", "tests.bench.voice", server.url, token)
+        command = (sys.executable, "-m", "tests.bench.voice", does, server.url, token)
         return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
 
-    def sidecar(self) -> SidecarClient:
-        """The sidecar with Echo."""
-        named = "tests.bench.voice:Echo"
+    def sidecar(self, plugin: type[Voice]) -> SidecarClient:
+        """The sidecar with a plug-in of this file."""
+        named = f"tests.bench.voice:{plugin.__name__}"
         root = Path(__file__).resolve().parents[2]
         command = [sys.executable, "-m", "sidecar", "--wait", "--voice", named]
         return SidecarClient(command, cwd=root)
@@ -136,10 +164,10 @@ async def click(source: rtc.AudioSource, count: int) -> None:
 
 async def delays(bench: Bench) -> list[float]:
     """Milliseconds by which the plug-in had each click after the raw script."""
-    raw = await bench.raw()
+    raw = await bench.raw("ears")
     assert raw.stdin is not None
     assert raw.stdout is not None
-    async with bench.sidecar() as sidecar:
+    async with bench.sidecar(Ears) as sidecar:
         await bench.connect(sidecar)
         anna = bench.person("anna")
         await anna.join()
@@ -161,25 +189,70 @@ async def delays(bench: Bench) -> list[float]:
     return found
 
 
-async def cost(bench: Bench, pid: int) -> tuple[float, float, float]:
-    """CPU in percent of a core, and MB before and with PEOPLE people."""
-    before_mb = rss_mb(pid)
-    people = [bench.person(f"person{number}") for number in range(PEOPLE)]
-    talking = []
+class Listener:
+    """A person who hears the agents alone, so that the people themselves cost little."""
+
+    def __init__(self, person: Person) -> None:
+        """Not joined yet."""
+        self.person = person
+        self.loud: dict[str, int] = {AGENT: 0, RAW: 0}
+        """The loud frames from each agent."""
+        self._reading: list[asyncio.Task[None]] = []
+        person.room.on("track_published", self._choose)
+        person.room.on("track_subscribed", self._subscribed)
+
+    async def join(self) -> rtc.AudioSource:
+        """Join without the other people's sound, and publish."""
+        person = self.person
+        options = rtc.RoomOptions(auto_subscribe=False)
+        await person.room.connect(person.url, person._token, options)
+        return await person.publish()
+
+    def _choose(self, track: rtc.RemoteTrackPublication, sender: rtc.RemoteParticipant) -> None:
+        if sender.identity in self.loud:
+            track.set_subscribed(True)
+
+    def _subscribed(
+        self, track: rtc.Track, _: rtc.RemoteTrackPublication, sender: rtc.RemoteParticipant
+    ) -> None:
+        self._reading.append(asyncio.create_task(self._read(track, sender.identity)))
+
+    async def _read(self, track: rtc.Track, identity: str) -> None:
+        async for event in rtc.AudioStream(track, frame_size_ms=20):
+            self.loud[identity] += is_loud(bytes(event.frame.data))
+
+
+@dataclass
+class Cost:
+    """What a program took."""
+
+    name: str
+    pid: int
+    percent: float = 0.0
+    """CPU in percent of a core."""
+    before_mb: float = 0.0
+    with_mb: float = 0.0
+
+
+async def costs(bench: Bench, programs: tuple[Cost, ...]) -> str:
+    """Measure *programs*, which are in the room, with PEOPLE people; say who was answered."""
+    for each in programs:
+        each.before_mb = rss_mb(each.pid)
+    people = [Listener(bench.person(f"person{number}")) for number in range(PEOPLE)]
+    talking = [asyncio.create_task(click(await each.join(), 1_000)) for each in people]
+    await asyncio.sleep(6)  # a track's sound begins after 3 s at the latest
+    used = {each.name: cpu_s(each.pid) for each in programs}
     for person in people:
-        await person.join()
-        source = await person.publish()
-        talking.append(asyncio.create_task(click(source, 1_000)))
-    await asyncio.sleep(5)
-    began_s, used_s = time.monotonic(), cpu_s(pid)
+        person.loud = dict.fromkeys(person.loud, 0)
+    began_s = time.monotonic()
     await asyncio.sleep(COST_S)
-    percent = (cpu_s(pid) - used_s) / (time.monotonic() - began_s) * 100
-    with_mb = rss_mb(pid)
+    for each in programs:
+        each.percent = (cpu_s(each.pid) - used[each.name]) / (time.monotonic() - began_s) * 100
+        each.with_mb = rss_mb(each.pid)
+    answered = [sum(person.loud[name] > 0 for person in people) for name in (RAW, AGENT)]
     for task in talking:
         task.cancel()
-    for person in people:
-        await person.leave()
-    return percent, before_mb, with_mb
+    return f"{answered[0]} of {PEOPLE} people heard raw's answers, {answered[1]} the plug-in's"
 
 
 async def measure() -> None:
@@ -192,26 +265,25 @@ async def measure() -> None:
             f"plug-in after raw, ms: p50 {statistics.median(found):.1f}, p95 {p95:.1f},"
             f" {len(found)} clicks"
         )
-        raw = await bench.raw()
-        await asyncio.sleep(2)
-        raw_cost = await cost(bench, raw.pid)
+        raw = await bench.raw("echo")
         assert raw.stdin is not None
-        raw.stdin.close()
-        await raw.wait()
-        async with bench.sidecar() as sidecar:
+        async with bench.sidecar(Echo) as sidecar:
             await bench.connect(sidecar)
-            own_cost = await cost(bench, sidecar.pid)
-        for name, (percent, before, after) in (("raw", raw_cost), ("plug-in", own_cost)):
+            await asyncio.sleep(2)
+            theirs, ours = Cost("raw", raw.pid), Cost("plug-in", sidecar.pid)
+            print(await costs(bench, (theirs, ours)))
+        raw.stdin.close()
+        for each in (theirs, ours):
             print(
-                f"{name}: {PEOPLE} people heard and answered: {percent:.1f} % of a core,"
-                f" {before:.0f} MB before, {after:.0f} MB with them"
+                f"{each.name}: {PEOPLE} people heard and answered: {each.percent:.1f} % of a core,"
+                f" {each.before_mb:.0f} MB before, {each.with_mb:.0f} MB with them"
             )
-        print(f"CPU plug-in / raw: {own_cost[0] / raw_cost[0]:.2f}")
+        print(f"CPU plug-in / raw: {ours.percent / theirs.percent:.2f}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        asyncio.run(raw_echo(sys.argv[1], sys.argv[2]))
+    if len(sys.argv) == 4:
+        asyncio.run(raw_script(*sys.argv[1:]))
     else:
         asyncio.run(measure())
         end_process(0)

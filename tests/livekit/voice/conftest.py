@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -80,3 +81,19 @@ def events_of(sidecar: SidecarClient, session_id: str, name: str = "") -> list[J
         and each.params["sessionId"] == session_id
         and name in ("", each.params["name"])
     ]
+
+
+async def asked(sidecar: SidecarClient, method: str, session_id: str, **params: object) -> object:
+    """The result of a method of the plug-in."""
+    return await sidecar.request(f"probe.{method}", {"sessionId": session_id, **params})
+
+
+async def hears(sidecar: SidecarClient, session_id: str, hz: int) -> None:
+    """Wait until the session's plug-in hears *hz*."""
+    found: object = None
+    try:
+        async with asyncio.timeout(20):
+            while not (isinstance(found, list) and abs(found[1] - hz) <= 20 and found[0] > 10):
+                found = await asked(sidecar, "heard", session_id)
+    except TimeoutError:
+        raise AssertionError(f"heard [frames, Hz]: {found}, not {hz}") from None

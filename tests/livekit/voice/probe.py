@@ -36,6 +36,7 @@ class Probe(Voice):
         """Nothing heard."""
         self.frames: deque[tuple[float, bytes]] = deque(maxlen=KEPT_S * 50)
         self.saying: asyncio.Task[None] | None = None
+        self.sending: list[asyncio.Future[None]] = []
 
     async def run(self, session: Session) -> None:
         """Keep what is heard."""
@@ -104,9 +105,48 @@ class Probe(Voice):
             self.session.emit("flood", "x" * 60_000)
 
     @method
+    def flood_context(self, count: int) -> None:
+        """Set many contexts at once."""
+        for number in range(count):
+            self.session.set_context({"number": number})
+
+    @method
+    async def flood_words(self, count: int) -> None:
+        """Write many transcripts of the person at once."""
+        for _ in range(count):
+            await self.session.transcript("user", "again")
+
+    @method
+    def flood_texts(self, count: int) -> None:
+        """Send many texts at once, and wait for none."""
+        for number in range(count):
+            self.sending.append(asyncio.ensure_future(self.session.send_text(f"text {number}")))
+
+    @method
     def block(self, seconds: float) -> None:
         """Block the thread, soon."""
         asyncio.get_running_loop().call_later(0.1, time.sleep, seconds)
+
+    @method
+    def spin(self, seconds: float) -> None:
+        """Block the thread, soon, by Python code, which holds the interpreter's lock."""
+
+        def spin() -> None:
+            until_s = time.monotonic() + seconds
+            while time.monotonic() < until_s:
+                pass
+
+        asyncio.get_running_loop().call_later(0.1, spin)
+
+    @method
+    def fail(self) -> None:
+        """Raise."""
+        raise KeyError("no such key: secret-key-of-the-app")
+
+    @method
+    async def never(self) -> None:
+        """Never answer."""
+        await asyncio.Event().wait()
 
     @method
     def streams(self) -> int:

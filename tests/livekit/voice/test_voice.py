@@ -10,27 +10,11 @@ import pytest
 from livekit import api
 
 from sidecar.dev.server import DevServer
-from sidecar.dev.stdio_client import RpcError, SidecarClient
+from sidecar.dev.stdio_client import RpcError
 from tests.livekit.stdio import session_of
-from tests.livekit.voice.conftest import AGENT, Serve, Talk, arrived, events_of
+from tests.livekit.voice.conftest import AGENT, Serve, Talk, arrived, asked, events_of, hears
 
 ANNA_HZ, BEN_HZ = 400, 700
-
-
-async def asked(sidecar: SidecarClient, method: str, session_id: str, **params: object) -> object:
-    """The result of a method of the plug-in."""
-    return await sidecar.request(f"probe.{method}", {"sessionId": session_id, **params})
-
-
-async def hears(sidecar: SidecarClient, session_id: str, hz: int) -> None:
-    """Wait until the session's plug-in hears *hz*."""
-    found: object = None
-    try:
-        async with asyncio.timeout(20):
-            while not (isinstance(found, list) and abs(found[1] - hz) <= 20 and found[0] > 10):
-                found = await asked(sidecar, "heard", session_id)
-    except TimeoutError:
-        raise AssertionError(f"heard [frames, Hz]: {found}, not {hz}") from None
 
 
 @pytest.mark.full
@@ -229,69 +213,6 @@ async def test_a_token_that_grants_nothing_is_said_in_three_places(
         warnings = (await sidecar.call("getStatus"))["warnings"]
         assert "canSubscribe, canPublish, canPublishData" in str(warnings)
         assert "canSubscribe, canPublish, canPublishData" in "\n".join(sidecar.stderr_lines)
-
-
-@pytest.mark.full
-async def test_a_plug_in_that_blocks_delays_no_answer_and_no_session(
-    serve: Serve, talker: Talk
-) -> None:
-    async with serve() as sidecar:
-        anna_id = await arrived(sidecar, talker("anna"), ANNA_HZ)
-        await asked(sidecar, "block", anna_id, seconds=4)
-        failed = await sidecar.notified("session-event", lambda params: params["name"] == "failed")
-        assert "blocks" in str(failed.params["content"])
-        began_s = time.monotonic()
-        await sidecar.request("ping")
-        pinged_s = time.monotonic()
-        ben = talker("ben")
-        await arrived(sidecar, ben, BEN_HZ)
-        assert pinged_s - began_s < 0.5
-        assert time.monotonic() - pinged_s < 3
-
-
-@pytest.mark.full
-async def test_what_run_raises_is_logged_and_told_and_the_session_goes_on(
-    serve: Serve, talker: Talk
-) -> None:
-    settings = {"key": "secret-key-of-the-app"}
-    async with serve("Raising", voice=settings) as sidecar:
-        anna = talker("anna")
-        anna_id = await arrived(sidecar, anna)
-        failed = await sidecar.notified("session-event", lambda params: params["name"] == "failed")
-        assert failed.params["sessionId"] == anna_id
-        assert str(failed.params["content"]).startswith("{'error': \"KeyError:")
-        await sidecar.logged(f"The voice of session {anna_id} failed.")
-        assert (await sidecar.call("getSession", {"sessionId": anna_id}))["sessionId"] == anna_id
-        assert "secret-key-of-the-app" not in "\n".join(sidecar.stderr_lines)
-        await anna.leave()
-        closed = await sidecar.notified("session-closed")
-        assert closed.params["reason"] == "left"
-
-
-@pytest.mark.full
-async def test_a_plug_in_that_never_ends_is_named(serve: Serve, talker: Talk) -> None:
-    async with serve("Endless") as sidecar:
-        anna = talker("anna")
-        anna_id = await arrived(sidecar, anna)
-        await anna.leave()
-        await sidecar.notified("session-closed")
-        said = f"The voice of session {anna_id} goes on 5 s after the session closed"
-        assert said in await sidecar.logged(said)
-
-
-@pytest.mark.full
-async def test_a_flood_of_events_is_dropped_and_shows_in_the_numbers(
-    serve: Serve, talker: Talk
-) -> None:
-    async with serve() as sidecar:
-        anna_id = await arrived(sidecar, talker("anna"))
-        await asked(sidecar, "flood", anna_id, count=4_000)
-        assert await sidecar.request("ping") == "pong"
-        await asked(sidecar, "context", anna_id, content={"after": "the flood"})
-        await sidecar.notified("session-updated", lambda params: "context" in params["changed"])
-        await asked(sidecar, "write", anna_id, role="user", text="still here")
-        numbers = [int(str(each["number"])) for each in events_of(sidecar, anna_id)]
-        assert numbers == sorted(set(numbers))
 
 
 @pytest.mark.full
