@@ -23,6 +23,7 @@ from sidecar.dev.person import Person
 from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import SidecarClient
 from sidecar.dev.tokens import mint_token
+from sidecar.redaction import Redactor
 from sidecar.rtc.livekit_api import LiveKitServerApi
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.room import LiveKitRoom
@@ -172,7 +173,7 @@ class _World:
     def ports(self) -> Ports:
         return Ports(
             room_factory=functools.partial(
-                LiveKitRoom, now_s=lambda: 0.0, proxies=Proxies(os.environ)
+                LiveKitRoom, now_s=lambda: 0.0, proxies=Proxies(os.environ), redact=Redactor()
             ),
             api=LiveKitServerApi(Proxies({})),
             client=FakeClient(),
