@@ -111,10 +111,11 @@ function texts({ message, cause }) {
 function parsed(line) {
   const record = Object(attempt(() => JSON.parse(line)));
   const { time = now(), level, logger = STDERR, message, cause } = record;
-  if (typeof message !== 'string' || !LEVELS.includes(level)) {
+  const areTexts = [time, logger, message, cause || ''].every((each) => typeof each === 'string');
+  if (!areTexts || !LEVELS.includes(level)) {
     return { time: now(), level: 'info', logger: STDERR, message: escaped(line) };
   }
-  const ours = { time: String(time), level, logger: String(logger), message: escaped(message) };
+  const ours = { time, level, logger, message: escaped(message) };
   return cause === undefined ? ours : { ...ours, cause: escaped(String(cause)) };
 }
 

@@ -210,6 +210,8 @@ const ODD_LINES = {
   'an answer without an id': '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"?"}}',
   'an answer to what was not asked': '{"jsonrpc":"2.0","id":7,"result":1}',
   'an answer to id 0': '{"jsonrpc":"2.0","id":0,"result":1}',
+  'an answer to an id that JavaScript would make a number': '{"jsonrpc":"2.0","id":[1],"result":1}',
+  'an answer to an object': '{"jsonrpc":"2.0","id":{"toString":1,"valueOf":1},"result":1}',
 };
 for (const [what, line] of Object.entries(ODD_LINES)) {
   test(`a line that is ${what} is reported, and the next line is understood`, async () => {
@@ -221,6 +223,13 @@ for (const [what, line] of Object.entries(ODD_LINES)) {
     assert.equal(await asking, 'fine');
   });
 }
+
+test('an error whose message is no text, which no String() takes, rejects its request', async () => {
+  const wire = new Wire();
+  const asking = wire.client.request('a', {}, PATIENT);
+  wire.say({ id: 1, error: { code: 5, message: { toString: 1, valueOf: 1 } } });
+  await assert.rejects(asking, { name: 'RpcError', code: 5, message: 'undefined' });
+});
 
 test('of a long odd line only the first 200 characters are reported', () => {
   const wire = new Wire();
@@ -236,6 +245,14 @@ function scriptedAnswer() {
 }
 
 const METHOD_NOT_FOUND = -32601;
+
+test('an error of the app whose message is no text is an answer all the same', async () => {
+  const getToken = () => Promise.reject({ message: { toString: 1, valueOf: 1 } });
+  const wire = new Wire({ answers: { getToken } });
+  wire.say({ id: 'sidecar-1', method: 'getToken' });
+  await new Promise(setImmediate);
+  assert.equal(wire.frames[0].error.message, 'undefined');
+});
 
 test('a request of the sidecar is answered by the function of its name', async () => {
   const params = [];

@@ -125,9 +125,9 @@ function rpcClient({ write, onNotification, onOddLine, deadlines, answers }) {
     else if (typeof method === 'string' && id === undefined) onNotification(method, params);
     else if (typeof method === 'string') answer(id, method, params);
     else if (error === undefined && result === undefined) odd('neither response nor notification');
-    else if (!(id > 0 && id <= lastId)) odd('an answer to what was not asked');
+    else if (!Number.isInteger(id) || id < 1 || id > lastId) odd('an answer to what was not asked');
     else if (error === undefined) settle(id, undefined, result);
-    else settle(id, new RpcError(code, String(message), data));
+    else settle(id, new RpcError(code, String(attempt(() => String(message))), data));
   }
 
   /**
@@ -159,7 +159,7 @@ function rpcClient({ write, onNotification, onOddLine, deadlines, answers }) {
     };
     const fail = (/** @type {any} */ error) => {
       const { message } = Object(error);
-      respond({ error: { code: ANSWER_FAILED, message: String(message) } });
+      respond({ error: { code: ANSWER_FAILED, message: String(attempt(() => String(message))) } });
     };
     const late = `${method} failed: the app gave no answer within ${ANSWER_WITHIN_MS} ms`;
     const deadline = deadlines.set(ANSWER_WITHIN_MS, () => fail(new Error(late)));
