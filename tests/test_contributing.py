@@ -72,7 +72,7 @@ CHANGES = {
         ),
         Edit(
             "sidecar/core/registry/stays.py",
-            "        truncated=True if metadata_cut",
+            "        truncated=True if person.is_cut",
             '        language=person.attributes.get("language"),\n',
         ),
     ),

@@ -6,13 +6,15 @@ Does not know the source of a fact, nor sessions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
 from sidecar.core.sound import Needs
 
 MAX_WORD_BYTES = 1_024
 """Bytes of UTF-8 of a sid, an identity or a name. livekit-server allows 256 unless it is set."""
+MAX_SHOWN_BYTES = 16 * 1024
+"""Bytes of UTF-8 of a participant's metadata, and of the attributes in all."""
 
 
 class ParticipantKind(StrEnum):
@@ -81,17 +83,6 @@ def reason_name(number: int) -> str:
         return f"REASON_{number}"
 
 
-def cut_text(text: str, max_bytes: int) -> tuple[str, bool]:
-    """Return at most *max_bytes* of UTF-8 of *text*, and whether that is less than the text."""
-    # A character takes at most 4 bytes of UTF-8, so a short text needs no encoding here.
-    if len(text) * 4 <= max_bytes:
-        return text, False
-    encoded = text.encode("utf-8", "replace")
-    if len(encoded) <= max_bytes:
-        return text, False
-    return encoded[:max_bytes].decode("utf-8", "ignore"), True
-
-
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One moment, on three clocks."""
@@ -121,7 +112,46 @@ class Participant:
     attributes: Mapping[str, str] = field(default_factory=dict)
     quality: ConnectionQuality = ConnectionQuality.UNKNOWN
     is_cut: bool = False
-    """Whether sid, identity or name were longer than MAX_WORD_BYTES, and are cut here."""
+    """Whether `bounded` cut one of the texts."""
+
+
+def bounded(person: Participant) -> Participant:
+    """Return *person* with each text cut at its limit: a server may send megabytes."""
+    cut = replace(
+        person,
+        sid=cut_word(person.sid),
+        identity=cut_word(person.identity),
+        name=cut_word(person.name),
+        metadata=_cut(person.metadata, MAX_SHOWN_BYTES),
+        attributes=_cut_attributes(person.attributes),
+    )
+    return cut if cut == person else replace(cut, is_cut=True)
+
+
+def cut_word(text: str) -> str:
+    """Return *text*, a sid, an identity or a name, cut at MAX_WORD_BYTES."""
+    return _cut(text, MAX_WORD_BYTES)
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    # A character takes at most 4 bytes of UTF-8, so a short text needs no encoding here.
+    if len(text) * 4 <= max_bytes:
+        return text
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= max_bytes:
+        return text
+    return encoded[:max_bytes].decode("utf-8", "ignore")
+
+
+def _cut_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
+    room_bytes = MAX_SHOWN_BYTES
+    kept: dict[str, str] = {}
+    for key, value in sorted(attributes.items()):
+        room_bytes -= len(key.encode("utf-8", "replace")) + len(value.encode("utf-8", "replace"))
+        if room_bytes < 0:
+            break
+        kept[key] = value
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

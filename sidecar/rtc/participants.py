@@ -12,13 +12,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sidecar.core.facts import (
-    MAX_WORD_BYTES,
     ConnectionQuality,
     Listed,
     Participant,
     ParticipantKind,
     ParticipantState,
-    cut_text,
+    bounded,
+    cut_word,
 )
 
 if TYPE_CHECKING:
@@ -45,13 +45,10 @@ def participant(person: rtc.RemoteParticipant) -> Participant:
     """Translate the SDK's *person*."""
     from livekit import rtc
 
-    words = (person.sid, person.identity, person.name)
-    (sid, sid_cut), (identity, identity_cut), (name, name_cut) = map(word, words)
-    return Participant(
-        sid=sid,
-        identity=identity,
-        name=name,
-        is_cut=sid_cut or identity_cut or name_cut,
+    whole = Participant(
+        sid=person.sid,
+        identity=person.identity,
+        name=person.name,
         kind=_word(
             rtc.ParticipantKind.Name, person.kind, "PARTICIPANT_KIND_", ParticipantKind.UNKNOWN
         ),
@@ -65,11 +62,7 @@ def participant(person: rtc.RemoteParticipant) -> Participant:
             attrgetter("name"), person.connection_quality, "QUALITY_", ConnectionQuality.UNKNOWN
         ),
     )
-
-
-def word(text: str) -> tuple[str, bool]:
-    """Return *text*, cut at MAX_WORD_BYTES, and whether it was longer."""
-    return cut_text(text, MAX_WORD_BYTES)
+    return bounded(whole)
 
 
 def joined_at_ms(person: rtc.Participant) -> int | None:
@@ -86,8 +79,8 @@ def listed(info: ParticipantInfo) -> Listed:
     from livekit import api
 
     return Listed(
-        sid=word(info.sid)[0],
-        identity=word(info.identity)[0],
+        sid=cut_word(info.sid),
+        identity=cut_word(info.identity),
         kind=_word(api.ParticipantInfo.Kind.Name, info.kind, "", ParticipantKind.UNKNOWN),
         state=_word(api.ParticipantInfo.State.Name, info.state, "", ParticipantState.JOINED),
         is_hidden=info.permission.hidden,

@@ -27,12 +27,13 @@ from sidecar.core.facts import (
     Reconnecting,
     RoomEnded,
     Seen,
+    cut_word,
 )
 from sidecar.core.sound import Needs
 from sidecar.rtc import event_budget, native
 from sidecar.rtc.chat import LEGACY_TOPIC, MAX_TEXT_BYTES, TOPIC, Chat
 from sidecar.rtc.connect_errors import may_be_clock, meaning_of
-from sidecar.rtc.participants import joined_at_ms, participant, people, word
+from sidecar.rtc.participants import joined_at_ms, participant, people
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.server_probe import http_url, look_again
 
@@ -116,7 +117,7 @@ class LiveKitRoom:
         took_s = asyncio.get_running_loop().time() - began_s
         own, name = room.local_participant, room.name or self._target.room
         there, server_ms = people(room), _server_ms(own, took_s)
-        self._emit(Joined(word(name)[0], own.identity, there, server_ms, granted))
+        self._emit(Joined(cut_word(name), own.identity, there, server_ms, granted))
 
     async def _failed(self, text: str) -> JoinFailed:
         """Return the failure that the SDK's *text* means. May ask the server once more."""
@@ -153,7 +154,7 @@ class LiveKitRoom:
                 self._emit(Seen(participant(person)))
 
         def left(person: rtc.RemoteParticipant) -> None:
-            sid, identity = word(person.sid)[0], word(person.identity)[0]
+            sid, identity = cut_word(person.sid), cut_word(person.identity)
             self._emit(Left(sid, identity, person.disconnect_reason))
 
         def state_changed(state: int) -> None:

@@ -17,6 +17,7 @@ from sidecar.core.facts import (
     Participant,
     ParticipantKind,
     ParticipantState,
+    bounded,
 )
 from sidecar.core.registry.changes import Change, Closed, Created
 from sidecar.core.registry.comparison import Poll
@@ -49,7 +50,7 @@ def someone(
     attributes: Mapping[str, str] | None = None,
 ) -> Participant:
     """A participant, by default an active person whose sid is `PA_{identity}`."""
-    return Participant(
+    whole = Participant(
         sid=sid or f"PA_{identity}",
         identity=identity,
         state=state,
@@ -59,6 +60,7 @@ def someone(
         metadata=metadata,
         attributes=attributes or {},
     )
+    return bounded(whole)
 
 
 def earlier(identity: str = "alice", sid: str = "", room_name: str = "den") -> AgentSession:

@@ -16,9 +16,8 @@ from sidecar.core.contract.messages import (
     ResumedSession,
     Role,
 )
-from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 from sidecar.core.contract.wire import EncodedJson, IsoTime, iso_time, wall_ms
-from sidecar.core.facts import ConnectionQuality, ParticipantKind
+from sidecar.core.facts import MAX_SHOWN_BYTES, ConnectionQuality, ParticipantKind
 from sidecar.core.registry.resumption import inheritance, resumed_sessions
 
 ALICE = ResumedSession(

@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.contract.close_reasons import CloseReason
-from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 from sidecar.core.contract.wire import EncodedJson, iso_time, to_wire, wall_ms
-from sidecar.core.facts import Moment, Participant
+from sidecar.core.facts import MAX_SHOWN_BYTES, Moment, Participant
 from sidecar.core.registry.changes import Closed
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.stays import believable_ms

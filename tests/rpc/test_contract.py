@@ -25,6 +25,7 @@ from sidecar.core.facts import (
     RoomEnded,
     Seen,
     TextReceived,
+    bounded,
 )
 from sidecar.dev import contract
 from sidecar.dev.stdio_client import RpcError, SidecarClient
@@ -129,13 +130,14 @@ async def test_every_result_and_notification_of_a_life_with_people_is_as_documen
         return answer["result"]
 
     anna = Participant("PA_1", "anna", state=ParticipantState.JOINED, joined_at_ms=START_MS)
-    hostile = Participant(
+    whole = Participant(
         "PA_2",
         "\u2028🎤\x00\x1b",
         name="n" * 300,
         metadata="m" * 20_000,
         attributes={"": "", "🎤": "a" * 20_000},
     )
+    hostile = bounded(whole)
     room = await world.joined(anna, hostile)
     listed = (await ask("listSessions"))["sessions"]
     assert [each["participantId"] for each in listed] == ["anna", hostile.identity]

@@ -54,8 +54,6 @@ MAX_BATCH = 1_000
 """Members of one batch. The specification sets no limit; this one bounds the memory."""
 MAX_IN_FLIGHT = 1_024
 """Requests that wait for an answer; further ones are refused."""
-MAX_SHOWN_BYTES = 16 * 1024
-"""Metadata and attributes are cut at this size on the wire, each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sidecar.core.contract.messages import (
     ResumedSession,
 )
 from sidecar.core.contract.wire import iso_time, wall_ms
-from sidecar.core.facts import ConnectionQuality, Participant, ParticipantKind
+from sidecar.core.facts import ConnectionQuality, Participant, ParticipantKind, bounded
 from sidecar.core.registry.stays import YEAR_10000_MS, shown_session
 
 
@@ -73,11 +73,12 @@ def resumed_sessions(entries: Sequence[ResumedSession]) -> tuple[AgentSession, .
         InvalidParams: an entry is incomplete or closed, or two entries have the same id, sid or
             identity.
     """
+    sessions = tuple(map(_session, entries))
     for name in ("session_id", "participant_sid", "participant_id"):
-        values = [getattr(each, name) for each in entries]
+        values = [getattr(each, name) for each in sessions]
         if len(set(values)) != len(values) or "" in values:
             raise _refusal(f"holds an empty or repeated {name.replace('_', ' ')}")
-    return tuple(_session(each) for each in entries)
+    return sessions
 
 
 def _session(entry: ResumedSession) -> AgentSession:
@@ -99,7 +100,7 @@ def _session(entry: ResumedSession) -> AgentSession:
         quality=entry.connection_quality or ConnectionQuality.UNKNOWN,
     )
     session = shown_session(
-        person,
+        bounded(person),
         session_id=entry.session_id,
         room_name=entry.room_name,
         start_time=start_time,

@@ -5,14 +5,13 @@ Does not know why a stay begins or ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, AudioQuality, ConnectionState, Microphone
-from sidecar.core.contract.protocol import MAX_SHOWN_BYTES
 from sidecar.core.contract.wire import EncodedJson, IsoTime, fields_of, iso_time, wall_ms
-from sidecar.core.facts import Moment, Participant, cut_text
+from sidecar.core.facts import Moment, Participant
 from sidecar.core.registry.changes import Change, Closed, Created, Updated
 from sidecar.core.registry.deadlines import RUNS_S, Due, LinkClock
 from sidecar.core.registry.texts import Texts
@@ -331,9 +330,7 @@ def shown_session(
     message_count: int,
     connection_state: ConnectionState,
 ) -> AgentSession:
-    """Build the session of *person* for the wire; cuts metadata and attributes at 16 KiB each."""
-    metadata, metadata_cut = cut_text(person.metadata, MAX_SHOWN_BYTES)
-    attributes, attributes_cut = _cut_attributes(person.attributes)
+    """Build the session of *person*, whose texts are `bounded`, for the wire."""
     return AgentSession(
         session_id=session_id,
         participant_id=person.identity,
@@ -344,11 +341,11 @@ def shown_session(
         connection_state=connection_state,
         name=person.name,
         kind=person.kind,
-        metadata=metadata,
-        attributes=attributes,
+        metadata=person.metadata,
+        attributes=person.attributes,
         connection_quality=person.quality,
         end_time=None,
-        truncated=True if metadata_cut or attributes_cut or person.is_cut else None,
+        truncated=True if person.is_cut else None,
     )
 
 
@@ -359,14 +356,3 @@ def changed_members(before: AgentSession, now: AgentSession) -> tuple[str, ...]:
         for each in fields_of(AgentSession)
         if getattr(before, each.name) != getattr(now, each.name)
     )
-
-
-def _cut_attributes(attributes: Mapping[str, str]) -> tuple[dict[str, str], bool]:
-    room_bytes = MAX_SHOWN_BYTES
-    kept: dict[str, str] = {}
-    for key, value in sorted(attributes.items()):
-        room_bytes -= len(key.encode("utf-8", "replace")) + len(value.encode("utf-8", "replace"))
-        if room_bytes < 0:
-            return kept, True
-        kept[key] = value
-    return kept, False
