@@ -21,6 +21,7 @@ from livekit.rtc._proto.ffi_pb2 import FfiEvent
 import sidecar
 from sidecar import tasks
 from sidecar.agent.identity_look import IdentityLook
+from sidecar.agent.people_look import PeopleLook
 from sidecar.core.config import Settings
 from sidecar.core.contract.messages import AgentState, ConnectionParams
 from sidecar.core.facts import Fact, Left
@@ -160,13 +161,28 @@ async def _read_a_text() -> None:
     await turns()
 
 
-async def _look_for_the_identity() -> None:
-    def no_capabilities() -> None:
+class _Unlisted:
+    def __getattr__(self, _: str) -> object:
         raise Bug
 
-    destination = types.SimpleNamespace(capabilities=no_capabilities)
-    IdentityLook(destination, World().api, lambda _: None).start()  # type: ignore[arg-type]
+
+async def _look_for_the_identity() -> None:
+    IdentityLook(_Unlisted(), World().api, lambda _: None).start()  # type: ignore[arg-type]
     await turns()
+
+
+async def _look_for_people() -> None:
+    async def list_participants(_: object) -> None:
+        raise Bug
+
+    destination = types.SimpleNamespace(
+        may_list=True, required=lambda: None, not_listed=lambda _: None
+    )
+    api = types.SimpleNamespace(list_participants=list_participants)
+    look = PeopleLook(None, destination, api, lambda: None)  # type: ignore[arg-type]
+    look.start()
+    await turns()
+    look.stop()
 
 
 async def _show_the_state() -> None:
@@ -356,6 +372,7 @@ IN_A_TASK: dict[str, Callable[[], Awaitable[None]]] = {
     "answer": _answer,
     "read a text": _read_a_text,
     "look for the agent's identity": _look_for_the_identity,
+    "look for people": _look_for_people,
     "show the agent's state": _show_the_state,
     "read a microphone": _read_a_microphone,
     "close a microphone": _close_a_microphone,
