@@ -19,14 +19,14 @@ REJOINED_S = 60.0
 
 REFUSING: Mapping[str, tuple[Answer, str, bool]] = {
     "401": (scripts.status(401, "no permissions to access the room"), "unauthorized", False),
-    "403": (scripts.status(403), "unauthorized", False),
-    "404": (scripts.status(404), "not-found", True),
+    "403": (scripts.status(403), "other-server", True),
+    "404": (scripts.status(404), "other-server", True),
     "407": (scripts.status(407), "proxy", True),
-    "429": (scripts.status(429), "full", True),
-    "500": (scripts.status(500, "panic: <html>"), "full", True),
-    "502": (scripts.status(502), "full", True),
-    "503": (scripts.status(503), "full", True),
-    "200": (scripts.status(200, "Welcome to nginx!"), "full", True),
+    "429": (scripts.status(429), "rate-limited", True),
+    "500": (scripts.status(500, "panic: <html>"), "unknown", True),
+    "502": (scripts.status(502), "server-down", True),
+    "503": (scripts.status(503), "server-down", True),
+    "200": (scripts.status(200, "Welcome to nginx!"), "other-server", True),
 }
 
 

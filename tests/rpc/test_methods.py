@@ -78,6 +78,8 @@ WRONG: dict[tuple[str, str], list[object]] = {
         for name in ("url", "apiKey", "apiSecret", "token", "room", "identity", "name")
     },
     ("connect", "autoSubscribe"): ["yes", 1, 0, [], {}],
+    ("connect", "join"): ["never", "", 1, True, [], {}],
+    ("connect", "leaveAfterMs"): ["20000", 1.5, True, [], {}],
 }
 
 
@@ -123,7 +125,7 @@ async def test_an_unknown_session_is_1003(methods):
 
 async def test_connect_hands_on_exactly_what_was_given(methods):
     given = {wire_name(each.name): f"the {each.name}" for each in fields(Settings)}
-    given["autoSubscribe"] = given["switch"] = True
+    given |= {"autoSubscribe": True, "switch": True, "join": "needed", "leaveAfterMs": 5_000}
     await methods.ask("connect", given)
     await methods.ask("connect", {"room": "other"})
     everything, room = methods.agent.asked
