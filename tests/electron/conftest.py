@@ -47,7 +47,7 @@ def electron() -> Path:
 
 @pytest.fixture(scope="session")
 def livekit_client(node: Path) -> Path:
-    """The node_modules of the example: livekit-client, as package.json pins it."""
+    """The node_modules of the example: LiveKit's client and server SDK, at its exact versions."""
     return installed(node, BRIDGE / "example" / "package.json") / "node_modules"
 
 

@@ -33,6 +33,7 @@ FOLDERS = (
     BRIDGE / "example" / "minimal",
     BRIDGE / "example" / "page",
     HERE,
+    HERE / "example",
     HERE / "fixtures",
     HERE / "fixtures" / "bundlers",
     HERE / "fixtures" / "bundlers" / "src",
@@ -65,6 +66,12 @@ def test_the_javascript_tests_pass(node: Path) -> None:
     files = sorted(str(path) for path in HERE.glob("*.test.cjs"))
     at_once = f"--test-concurrency={FILES_AT_ONCE}"
     run([str(node), "--test", "--test-reporter=spec", at_once, *files], SUITE_TIMEOUT_S)
+
+
+def test_the_tests_of_the_example_s_token_endpoint_pass(node: Path, livekit_client: Path) -> None:
+    files = sorted(str(path) for path in (HERE / "example").glob("*.test.cjs"))
+    environment = {**os.environ, "NODE_PATH": str(livekit_client)}
+    run([str(node), "--test", "--test-reporter=spec", *files], SUITE_TIMEOUT_S, env=environment)
 
 
 def required(path: Path) -> Iterator[Path]:

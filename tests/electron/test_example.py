@@ -95,11 +95,15 @@ RECORD = """
 async def test_an_app_without_a_secret_joins_by_its_token_endpoint_and_offers_no_removal(
     opened: Open,
     node: Path,
+    livekit_client: Path,
     server: DevServer,
     room: str,
     guest: Callable[..., PersonProcess],
 ) -> None:
-    async with token_endpoint(node, server, room) as url, guest("ada", "Ada") as ada:
+    async with (
+        token_endpoint(node, livekit_client, server, room) as url,
+        guest("ada", "Ada") as ada,
+    ):
         secretless = {"TOKEN_URL": url, "LIVEKIT_API_KEY": "", "LIVEKIT_API_SECRET": ""}
         async with opened(**secretless) as shown:
             await join_by_the_window(shown, "Max")

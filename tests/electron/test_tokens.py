@@ -23,9 +23,11 @@ NOT_OURS = "a-secret-that-the-server-does-not-know"
 
 
 @pytest_asyncio.fixture
-async def endpoint(node: Path, server: DevServer, tmp_path: Path) -> AsyncIterator[str]:
+async def endpoint(
+    node: Path, livekit_client: Path, server: DevServer, tmp_path: Path
+) -> AsyncIterator[str]:
     """The example's token endpoint for the room of this test, as its own process."""
-    async with token_endpoint(node, server, tmp_path.name) as url:
+    async with token_endpoint(node, livekit_client, server, tmp_path.name) as url:
         yield url
 
 

@@ -16,14 +16,20 @@ STARTS_WITHIN_S = 30.0
 
 
 @contextlib.asynccontextmanager
-async def token_endpoint(node: Path, server: DevServer, room: str) -> AsyncIterator[str]:
-    """Serve tokens for one room, and give the endpoint's address."""
+async def token_endpoint(
+    node: Path, packages: Path, server: DevServer, room: str
+) -> AsyncIterator[str]:
+    """Serve tokens for one room, and give the endpoint's address.
+
+    *packages*: the node_modules of the example.
+    """
     process = await asyncio.create_subprocess_exec(
         str(node),
         str(PROGRAM),
         stdout=asyncio.subprocess.PIPE,
         env={
             "PATH": os.environ["PATH"],
+            "NODE_PATH": str(packages),
             "LIVEKIT_URL": server.url,
             "LIVEKIT_API_KEY": server.api_key,
             "LIVEKIT_API_SECRET": server.api_secret,
