@@ -31,7 +31,7 @@ from livekit.protocol.models import DisconnectReason
 
 from sidecar.dev.embedded.access import Refused
 from sidecar.dev.embedded.participant import Participant
-from sidecar.dev.embedded.room import Rooms
+from sidecar.dev.embedded.room import Room, Rooms
 from sidecar.dev.embedded.room_service import RoomService
 from sidecar.dev.embedded.script import Script
 from sidecar.dev.embedded.signalling import GRANTS, MAX_REQUEST_BYTES, Signalling, bearer_token
@@ -97,6 +97,12 @@ class EmbeddedRoom:
         runner, self._runner = self._runner, None
         await self._rooms.close(DisconnectReason.SERVER_SHUTDOWN)
         await runner.cleanup()
+
+    def open(self, room: str) -> Room:
+        """Return the room of this name, which begins now if it is not there; only after start()."""
+        if self._rooms is None:
+            raise RuntimeError("the double does not run")
+        return self._rooms.open(room)
 
     def participant(self, room: str, identity: str) -> Participant | None:
         """Return the participant with this identity in this room now."""

@@ -1,4 +1,10 @@
-"""`python -m tests.soak --seconds 60 --seed 1`: one soak; status 1 where a promise was broken."""
+"""`python -m tests.soak --minutes 1`: a working day, squeezed; status 1 where a promise was broken.
+
+`python -m tests.soak --seconds 60 --seed 1`: random people and faults on a real server. A day
+(day.py) has 20,000 stays, 500 outages, 50 server restarts and 50 crashes of the sidecar; with
+`--minutes` it is as much of it as fits. It also fails where memory, threads, file descriptors,
+tasks, the JavaScript heap or listeners grow.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +18,7 @@ from pathlib import Path
 from sidecar.dev.server_build import find_server
 from sidecar.dev.toolchain import find
 from tests.soak.account import account, everything
+from tests.soak.day import run_day
 from tests.soak.soak import Outcome, Settings, run
 
 
@@ -24,7 +31,8 @@ async def soak(settings: Settings, given_server: str | None) -> Outcome:
 def main() -> int:
     """Run as the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long (60)")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of the day (1)")
+    parser.add_argument("--seconds", type=float, help="random people and faults, so long")
     parser.add_argument("--seed", type=int, default=1, help="decides what is tried (1)")
     parser.add_argument("--people", type=int, default=30, help="at a time (30)")
     parser.add_argument("--faults", action=argparse.BooleanOptionalAction, default=True)
@@ -32,6 +40,10 @@ def main() -> int:
     parser.add_argument("--frozen", type=Path, help="this sidecar instead of the sources")
     parser.add_argument("--journal", type=Path, help="write the whole course to this file")
     told = parser.parse_args()
+    if told.seconds is None:
+        day = asyncio.run(run_day(told.minutes * 60, find("node")))
+        print("\n".join(day.lines()))
+        return 0 if day.is_good else 1
     given = os.environ.pop("LIVEKIT_SERVER", None)
     command = None if told.frozen is None else (str(told.frozen.resolve()),)
     node = find("node") if told.bridge else None

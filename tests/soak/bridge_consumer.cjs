@@ -5,7 +5,7 @@
  * as JSON-RPC lines, what a consumer of the bridge sees. Knows neither people nor faults.
  *
  * Methods: `start` {options of createSidecar()}, `stop`, `listSessions`, `closeSession`
- * {sessionId}; any other is asked of the sidecar. Notifications: the bridge's events by their names.
+ * {sessionId}, `resources` (of this process; with `--expose-gc` after a collection); any other is asked of the sidecar. Notifications: the bridge's events by their names.
  */
 
 const { createSidecar } = require('../../electron-bridge/index.cjs');
@@ -24,7 +24,8 @@ const MAX_BYTES = 16 * 1024 * 1024;
 
 let sidecar;
 
-const say = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+const say = (message) =>
+  process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 
 const METHODS = {
   async start(options) {
@@ -45,6 +46,17 @@ const METHODS = {
   },
   listSessions: () => sidecar.listSessions(),
   closeSession: ({ sessionId }) => sidecar.closeSession(sessionId),
+  resources() {
+    if (global.gc) global.gc();
+    const handles = process._getActiveHandles();
+    const listeners = [process, ...handles].reduce(
+      (sum, each) =>
+        sum + each.eventNames().reduce((count, name) => count + each.listenerCount(name), 0),
+      0,
+    );
+    const heap = process.memoryUsage().heapUsed / 1024 / 1024;
+    return { heap, listeners, handles: handles.length };
+  },
 };
 
 async function answer(line) {

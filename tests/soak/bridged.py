@@ -20,6 +20,8 @@ CRASHES = (signal.SIGKILL, signal.SIGTERM, signal.SIGABRT)
 """In turn. After SIGTERM the sidecar closes its sessions and ends with status 0: nobody asked the
 bridge for that, so it is a crash to its consumers all the same."""
 RESTART = {"max": 1_000_000, "windowMs": 1, "delaysMs": [50, 500, 1500]}
+START_TIMEOUT_MS = 120_000
+"""For a busy machine."""
 OF_THE_SIDECAR = (
     "session-created",
     "session-updated",
@@ -70,8 +72,10 @@ class WatchedBridge(WatchedSidecar):
             "args": list(command[1:]),
             "connect": dict(target),
             "restart": RESTART,
+            "startTimeoutMs": START_TIMEOUT_MS,
         }
-        self._bridge = BridgeClient([str(node), str(CONSUMER)], trace=self._take)
+        command = [str(node), "--expose-gc", str(CONSUMER)]
+        self.bridge = BridgeClient(command, trace=self._take)
         self._is_heard = False
         self._crashes = 0
 
@@ -81,12 +85,12 @@ class WatchedBridge(WatchedSidecar):
         async with self._changing:
             number = CRASHES[self._crashes % len(CRASHES)]
             self._crashes += 1
-            since = len(self._bridge.notifications)
+            since = len(self.bridge.notifications)
             self._is_asked_to_end = True
-            self._bridge.crash(number)
-            await self._bridge.notified("exit", since=since, timeout_s=ANSWER_TIMEOUT_S)
+            self.bridge.crash(number)
+            await self.bridge.notified("exit", since=since, timeout_s=ANSWER_TIMEOUT_S)
             self._is_asked_to_end = False
-            await self._bridge.notified(
+            await self.bridge.notified(
                 "process-state",
                 lambda params: params["state"] == "ready",
                 since=since,
@@ -98,14 +102,14 @@ class WatchedBridge(WatchedSidecar):
 
     async def _start(self) -> None:
         if self._client is None:
-            self._client = self._bridge
-            await self._bridge.start()
+            self._client = self.bridge
+            await self.bridge.start()
         self._is_asked_to_end = False
-        await self._bridge.request("start", self._options, timeout_s=ANSWER_TIMEOUT_S)
+        await self.bridge.request("start", self._options, timeout_s=ANSWER_TIMEOUT_S)
 
     async def _end_in_order(self) -> None:
         self._is_asked_to_end = True
-        await self._bridge.request("stop", timeout_s=ANSWER_TIMEOUT_S)
+        await self.bridge.request("stop", timeout_s=ANSWER_TIMEOUT_S)
         self.hearing.forget_ids()
 
     def _take(self, direction: Direction, message: JsonObject) -> None:

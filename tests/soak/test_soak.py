@@ -1,7 +1,7 @@
 """A minute of random people and random faults breaks no promise.
 
 Alone: `uv run pytest tests/soak/test_soak.py`. Longer, and with other seeds:
-`uv run python -m tests.soak --seconds 600 --seed 7`.
+`uv run python -m tests.soak --seconds 600 --seed 7`; a whole day: `--minutes 60`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.soak.account import account
+from tests.soak.day import run_day
 from tests.soak.soak import Settings, run
 
 SEED = 14
@@ -41,3 +42,12 @@ async def test_a_minute_heard_through_the_bridge_breaks_no_promise(
     server_binary: Path, node: Path
 ) -> None:
     await keep(Settings(SECONDS, SEED, PEOPLE, has_faults=True, binary=server_binary, node=node))
+
+
+@pytest.mark.full
+async def test_a_minute_of_a_working_day_leaves_nothing_behind(node: Path) -> None:
+    day = await run_day(SECONDS, node)
+    told = "\n".join(day.lines())
+    print(told)
+    assert day.is_good, told
+    assert min(day.stays, day.outages, day.restarts) >= 1, told

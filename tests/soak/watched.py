@@ -17,7 +17,7 @@ from sidecar.dev.child import ChildGone
 from sidecar.dev.stdio_client import Direction, JsonObject, RpcError, SidecarClient
 from tests.soak.hearing import Hearing
 
-ANSWER_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 120.0
 """Of the handshake and of the end; the machine may be busy."""
 SIMULATED_S = 10.0
 COMPARISONS = 20

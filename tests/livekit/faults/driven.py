@@ -3,7 +3,8 @@
 Some faults can be made only from within the process: LiveKit's own simulated scenarios, and a
 message that its SDK loses. On the Unix socket SOCKET it takes one JSON line per connection,
 `{"simulate": "FULL_RECONNECT"}`, `{"deaf": ["participant_disconnected"]}`, or `{"lose": "bob"}`:
-the SDK takes the end of an earlier stay for bob's own. It answers one line.
+the SDK takes the end of an earlier stay for bob's own; `{"count": true}` counts tasks and objects.
+It answers one line.
 Nothing of the sidecar is changed; the SDK's Room class is replaced by one that is known here.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -56,7 +58,10 @@ async def _take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-async def _obey(command: dict[str, object]) -> str:
+async def _obey(command: dict[str, object]) -> str | dict[str, int]:
+    if "count" in command:
+        gc.collect()
+        return {"tasks": len(asyncio.all_tasks()), "objects": len(gc.get_objects())}
     room = KnownRoom.newest
     if room is None:
         return "there is no Room"
