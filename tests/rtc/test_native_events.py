@@ -1,0 +1,83 @@
+"""How an event of the SDK's native threads is taken: laws on the SDK's own function and library."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+
+import pytest
+from livekit import rtc
+from livekit.rtc import _ffi_client
+from livekit.rtc._proto.ffi_pb2 import FfiEvent, LogLevel
+
+from sidecar.rtc import native
+
+NOBODY_LISTENS = "ws://127.0.0.1:1"
+
+
+@pytest.fixture(autouse=True)
+def loaded() -> None:
+    native.load()
+
+
+def _take(event: FfiEvent) -> None:
+    data = event.SerializeToString()
+    buffer = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
+    _ffi_client.ffi_event_callback(buffer, len(data))
+
+
+def _log_of(target: str, level: LogLevel.ValueType, message: str) -> FfiEvent:
+    event = FfiEvent()
+    event.logs.records.add(level=level, target=target, message=message)
+    return event
+
+
+@pytest.mark.parametrize("is_debugging", [False, True])
+def test_the_native_library_s_report_of_each_packet_is_logged_for_its_developers_alone(
+    caplog, monkeypatch, is_debugging
+):
+    caplog.set_level(logging.DEBUG, "livekit")
+    monkeypatch.setenv("LIVEKIT_RTC_DEBUG", "1" if is_debugging else "")
+    _take(_log_of("libwebrtc", LogLevel.LOG_DEBUG, "SCTP_PACKET " + 500 * "00 "))
+    assert ("SCTP_PACKET" in caplog.text) is is_debugging
+
+
+def test_a_warning_of_the_sdk_reaches_its_logger(caplog):
+    caplog.set_level(logging.DEBUG, "livekit")
+    _take(_log_of("livekit::room", LogLevel.LOG_WARN, "the libwebrtc beneath is slow"))
+    assert "the libwebrtc beneath is slow" in caplog.text
+
+
+def test_a_panic_ends_the_process(capsys, monkeypatch):
+    ends: list[int] = []
+    monkeypatch.setattr(native._OsOfNativeClient, "kill", lambda _, pid, signal: ends.append(pid))
+    event = FfiEvent()
+    event.panic.message = "index out of bounds"
+    _take(event)
+    assert len(ends) == 1
+    assert "index out of bounds" in capsys.readouterr().err
+
+
+async def test_a_native_thread_keeps_its_python_state_between_two_events(monkeypatch):
+    """Otherwise each packet of a flood costs three times its price: measured, docs/decisions.md."""
+    monkeypatch.setenv("LIVEKIT_RTC_DEBUG", "1")
+    own, events = threading.local(), [0]
+
+    class Counting(logging.Handler):
+        """Counts the records of each thread in the state that Python keeps for the thread."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            own.events = getattr(own, "events", 0) + 1
+            if threading.current_thread() is not threading.main_thread():
+                events.append(own.events)
+
+    handler, logger = Counting(), logging.getLogger("livekit")
+    logger.addHandler(handler)
+    monkeypatch.setattr(logger, "level", logging.DEBUG)
+    try:
+        with pytest.raises(rtc.ConnectError):
+            await rtc.Room().connect(NOBODY_LISTENS, "token")
+    finally:
+        logger.removeHandler(handler)
+    assert max(events) > 1
