@@ -32,7 +32,7 @@ from sidecar.logs import LineHandler
 from sidecar.redaction import Redactor
 from sidecar.rpc.client_requests import ClientRequests
 from sidecar.rpc.framing import LineSplitter, LineTooLong
-from sidecar.rpc.jsonrpc import Dispatcher, encode_notification
+from sidecar.rpc.jsonrpc import Dispatcher, encode_notification, size_bytes
 from sidecar.rpc.methods import handlers
 from sidecar.rpc.parent import watch_parent
 from sidecar.rpc.stdio import Reader, Wire, Writer
@@ -229,6 +229,7 @@ class _App:
             needs=Needs.NOTHING if self._start.voice is None else self._start.voice.needs,
             protect=self._start.redactor.protect,
             epoch=self._epoch,
+            size_bytes=size_bytes,
         )
 
     async def _connect(self) -> None:

@@ -22,6 +22,9 @@ from sidecar.redaction import Redactor
 Format = Literal["text", "json"]
 
 MAX_WAITING_BYTES = 4 * 1024 * 1024
+WRITE_BYTES = 65_536
+"""Waiting lines of up to so many bytes are written at once: each write waits for the loop's turn to
+end."""
 MAX_MESSAGE_CHARS = 8_192
 CAUSE = "cause"
 """The key for the cause of a record: `log.critical(SENTENCE, extra={CAUSE: text})`.
@@ -125,6 +128,8 @@ class LineHandler(logging.Handler):
                 if not self._waiting:
                     return
                 line = self._waiting.popleft()
+                while self._waiting and len(line) + len(self._waiting[0]) <= WRITE_BYTES:
+                    line += self._waiting.popleft()
                 self._waiting_bytes -= len(line)
                 dropped, self._dropped = self._dropped, 0
             if dropped:
@@ -154,6 +159,9 @@ def set_up(level: str, form: Format, redactor: Redactor) -> LineHandler:
     root.handlers[:] = [handler]
     own = logging.getLogger(_OWN_LOGGER)
     own.setLevel(level.upper())
+    # No line shows where it was logged, so a record need not find it out (logging's HOWTO).
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     is_debug = own.level == logging.DEBUG
     # The SDK logs a line to the root logger for each topic that a participant invents.
     root.setLevel(logging.DEBUG if is_debug else max(own.level, logging.WARNING))

@@ -5,8 +5,9 @@ Does not know JSON, threads or LiveKit's SDK.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from sidecar.agent.announcer import Announcer
@@ -88,6 +89,8 @@ TRY_AGAIN_AFTER_S = 1.0
 tight loop."""
 ANSWER_WITHIN_S = 15.0
 """`connect` answers within this time. The attempt itself continues afterwards."""
+TURN_S = 0.004
+"""Seconds of one turn of the loop that are spent on closes; then requests are answered."""
 
 
 class ClaraVoiceAgent:
@@ -123,6 +126,8 @@ class ClaraVoiceAgent:
         self._wakes = Wakes(self._wake)
         self._waiters = Waiters()
         self._last_error: Failure | None = None
+        self._rest: Iterator[Change] | None = None
+        """The changes that later turns of the loop make and announce."""
 
     # Requests
 
@@ -150,7 +155,8 @@ class ClaraVoiceAgent:
             )
         if limit is not None and limit < 1:
             raise InvalidParams("Invalid params: params.limit must be at least 1.", "Correct it.")
-        sessions, last = page(self._sessions.numbered(int(after or 0)), limit)
+        numbered = self._sessions.numbered(int(after or 0))
+        sessions, last = page(numbered, limit, self._ports.size_bytes)
         next_page = None if last is None else str(last)
         return SessionList(sessions, self._announcer.seq, self._announcer.epoch, next_page)
 
@@ -226,6 +232,8 @@ class ClaraVoiceAgent:
     async def disconnect(self) -> Status:
         """Close all sessions and leave the room. Does not wait for a connect in flight."""
         self._happen(Cause(Event.DISCONNECT))
+        while self._rest is not None:  # noqa: ASYNC110 - sleeps for one turn of the closes
+            await asyncio.sleep(0)
         return self.status()
 
     async def close_session(self, session_id: str) -> AgentSession:
@@ -291,6 +299,7 @@ class ClaraVoiceAgent:
         Returns when the Room is gone.
         """
         self._happen(Cause(Event.SHUTDOWN))
+        self._announce_rest()
         await self._room.gone()
 
     def status(self) -> Status:
@@ -319,6 +328,7 @@ class ClaraVoiceAgent:
 
     def take(self, fact: Fact) -> None:
         """Take a fact from the current Room."""
+        self._announce_rest()
         match fact:
             case Joined():
                 self._sessions.joined(fact, self._clock.tick())
@@ -371,6 +381,7 @@ class ClaraVoiceAgent:
     # Decisions
 
     def _happen(self, cause: Cause) -> None:
+        self._announce_rest()
         at = self._clock.tick()
         decision = self._machine.on(cause.event, at.attended_s, self._ports.chance())
         if decision.is_change:
@@ -420,7 +431,8 @@ class ClaraVoiceAgent:
                 self._announce(self._sessions.link_lost(cause.reason, at))
             case Do.CLOSE_ALL:
                 detail = reason_name(cause.reason) if cause.reason else None
-                self._announce(self._sessions.close_all(closing_of(cause.event), detail, at))
+                closes = self._sessions.close_all(closing_of(cause.event), detail, at)
+                self._announce_in_turns(closes)
                 self._attendance.is_person_there = False
             case Do.POLL:
                 self._reconciler.start()
@@ -460,14 +472,47 @@ class ClaraVoiceAgent:
 
     def _announce(self, changes: Iterable[Change]) -> None:
         for change in changes:
-            if isinstance(change, Closed):
-                self.cleanup_session(change)
-            elif isinstance(change, Updated):
-                self._announcer.session_updated(change)
-            else:
-                self._attendance.came(change.session.participant_id)
-                self._announcer.session_created(change.session)
+            self._announce_one(change)
         self._arm()
+
+    def _announce_one(self, change: Change) -> None:
+        if isinstance(change, Closed):
+            self.cleanup_session(change)
+        elif isinstance(change, Updated):
+            self._announcer.session_updated(change)
+        else:
+            self._attendance.came(change.session.participant_id)
+            self._announcer.session_created(change.session)
+
+    def _announce_in_turns(self, changes: Iterator[Change]) -> None:
+        """Make and announce *changes* for TURN_S; later turns of the loop take the rest.
+
+        The sessions are at all times as they were announced. A fact or an event that comes before
+        the end waits for the rest: see `_announce_rest`.
+        """
+        self._rest = changes
+        self._take_turn()
+
+    def _take_turn(self) -> None:
+        if self._rest is None:
+            return
+        # Asks for the next turn first: so a bug in one change does not end the turns.
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._take_turn)
+        until_s = loop.time() + TURN_S
+        for change in self._rest:
+            self._announce_one(change)
+            if loop.time() >= until_s:
+                break
+        else:
+            self._rest = None
+        self._arm()
+
+    def _announce_rest(self) -> None:
+        """Make and announce now the changes that later turns of the loop would make."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            self._announce(rest)
 
     # Time
 
@@ -490,7 +535,8 @@ class ClaraVoiceAgent:
         try:
             if (event := self._machine.due(at.attended_s)) is not None:
                 self._happen(Cause(self._joining(event) if event is Event.TIMER else event))
-            self._announce(self._sessions.expire(at))
+            self._announce_rest()
+            self._announce_in_turns(self._sessions.expire(at))
             leave_at_s = self._leave_at_s()
             if leave_at_s is not None and leave_at_s <= at.attended_s:
                 self._happen(Cause(Event.NOBODY_THERE))

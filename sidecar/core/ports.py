@@ -213,3 +213,5 @@ class Ports:
     """Keeps these secrets out of every log line from now on."""
     epoch: str
     """A random id of this process."""
+    size_bytes: Callable[[AgentSession], int]
+    """The length of a session on the wire."""

@@ -225,7 +225,7 @@ def _session_calls() -> Iterator[tuple[str, str]]:
                     yield f"`{name}`", what
 
 
-_OF_A_CHANGE = {"None", "bool", "list[Change]"}
+_OF_A_CHANGE = {"None", "bool", "list[Change]", "Iterator[Change]"}
 """The return types of calls that change something; the other calls are questions."""
 
 

@@ -21,7 +21,6 @@ from sidecar.core.contract.messages import (
     TokenRequest,
 )
 from sidecar.core.contract.protocol import CLIENT_REQUEST_ID_PREFIX
-from sidecar.core.contract.wire import to_wire
 from sidecar.rpc.jsonrpc import encode_request
 
 GET_TOKEN_WITHIN_S = 30.0
@@ -74,7 +73,7 @@ class ClientRequests:
             ClientFailed: the client gave no access token; the message says why.
             ShuttingDown: the process is ending.
         """
-        return given_token(await self._ask("getToken", to_wire(request), GET_TOKEN_WITHIN_S))
+        return given_token(await self._ask("getToken", request, GET_TOKEN_WITHIN_S))
 
     async def resolve_proxy(self, url: str) -> str | None:
         """Ask the client for the proxy to *url*. Waits RESOLVE_PROXY_WITHIN_S at most.
@@ -85,7 +84,7 @@ class ClientRequests:
             ClientFailed: the client gave neither a text nor null; the message says why.
             ShuttingDown: the process is ending.
         """
-        params = to_wire(ProxyRequest(url))
+        params = ProxyRequest(url)
         answer = await self._ask("resolveProxy", params, RESOLVE_PROXY_WITHIN_S)
         if answer is None or isinstance(answer, str):
             return answer

@@ -21,7 +21,7 @@ import orjson
 
 from sidecar import tasks
 from sidecar.core.contract.errors import ErrorCode, SidecarError
-from sidecar.core.contract.messages import Notification
+from sidecar.core.contract.messages import AgentSession, Notification
 from sidecar.core.contract.protocol import (
     MAX_BATCH,
     MAX_IN_FLIGHT,
@@ -29,7 +29,7 @@ from sidecar.core.contract.protocol import (
     MAX_VALUES,
     NOTIFICATIONS,
 )
-from sidecar.core.contract.wire import EncodedJson, to_wire
+from sidecar.core.contract.wire import EncodedJson, KeepsJson, json_object
 from sidecar.rpc.dispatching import Error, Success, dispatch
 
 Handler = Callable[..., object]
@@ -165,7 +165,7 @@ class Dispatcher:
                 code, text, data = _failed(error)
                 return Error(int(code), text, data)
             if not inspect.isawaitable(result):
-                return Success(to_wire(result))
+                return Success(result)
             self._awaited = result
             return Success(None)  # a placeholder: `_done` makes the answer
 
@@ -176,7 +176,7 @@ class Dispatcher:
         # CancelledError is not an Exception; if it were not caught, no answer would be sent.
         response: _Response
         try:
-            response = {"jsonrpc": "2.0", "result": to_wire(await awaited), "id": message.get("id")}
+            response = {"jsonrpc": "2.0", "result": await awaited, "id": message.get("id")}
         except (Exception, asyncio.CancelledError) as error:
             response = _error(message.get("id"), *_failed(error))
         finally:
@@ -267,16 +267,17 @@ def encode_notification(notification: Notification) -> bytes:
         TypeError: the notification holds a value that JSON has no form for.
     """
     method = NOTIFICATIONS[type(notification)]
-    message = {"jsonrpc": "2.0", "method": method, "params": to_wire(notification)}
-    return orjson.dumps(message, default=_encoded)
+    return _json({"jsonrpc": "2.0", "method": method, "params": notification})
+
+
+def size_bytes(session: AgentSession) -> int:
+    """Return the length of *session* as JSON, which is made once."""
+    return len(session.json(_json))
 
 
 def encode_request(request_id: str, method: str, params: object) -> bytes:
-    """Return a request as one line of JSON without its newline.
-
-    Pass *params* through `wire.to_wire` first.
-    """
-    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+    """Return a request as one line of JSON without its newline."""
+    return _json({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
 
 
 def _failed(error: BaseException) -> tuple[ErrorCode, str, Mapping[str, object] | None]:
@@ -376,12 +377,25 @@ def _encode(message: _Message) -> bytes:
     request_id = message.get("id")
     if isinstance(request_id, int) and not -(2**63) <= request_id < 2**64:
         message = {**message, "id": orjson.Fragment(str(request_id).encode())}
-    return orjson.dumps(message, default=_encoded)
+    return _json(message)
 
 
-def _encoded(value: object) -> object:
+def _json(value: object) -> bytes:
+    """Return *value* as JSON; its dataclasses are those of the contract."""
+    if isinstance(value, KeepsJson):
+        value = json_object(value)
+    return orjson.dumps(value, default=_part, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+
+
+def _part(value: object) -> object:
+    if isinstance(value, KeepsJson):
+        return orjson.Fragment(value.json(_json))
     if isinstance(value, EncodedJson):
         return orjson.Fragment(value.text)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if (members := json_object(value)) is not None:
+        return members
     raise TypeError
 
 

@@ -34,6 +34,9 @@ from sidecar.core.contract.wire import iso_time
 _log = logging.getLogger("sidecar.rpc")
 
 _CHUNK_BYTES = 65_536
+WRITE_BYTES = 65_536
+"""Waiting items of about so many bytes are written at once: each write waits for the loop's turn to
+end."""
 TURN_S = 0.05
 """Seconds of one turn of the loop that are spent on input; then other work gets its turn.
 
@@ -194,22 +197,25 @@ class Outbox:
         if is_full:
             self._on_full()
 
-    def take(self) -> Item | None:
-        """Remove and return the oldest item; wait until there is one.
+    def take(self) -> list[Item]:
+        """Remove and return the oldest items, WRITE_BYTES or one; wait until there is one.
 
-        Returns None when the queue is closed and empty.
+        Returns an empty list when the queue is closed and empty.
         """
         with self._changed:
             while not self._items and not self._is_closed:
                 self._changed.wait()
-            if not self._items:
-                return None
-            key, (item, weight) = self._items.popitem(last=False)
-            self._bytes -= weight
-            if isinstance(item, SessionUpdated):
-                if self._updates.get(item.session.session_id) == key:
-                    del self._updates[item.session.session_id]
-            return item
+            taken: list[Item] = []
+            rest_bytes = WRITE_BYTES
+            while self._items and rest_bytes > 0:
+                key, (item, weight) = self._items.popitem(last=False)
+                rest_bytes -= weight
+                if isinstance(item, SessionUpdated):
+                    if self._updates.get(item.session.session_id) == key:
+                        del self._updates[item.session.session_id]
+                taken.append(item)
+            self._bytes -= WRITE_BYTES - rest_bytes
+            return taken
 
     def close(self) -> None:
         """End the queue: `take` returns the remaining items, then None. Do not call `put` again."""
@@ -322,9 +328,10 @@ class Writer:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while (item := self._outbox.take()) is not None:
-            line = item if isinstance(item, bytes) else self._encode(item)
-            if not _write(self._write_fd, line + b"\n"):
+        while items := self._outbox.take():
+            lines = [each if isinstance(each, bytes) else self._encode(each) for each in items]
+            lines.append(b"")
+            if not _write(self._write_fd, b"\n".join(lines)):
                 self._on_gone()
                 return
 

@@ -19,6 +19,7 @@ from sidecar.core.contract.messages import (
 from sidecar.core.facts import Participant
 from sidecar.core.ports import Clock, Notify, Ports
 from sidecar.core.sound import Needs
+from sidecar.rpc.jsonrpc import size_bytes
 from tests.agent.fakes import (
     START_MS,
     FakeApi,
@@ -72,6 +73,7 @@ class World:
                 needs=Needs.NOTHING,
                 protect=self.protected.update,
                 epoch="e",
+                size_bytes=size_bytes,
             ),
             settings,
         )

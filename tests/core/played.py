@@ -5,7 +5,7 @@ Owns the clock of these tests: time passes as the shell lets it pass, deadline b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sidecar.core.contract.messages import AgentSession, ConnectionState
 from sidecar.core.contract.wire import IsoTime, to_wire
@@ -156,7 +156,8 @@ class Registry:
         self.now_s = now_s
 
     def _note(self, changes: object) -> None:
-        if isinstance(changes, list):
+        if isinstance(changes, Iterable):
+            changes = list(changes)
             self.changes += changes
             self.lines += [f"{round(self.now_s, 3):g} {_line(each)}" for each in changes]
 

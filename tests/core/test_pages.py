@@ -10,6 +10,7 @@ from sidecar.core.contract.protocol import MAX_LINE_BYTES
 from sidecar.core.contract.wire import IsoTime, to_wire
 from sidecar.core.registry.pages import PAGE_BYTES, page
 from sidecar.core.registry.stays import shown_session
+from sidecar.rpc.jsonrpc import size_bytes
 from tests.core.played import someone
 
 Numbered = list[tuple[int, AgentSession]]
@@ -33,15 +34,15 @@ def numbered(*texts: str) -> Numbered:
 
 def test_all_that_fits_is_one_page():
     sessions = numbered("a", "b")
-    assert page(sessions, None) == (tuple(each for _, each in sessions), None)
-    assert page([], None) == ((), None)
+    assert page(sessions, None, size_bytes) == (tuple(each for _, each in sessions), None)
+    assert page([], None, size_bytes) == ((), None)
 
 
 def test_a_limit_ends_a_page_where_there_are_more():
     sessions = numbered("a", "b", "c")
-    assert page(sessions, 2) == ((sessions[0][1], sessions[1][1]), 2)
-    assert page(sessions[2:], 2) == ((sessions[2][1],), None)
-    assert page(sessions, 3)[1] is None
+    assert page(sessions, 2, size_bytes) == ((sessions[0][1], sessions[1][1]), 2)
+    assert page(sessions[2:], 2, size_bytes) == ((sessions[2][1],), None)
+    assert page(sessions, 3, size_bytes)[1] is None
 
 
 @pytest.mark.parametrize(
@@ -52,10 +53,10 @@ def test_no_page_is_over_the_line_and_a_page_is_full(text: str):
     ((_, session),) = numbered(text)
     rest = [(number, session) for number in range(1, 801)]
     while rest:
-        sessions, last = page(rest, None)
-        size_bytes = len(orjson.dumps(to_wire(sessions)))
-        assert size_bytes < MAX_LINE_BYTES
+        sessions, last = page(rest, None, size_bytes)
+        page_bytes = len(orjson.dumps(to_wire(sessions)))
+        assert page_bytes < MAX_LINE_BYTES
         if last is None:
             return
-        assert size_bytes > PAGE_BYTES * 0.8
+        assert page_bytes > PAGE_BYTES * 0.8
         rest = rest[last - rest[0][0] + 1 :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ class Room:
         self.told: list[tuple[float, Change]] = []
         self.tell(0.0, self.sessions.snapshot([someone("alice"), someone("bob")], moment(0)))
 
-    def tell(self, now_s: float, changes: list[Change]) -> None:
+    def tell(self, now_s: float, changes: Iterable[Change]) -> None:
         self.told += [(now_s, each) for each in changes]
 
     def until(self, now_s: float) -> None:

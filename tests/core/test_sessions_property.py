@@ -236,7 +236,7 @@ class RegistryLaws(RuleBasedStateMachine):
     def close_all(self, reason: CloseReason) -> None:
         if reason is CloseReason.ROOM_CLOSED:
             self.model.gone_for_good |= set(self.model.open)
-        changes = self.registry.close_all(reason, None, moment(self.model.now_s))
+        changes = list(self.registry.close_all(reason, None, moment(self.model.now_s)))
         assert len(changes) == len(self.model.open)
         self._take(changes, may_close={sid: [(reason, None)] for sid in self.model.open})
         self.model.goes_down(is_outage=False)
@@ -269,7 +269,7 @@ class RegistryLaws(RuleBasedStateMachine):
         due_s = self.registry.deadline()
         if due_s is not None and due_s - self.model.now_s > 0.001:
             self.model.now_s += (due_s - self.model.now_s) * fraction
-            assert self.registry.expire(moment(self.model.now_s)) == []
+            assert list(self.registry.expire(moment(self.model.now_s))) == []
 
     def _expire(self) -> None:
         model, slack = self.model, 1e-5
@@ -285,7 +285,7 @@ class RegistryLaws(RuleBasedStateMachine):
             if model.is_up and stay.hold is not None and linked_s >= sum(stay.hold):
                 may_close[sid].append(stay.why(stay.hold_reason))
                 held_out.add(sid)
-        changes = self.registry.expire(moment(model.now_s))
+        changes = list(self.registry.expire(moment(model.now_s)))
         model.drops_what_was_kept_for_too_long()
         for change in changes:
             sid = change.session.participant_sid

@@ -23,7 +23,7 @@ from sidecar.core.contract.messages import Notification, SessionClosed, SessionC
 from sidecar.core.contract.protocol import MAX_LINE_BYTES
 from sidecar.core.ports import Ports
 from sidecar.core.sound import Needs
-from sidecar.rpc.jsonrpc import encode_notification
+from sidecar.rpc.jsonrpc import encode_notification, size_bytes
 from sidecar.rtc import native
 from sidecar.rtc.chat import LEGACY_TOPIC, TOPIC
 from sidecar.rtc.event_budget import EventBudget
@@ -157,6 +157,7 @@ def _agent(told: list[Notification]) -> ClaraVoiceAgent:
             needs=Needs.NOTHING,
             protect=lambda _: None,
             epoch="e",
+            size_bytes=size_bytes,
         ),
         SETTINGS,
     )

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from sidecar.core.contract.messages import SessionCreated, SessionUpdated
-from sidecar.rpc.stdio import MAX_BYTES, MERGE_BYTES, Outbox
+from sidecar.rpc.stdio import MAX_BYTES, MERGE_BYTES, WRITE_BYTES, Outbox
 from tests.rpc.notices import closed, created, session, state_changed, updated
 
 FULL_METADATA = "m" * 16_384
@@ -23,8 +23,8 @@ def rest_of(outbox: Outbox) -> list[object]:
     """Close the outbox and take all that is left."""
     outbox.close()
     taken = []
-    while (item := outbox.take()) is not None:
-        taken.append(item)
+    while items := outbox.take():
+        taken += items
     return taken
 
 
@@ -72,7 +72,7 @@ def test_the_seq_only_ever_rises_though_updates_were_merged():
 def test_an_update_that_was_written_already_is_not_merged_into_the_next():
     outbox = Outbox(too_much)
     outbox.put(updated("anna", 1, "name"))
-    assert outbox.take() == updated("anna", 1, "name")
+    assert outbox.take() == [updated("anna", 1, "name")]
     outbox.put(b"x" * JUST_OVER_MERGE)
     outbox.put(updated("anna", 2))
     assert rest_of(outbox)[1:] == [updated("anna", 2)]
@@ -134,7 +134,7 @@ def test_what_was_taken_makes_place_again():
     half = b"x" * (MAX_BYTES // 2)
     for _ in range(10):
         outbox.put(half)
-        assert outbox.take() == half
+        assert outbox.take() == [half]
     outbox.put(half)
     outbox.put(half)
     assert full == []
@@ -142,12 +142,20 @@ def test_what_was_taken_makes_place_again():
     assert full == [True]
 
 
-def test_take_gives_what_is_left_after_close_and_then_none():
+def test_take_gives_what_is_left_after_close_and_then_nothing():
     outbox = Outbox(too_much)
     outbox.put(b"1")
     outbox.put(b"2")
     outbox.close()
-    assert [outbox.take() for _ in range(4)] == [b"1", b"2", None, None]
+    assert [outbox.take() for _ in range(3)] == [[b"1", b"2"], [], []]
+
+
+def test_take_gives_what_one_write_takes_and_more_only_of_one_item():
+    outbox = Outbox(too_much)
+    items = [b"x" * (WRITE_BYTES // 2), b"x" * (WRITE_BYTES // 2), b"x" * 3 * WRITE_BYTES, b"x"]
+    for item in items:
+        outbox.put(item)
+    assert [outbox.take() for _ in range(3)] == [items[:2], items[2:3], items[3:]]
 
 
 @pytest.mark.parametrize("wake", ["put", "close"])
@@ -160,4 +168,4 @@ def test_a_take_that_waits_is_woken(wake):
     else:
         outbox.close()
     waiting.join(5)
-    assert taken == [b"1" if wake == "put" else None]
+    assert taken == [[b"1"] if wake == "put" else []]

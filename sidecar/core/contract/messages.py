@@ -12,7 +12,7 @@ from typing import Literal
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.failures import Failure
-from sidecar.core.contract.wire import EncodedJson, IsoTime, Json, member
+from sidecar.core.contract.wire import EncodedJson, IsoTime, Json, KeepsJson, member
 from sidecar.core.facts import ConnectionQuality, ParticipantKind
 
 
@@ -65,7 +65,7 @@ class AudioQuality:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentSession:
+class AgentSession(KeepsJson):
     """One stay of one human in the room. Not the class `AgentSession` of LiveKit Agents."""
 
     session_id: str = member("`session_{milliseconds}_{identity}`. Do not parse it.")

@@ -10,10 +10,11 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from operator import attrgetter
 from typing import Literal, NewType, TypeVar, Union, get_args, get_origin
 
 from sidecar.core.contract.errors import InvalidParams
@@ -29,6 +30,7 @@ MAX_JSON_BYTES = 64 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@functools.lru_cache(maxsize=16)  # sessions that close together end at the same moment
 def iso_time(wall_ms: int) -> IsoTime:
     """Format milliseconds since 1970 as `2026-01-31T12:00:00.000Z`."""
     moment = _EPOCH + timedelta(milliseconds=wall_ms)
@@ -78,6 +80,21 @@ class EncodedJson:
     def value(self) -> object:
         """Return a copy of the value."""
         return json.loads(self.text)
+
+
+class KeepsJson:
+    """A value that never changes, and keeps its JSON from the first time that it is written."""
+
+    __slots__ = ("_json",)
+    _json: bytes
+
+    def json(self, write: Callable[[object], bytes]) -> bytes:
+        """Return the JSON of this value. The first call makes it with *write*."""
+        try:
+            return self._json
+        except AttributeError:
+            object.__setattr__(self, "_json", write(self))
+            return self._json
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +163,8 @@ def to_wire(value: object) -> object:
     kind = type(value)
     if kind in _AS_THEY_ARE:
         return value
-    if (members := _members_of(kind)) is not None:  # type: ignore[arg-type]  # as in parse
-        return {
-            name_there: inner if type(inner) in _AS_THEY_ARE else to_wire(inner)
-            for name, name_there, optional in members
-            if (inner := getattr(value, name)) is not None or not optional
-        }
+    if (members := json_object(value)) is not None:
+        return {name: to_wire(inner) for name, inner in members.items()}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, (list, tuple)):
@@ -164,12 +177,35 @@ def to_wire(value: object) -> object:
 _AS_THEY_ARE = frozenset((str, int, bool, float, type(None)))
 
 
+def json_object(value: object) -> dict[str, object] | None:
+    """Return the members of a dataclass by their wire names; None if *value* is no dataclass.
+
+    The members themselves are not converted: see `to_wire`.
+    """
+    read = _reader_of(type(value))  # type: ignore[arg-type]  # as in parse
+    return None if read is None else read(value)
+
+
 @functools.cache
-def _members_of(cls: type) -> tuple[tuple[str, str, bool], ...] | None:
-    """Return (name, wire name, optional) of each member; None when *cls* is no dataclass."""
+def _reader_of(cls: type) -> Callable[[object], dict[str, object]] | None:
     if not dataclasses.is_dataclass(cls):
         return None
-    return tuple((each.name, each.wire_name, each.optional) for each in fields_of(cls))
+    fields = fields_of(cls)
+    names = [each.wire_name for each in fields]
+    optional = [each.wire_name for each in fields if each.optional]
+    values_of = attrgetter(*(each.name for each in fields)) if fields else None
+
+    def read(value: object) -> dict[str, object]:
+        if values_of is None:
+            return {}
+        values = values_of(value)
+        members = dict(zip(names, values if len(names) > 1 else (values,), strict=True))
+        for name in optional:
+            if members[name] is None:
+                del members[name]
+        return members
+
+    return read
 
 
 def parse(cls: type[T], value: object, *, ignore_unknown: bool = False, where: str = "params") -> T:

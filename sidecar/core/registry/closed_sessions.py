@@ -20,18 +20,13 @@ class ClosedSessions:
 
     def __init__(self) -> None:
         """Start without any."""
-        self._kept: deque[ClosedSession] = deque(maxlen=MAX_CLOSED)
-        self._last = 0
+        self._kept: deque[Closed] = deque(maxlen=MAX_CLOSED)
+        self._added = 0
 
     def add(self, closed: Closed) -> None:
         """Keep a close."""
-        self._last += 1
-        session = closed.session
-        end_time = session.end_time or session.start_time
-        duration_ms = wall_ms(end_time) - wall_ms(session.start_time)
-        self._kept.append(
-            ClosedSession(self._last, session, closed.reason, duration_ms, closed.detail)
-        )
+        self._added += 1
+        self._kept.append(closed)
 
     def page(self, params: ClosedSessionsParams) -> ClosedSessionList:
         """Return the entries that *params* ask for.
@@ -45,7 +40,15 @@ class ClosedSessions:
                 "Invalid params: params.after is negative, or params.limit is below 1.",
                 "Pass the `next` of the last page as `after`.",
             )
-        rest = [each for each in self._kept if each.number > after]
-        shown = rest[:limit]
+        first = self._added - len(self._kept) + 1
+        rest = [each for each in enumerate(self._kept, first) if each[0] > after]
+        shown = tuple(_numbered(*each) for each in rest[:limit])
         following = shown[-1].number if len(shown) < len(rest) else None
-        return ClosedSessionList(tuple(shown), following)
+        return ClosedSessionList(shown, following)
+
+
+def _numbered(number: int, closed: Closed) -> ClosedSession:
+    session = closed.session
+    end_time = session.end_time or session.start_time
+    duration_ms = wall_ms(end_time) - wall_ms(session.start_time)
+    return ClosedSession(number, session, closed.reason, duration_ms, closed.detail)

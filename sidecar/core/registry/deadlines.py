@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Hashable, Iterator
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -60,8 +60,8 @@ class Deadlines(dict[Key, float]):
             yield key
 
 
-class Due(Enum):
-    """The kinds of deadline."""
+class Due(IntEnum):
+    """The kinds of deadline. Numbers: Python hashes the members of a plain Enum slowly."""
 
     HOLD = auto()
     ACTIVE = auto()

@@ -6,7 +6,7 @@ Does not know how they continue.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import (
@@ -98,22 +98,19 @@ def _session(entry: ResumedSession) -> AgentSession:
         metadata=entry.metadata or "",
         attributes=entry.attributes or {},
         quality=entry.connection_quality or ConnectionQuality.UNKNOWN,
+        is_cut=bool(entry.truncated),
     )
-    session = shown_session(
+    return shown_session(
         bounded(person),
         session_id=entry.session_id,
         room_name=entry.room_name,
         start_time=start_time,
         message_count=entry.message_count,
         connection_state=ConnectionState.RECONNECTING,
-    )
-    session = replace(
-        session,
         context=entry.context,
         microphone=entry.microphone,
         reconnection_attempts=entry.reconnection_attempts,
     )
-    return replace(session, truncated=True) if entry.truncated else session
 
 
 def _refusal(problem: str) -> InvalidParams:

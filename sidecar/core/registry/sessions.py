@@ -249,17 +249,14 @@ class Sessions:
         if stay is not None:
             stay.is_being_removed = False
 
-    def close_all(self, reason: CloseReason, detail: str | None, at: Moment) -> list[Change]:
-        """Close every session and mark the link down: the agent left, or the room is gone."""
-        by_server = reason is CloseReason.ROOM_CLOSED
-        changes = [
-            change
-            for stay in self._stays
-            for change in self._stays.close(stay, reason, detail, at, by_server=by_server)
-        ]
+    def close_all(self, reason: CloseReason, detail: str | None, at: Moment) -> Iterator[Change]:
+        """Close every session and mark the link down: the agent left, or the room is gone.
+
+        Each session closes when its change is taken. Take them all before the next fact.
+        """
         self._clock.down(at.attended_s)
         self._clock.end_outage()
-        return changes
+        return self._close_each(reason, detail, at)
 
     # Time
 
@@ -269,20 +266,23 @@ class Sessions:
             self._clock.earliest() if self._stays.by_sid else None, self._texts.deadline()
         )
 
-    def expire(self, at: Moment) -> list[Change]:
-        """Close, or update, each session with a deadline that has passed. Call at `deadline()`."""
+    def expire(self, at: Moment) -> Iterator[Change]:
+        """Close, or update, each session with a deadline that has passed. Call at `deadline()`.
+
+        Each session changes when its change is taken. Take them all before the next fact.
+        """
         self._texts.expire(at.attended_s)
-        changes: list[Change] = []
+        return self._expire_each(at)
+
+    def _expire_each(self, at: Moment) -> Iterator[Change]:
         for due, sid in self._clock.passed(at.attended_s):
-            changes += self._expired(due, sid, at)
-        return changes
+            yield from self._expired(due, sid, at)
 
     def _expired(self, due: Due, sid: str, at: Moment) -> Iterator[Change]:
         stay = self._stays.by_sid.get(sid)
         if due is Due.OUTAGE:
             why, detail = outage_ending(self._clock.outage_reason)
-            for each in self._stays:
-                yield from self._stays.close(each, why, detail, at)
+            yield from self._close_each(why, detail, at)
         elif stay is None:
             return
         elif due is Due.HOLD:
@@ -294,3 +294,9 @@ class Sessions:
             yield from self._stays.show(stay, at)
         elif due is Due.UPDATE:
             yield from self._stays.show(stay, at)
+
+    def _close_each(self, reason: CloseReason, detail: str | None, at: Moment) -> Iterator[Change]:
+        by_server = reason is CloseReason.ROOM_CLOSED
+        for stay in self._stays:
+            if self._stays.by_sid.get(stay.sid) is stay:  # else it closed since the call
+                yield from self._stays.close(stay, reason, detail, at, by_server=by_server)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, AudioQuality, ConnectionState, Microphone
@@ -33,7 +34,7 @@ class Stay:
     sid: str
     """LiveKit's id of this stay."""
     person: Participant | None
-    """LiveKit's last description; None for a stay of an earlier process until it is seen."""
+    """LiveKit's last description until it is announced; then None, and `shown` has all of it."""
     opened_s: float
     """Attended seconds of the creation."""
     shown: AgentSession
@@ -168,6 +169,7 @@ class OpenStays:
         """Open a stay for *person*. Call only if the sid and the identity have no open stay."""
         now_ms = self.server_clock.now_ms(at)
         joined_at_ms = believable_ms(person.joined_at_ms, now_ms)
+        outages = 0 if self.counts_outages else None
         shown = shown_session(
             person,
             session_id=self._ids.new(person.identity, joined_at_ms, now_ms),
@@ -175,10 +177,9 @@ class OpenStays:
             start_time=iso_time(joined_at_ms),
             message_count=0,
             connection_state=ConnectionState.CONNECTING,
+            reconnection_attempts=outages,
         )
         ahead_ms = self.server_clock.behind_ms(joined_at_ms, at)
-        outages = 0 if self.counts_outages else None
-        shown = replace(shown, reconnection_attempts=outages)
         stay = Stay(person.sid, person, at.attended_s, shown, ahead_ms=ahead_ms, outages=outages)
         self.ever_created = True
         self._add(stay, at)
@@ -196,7 +197,8 @@ class OpenStays:
         sid, context = session.participant_sid, session.context
         stay = Stay(sid, None, at.attended_s, session, ahead_ms=ahead_ms, context=context)
         stay.microphone, stay.outages = session.microphone, session.reconnection_attempts
-        stay.shown = replace(session, connection_state=self.state_of(stay))
+        if (state := self.state_of(stay)) is not session.connection_state:
+            stay.shown = replace(session, connection_state=state)
         self.ever_created = True
         self._ids.add(session.session_id)
         self._add(stay, at)
@@ -212,6 +214,7 @@ class OpenStays:
         if self._must_wait(stay, at):
             return
         now = self._now(stay)
+        stay.person = None
         if now != stay.shown:
             changed = changed_members(stay.shown, now)
             yield self._updated(stay, now, changed, at)
@@ -241,26 +244,23 @@ class OpenStays:
 
     def _now(self, stay: Stay) -> AgentSession:
         """Return the session of *stay* as it is now, announced or not."""
-        message_count = stay.shown.message_count + stay.unshown_messages
-        state = self.state_of(stay)
+        now: dict[str, Any] = {  # Any: members of different types, by name
+            "message_count": stay.shown.message_count + stay.unshown_messages,
+            "connection_state": self.state_of(stay),
+            "context": stay.context,
+            "microphone": stay.microphone,
+            "speaking": stay.is_speaking,
+            "reconnection_attempts": stay.outages,
+            "audio_quality": stay.quality,
+        }
         if stay.person is None:
-            now = replace(stay.shown, message_count=message_count, connection_state=state)
-        else:
-            now = shown_session(
-                stay.person,
-                session_id=stay.shown.session_id,
-                room_name=stay.shown.room_name,
-                start_time=stay.shown.start_time,
-                message_count=message_count,
-                connection_state=state,
-            )
-        return replace(
-            now,
-            context=stay.context,
-            microphone=stay.microphone,
-            speaking=stay.is_speaking,
-            reconnection_attempts=stay.outages,
-            audio_quality=stay.quality,
+            return replace(stay.shown, **now)
+        return shown_session(
+            stay.person,
+            session_id=stay.shown.session_id,
+            room_name=stay.shown.room_name,
+            start_time=stay.shown.start_time,
+            **now,
         )
 
     def state_of(self, stay: Stay) -> ConnectionState:
@@ -329,6 +329,11 @@ def shown_session(
     start_time: IsoTime,
     message_count: int,
     connection_state: ConnectionState,
+    context: EncodedJson | None = None,
+    microphone: Microphone | None = None,
+    speaking: bool | None = None,
+    reconnection_attempts: int | None = None,
+    audio_quality: AudioQuality | None = None,
 ) -> AgentSession:
     """Build the session of *person*, whose texts are `bounded`, for the wire."""
     return AgentSession(
@@ -346,6 +351,11 @@ def shown_session(
         connection_quality=person.quality,
         end_time=None,
         truncated=True if person.is_cut else None,
+        context=context,
+        microphone=microphone,
+        speaking=speaking,
+        reconnection_attempts=reconnection_attempts,
+        audio_quality=audio_quality,
     )
 
 
