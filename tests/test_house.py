@@ -91,6 +91,7 @@ CORE_MAY_IMPORT = {
     "heapq",
     "json",
     "math",
+    "operator",
     "re",
     "types",
     "typing",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from sidecar import tasks
 from sidecar.core.config import Target
 from sidecar.core.contract.errors import SidecarError
-from sidecar.core.contract.failures import BrokenInstall, Category
+from sidecar.core.contract.failures import Category
 from sidecar.core.contract.messages import Status
 from sidecar.core.facts import DisconnectReason, Fact, JoinFailed, RoomEnded
 from sidecar.core.ports import LiveKitApi, Room, RoomFactory
@@ -77,9 +77,6 @@ class RoomLife:
             room = self._factory(*token, functools.partial(self._emit, number))
             self._joining_url = token[0].url
             await room.join()
-        except BrokenInstall as error:
-            _log.error("%s", error)
-            self._emit(number, JoinFailed(Category.BROKEN_INSTALL))
         except Exception:
             _log.exception("The room could not be joined because of a bug.")
             self._emit(number, JoinFailed(Category.INTERNAL))

@@ -56,11 +56,7 @@ class LiveKitApi(Protocol):
         """
 
     async def agent_token(self, target: Target) -> str:
-        """Make an access token for the agent, or return the token of the target.
-
-        Raises:
-            BrokenInstall: the library that makes tokens cannot be loaded.
-        """
+        """Make an access token for the agent, or return the token of the target."""
 
     async def connection_token(self, target: Target, wanted: WantedConnection) -> str:
         """Make an access token for a human. The target must have a secret."""

@@ -1,24 +1,22 @@
-"""Owns LiveKit's server API: makes tokens, calls the room service. Only it imports `livekit.api`.
+"""Owns LiveKit's server API: gives tokens, calls the room service. Only it imports `livekit.api`.
 
-Imports it late and on another thread: the import takes 200 to 300 ms. Does not know the agent's
-state.
+Imports it after the join, at the first call, and on another thread: the import takes 200 to 300 ms.
+Does not know the agent's state.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime
 import logging
 from typing import TYPE_CHECKING
 
 from sidecar.core.config import Target
 from sidecar.core.contract.errors import ApiCallFailed
-from sidecar.core.contract.failures import BrokenInstall
+from sidecar.core.contract.failures import BrokenInstall, Category, failure
 from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import Listed
 from sidecar.core.page_access import WantedConnection
-from sidecar.core.sound import Needs
-from sidecar.rtc import native
+from sidecar.rtc import access_tokens, native
 from sidecar.rtc.participants import listed
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.room_service import NotFound, RoomService
@@ -26,16 +24,6 @@ from sidecar.rtc.server_probe import http_url, look
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-
-AGENT_TOKEN_TTL = datetime.timedelta(minutes=10)
-"""How long the agent's token is valid. Each attempt to join uses a new token, and the server renews
-it while the agent is connected (livekit-server pkg/service/roommanager.go)."""
-EMPTY_TIMEOUT_S = 3600
-DEPARTURE_TIMEOUT_S = 3600
-"""Seconds until the server closes a room that has only agents; the agent then rejoins at once.
-
-The server uses both values only if the agent's join creates the room (livekit-server
-pkg/service/roomallocator.go)."""
 
 ABSENT_ATTRIBUTE = "clara.absent"
 """An attribute that no participant has. Deleting it changes nothing, but makes the server broadcast
@@ -52,6 +40,7 @@ class LiveKitServerApi:
         """Ask *proxies* which proxy to use for each server."""
         self._proxies = proxies
         self._service = RoomService(proxies)
+        self._is_broken = False
 
     async def check_install(self) -> None:
         """Load every part of LiveKit that the sidecar needs.
@@ -66,24 +55,16 @@ class LiveKitServerApi:
         """Make an access token for the agent, or return the target's own token.
 
         A target without an API key and secret has a token.
-
-        Raises:
-            BrokenInstall: `livekit.api` cannot be loaded.
         """
-        if target.api_key is None or target.api_secret is None:
-            return target.token or ""
-        return await asyncio.to_thread(_agent_token, target, target.api_key, target.api_secret)
+        return access_tokens.agent_token(target)
 
     async def connection_token(self, target: Target, wanted: WantedConnection) -> str:
         """Make an access token for a page. *target* must have an API key and secret."""
-        return await asyncio.to_thread(_connection_token, target, wanted)
+        return access_tokens.connection_token(target, wanted)
 
     async def probe(self, target: Target) -> ServerProbe:
         """Check the target's server and the network of this machine; never raises."""
-        try:
-            token = await self.agent_token(target)
-        except BrokenInstall:
-            token = ""
+        token = await self.agent_token(target)
         return await look(http_url(target.url), token, await self._proxies.of(target.url))
 
     async def list_participants(self, target: Target) -> tuple[Listed, ...]:
@@ -92,7 +73,7 @@ class LiveKitServerApi:
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
-        await asyncio.to_thread(load)
+        await self._load()
         from livekit import api
 
         wanted = api.ListParticipantsRequest(room=target.room)
@@ -112,7 +93,7 @@ class LiveKitServerApi:
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
-        await asyncio.to_thread(load)
+        await self._load()
         from livekit import api
 
         wanted = api.UpdateParticipantRequest(room=target.room, identity=identity)
@@ -125,7 +106,7 @@ class LiveKitServerApi:
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
-        await asyncio.to_thread(load)
+        await self._load()
         from livekit import api
 
         wanted = api.RoomParticipantIdentity(room=target.room, identity=identity)
@@ -139,7 +120,7 @@ class LiveKitServerApi:
         pkg/service/roomservice.go). Returns False when the server refuses or does not answer.
         Takes 3 s when the participant is absent, 8 s at most.
         """
-        await asyncio.to_thread(load)
+        await self._load()
         from livekit import api
 
         wanted = api.UpdateSubscriptionsRequest(room=target.room, identity=identity)
@@ -157,11 +138,22 @@ class LiveKitServerApi:
         Raises:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
-        await asyncio.to_thread(load)
+        await self._load()
         from livekit import api
 
         wanted = api.RoomParticipantIdentity(room=target.room, identity=identity)
         return await self._finds(target, "RemoveParticipant", wanted)
+
+    async def _load(self) -> None:
+        """Import `livekit.api`, or raise ApiCallFailed. The log has the cause, once."""
+        try:
+            await asyncio.to_thread(load)
+        except BrokenInstall as error:
+            if not self._is_broken:
+                _log.error("%s", error)
+            self._is_broken = True
+            found = failure(Category.BROKEN_INSTALL, "")
+            raise ApiCallFailed(found.detail, found.fix) from None
 
     async def _finds(self, target: Target, method: str, request: Message) -> bool:
         """Call *method*. Returns False when the server does not find the participant."""
@@ -184,53 +176,6 @@ def load() -> None:
     try:
         from livekit import api
 
-        _ = api.AccessToken
+        _ = api.ListParticipantsRequest
     except (ImportError, OSError) as error:
         raise BrokenInstall(f"livekit.api cannot be loaded: {error}") from error
-
-
-def _agent_token(target: Target, api_key: str, api_secret: str) -> str:
-    load()
-    from livekit import api
-
-    grants = api.VideoGrants(
-        room_join=True,
-        room=target.room,
-        can_publish=Needs.SPEAK in target.grants,
-        can_publish_data=Needs.TEXT in target.grants,
-        can_subscribe=Needs.HEAR in target.grants,
-        can_update_own_metadata=True if target.needs else None,  # for `lk.agent.state`
-    )
-    token = api.AccessToken(api_key, api_secret).with_identity(target.identity)
-    config = api.RoomConfiguration(
-        empty_timeout=EMPTY_TIMEOUT_S, departure_timeout=DEPARTURE_TIMEOUT_S
-    )
-    return (
-        token.with_name(target.name)
-        .with_kind("agent")
-        .with_ttl(AGENT_TOKEN_TTL)
-        .with_grants(grants)
-        .with_room_config(config)
-        .to_jwt()
-    )
-
-
-def _connection_token(target: Target, wanted: WantedConnection) -> str:
-    from livekit import api
-
-    grants = api.VideoGrants(
-        room_join=True,
-        room=target.room,
-        can_publish=wanted.can_publish,
-        can_subscribe=wanted.can_subscribe,
-        can_publish_data=wanted.can_publish_data,
-    )
-    token = api.AccessToken(target.api_key, target.api_secret).with_identity(wanted.identity)
-    token = token.with_ttl(datetime.timedelta(seconds=wanted.ttl_s)).with_grants(grants)
-    if wanted.name:
-        token = token.with_name(wanted.name)
-    if wanted.metadata:
-        token = token.with_metadata(wanted.metadata)
-    if wanted.attributes:
-        token = token.with_attributes(dict(wanted.attributes))
-    return token.to_jwt()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sidecar.core.config import Target, shown_url
 from sidecar.core.contract.errors import ApiCallFailed
 from sidecar.core.contract.failures import Category, failure
-from sidecar.rtc import trust
+from sidecar.rtc import access_tokens, trust
 from sidecar.rtc.connect_errors import category_of_status
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.server_probe import http_url, time_ms
@@ -84,7 +84,9 @@ class RoomService:
     ) -> bytes:
         import aiohttp
 
-        token = await asyncio.to_thread(self._token, target)
+        # A clock behind the server's makes tokens that have expired already.
+        valid_for = TOKEN_TTL + max(self._ahead, datetime.timedelta())
+        token = access_tokens.service_token(target, valid_for.total_seconds())
         headers = {
             "Authorization": f"Bearer {token}",
             "Content-Type": "application/protobuf",
@@ -106,23 +108,6 @@ class RoomService:
                 return await _read(answer, shown_url(target.url))
             self._check_clock(answer, target)
             raise await _refusal(answer, shown_url(target.url))
-
-    def _token(self, target: Target) -> str:
-        """Make a token for one call, or return the target's own token."""
-        if target.api_key is None or target.api_secret is None:
-            return target.token or ""
-        from livekit import api
-
-        grants = api.VideoGrants(
-            room_admin=True,
-            room=target.room,
-            can_publish=False,
-            can_publish_data=False,
-            can_subscribe=False,
-        )
-        token = api.AccessToken(target.api_key, target.api_secret).with_grants(grants)
-        # A clock behind the server's makes tokens that have expired already.
-        return token.with_ttl(TOKEN_TTL + max(self._ahead, datetime.timedelta())).to_jwt()
 
     def _check_clock(self, answer: aiohttp.ClientResponse, target: Target) -> None:
         """Raise _ClockWrong if the token may have expired by the server's clock alone."""

@@ -8,7 +8,7 @@ import pytest
 
 from sidecar.core.config import Settings
 from sidecar.core.contract.errors import ConnectFailed, NotConnected
-from sidecar.core.contract.failures import BrokenInstall, Category
+from sidecar.core.contract.failures import Category
 from sidecar.core.contract.messages import AgentState
 from sidecar.core.facts import Reconnecting, RoomEnded
 from tests.agent.fakes import turns
@@ -143,15 +143,11 @@ async def test_a_stop_that_is_given_up_leaves_the_room_as_it_is():
     assert room.has_left
 
 
-@pytest.mark.parametrize("part", ["what makes tokens", "the native library"])
 @in_virtual_time
-async def test_a_broken_installation_is_told_as_one_and_not_tried_again(part: str):
+async def test_a_broken_installation_is_told_as_one_and_not_tried_again():
     world = World()
     connecting = world.connecting()
-    if part == "what makes tokens":
-        world.api.token_error = BrokenInstall("livekit.api is not there")
-    else:
-        await (await world.rooms.opened()).fails(Category.BROKEN_INSTALL)
+    await (await world.rooms.opened()).fails(Category.BROKEN_INSTALL)
     with pytest.raises(ConnectFailed) as failed:
         await connecting
     assert failed.value.data["category"] == "broken-install"

@@ -15,10 +15,11 @@ from sidecar.core.facts import (
     ParticipantKind,
     ParticipantState,
 )
-from sidecar.core.registry.changes import Change, Closed, Created
+from sidecar.core.registry.changes import Change, Closed, Created, Updated
 from sidecar.core.registry.comparison import Poll
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.sessions import Sessions
+from sidecar.core.registry.stays import UPDATES_PER_S
 from tests.core.played import START_MS, earlier, listing, moment, someone
 from tests.core.registry_model import (
     HOLD_S,
@@ -65,6 +66,8 @@ class RegistryLaws(RuleBasedStateMachine):
         self.says_its_time = server_ahead_ms is not None
         self.polls: list[tuple[Poll, int]] = []
         self.was_ever_open = False
+        self.updates = 0
+        """Announced updates since the last pause of a second."""
 
     # Facts
 
@@ -312,6 +315,8 @@ class RegistryLaws(RuleBasedStateMachine):
             session = change.session
             if isinstance(change, Created):
                 self.was_ever_open = True
+            if isinstance(change, Updated):
+                self.updates += 1
             if isinstance(change, Closed) and change.reason in BY_ANOTHER_SID and told:
                 self.model.gone_for_good.add(session.participant_sid)
             self.model.fold([change], may_close)
@@ -331,6 +336,13 @@ class RegistryLaws(RuleBasedStateMachine):
         return "session_0_nobody" if shown is None else shown.session_id
 
     # Laws
+
+    @invariant()
+    def no_update_has_to_wait(self) -> None:
+        """More than ten updates of a session in a second wait: test_sessions_floods.py has that."""
+        if self.updates >= UPDATES_PER_S // 2:
+            self.time_passes(1.001)
+            self.updates = 0
 
     @invariant()
     def the_fold_of_the_changes_is_what_is_listed(self) -> None:
