@@ -142,15 +142,16 @@ async def test_nobody_else_notices_a_flood_of(
     async with flood(flooder, server.url, token, kind, per_second, size):
         await sidecar.notified("session-created", _of("mallory"))
         pings_s: list[float] = []
-        pinging = asyncio.create_task(_pings(sidecar, pings_s))
-        chatting = asyncio.create_task(_chats(alice))
         began = len(sidecar.notifications)
-        await bob.join()
-        await sidecar.notified("session-created", _of("bob"), timeout_s=NOTICED_WITHIN_S)
-        await bob.leave()
-        await sidecar.notified("session-closed", _of("bob"), timeout_s=NOTICED_WITHIN_S)
-        sent = await chatting
-        pinging.cancel()
+        async with asyncio.TaskGroup() as beside:
+            pinging = beside.create_task(_pings(sidecar, pings_s))
+            chatting = beside.create_task(_chats(alice))
+            await bob.join()
+            await sidecar.notified("session-created", _of("bob"), timeout_s=NOTICED_WITHIN_S)
+            await bob.leave()
+            await sidecar.notified("session-closed", _of("bob"), timeout_s=NOTICED_WITHIN_S)
+            sent = await chatting
+            pinging.cancel()
         await _counts(sidecar, "alice", sent)
         assert statistics.quantiles(pings_s, n=100)[98] <= PING_WITHIN_S
         assert _most_updates_in_a_second(sidecar, began) <= UPDATES_PER_S
