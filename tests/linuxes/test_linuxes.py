@@ -6,6 +6,7 @@ livekit-server and the people are outside: a root has its own files, and the mac
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.dev.release.finishing import SBOM
 from sidecar.dev.release.glibc import needed_glibc
 from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import SidecarClient
@@ -99,6 +101,17 @@ def test_a_stranger_s_self_test_passes_and_a_room_is_joined(sidecar: list[str]) 
         timeout=RUN_TIMEOUT_S,
     )
     assert done.returncode == 0, done.stdout[-10_000:]
+
+
+def test_a_build_for_old_linuxes_needs_the_glibc_that_the_documents_name(frozen: Path) -> None:
+    told = json.loads((frozen / SBOM).read_text(encoding="utf-8"))
+    facts = {each["name"]: each["value"] for each in told["metadata"]["properties"]}
+    if not facts["build:libc"].endswith("2.31"):
+        pytest.skip("this build is not for old Linuxes")
+    assert facts["needs:glibc"] == needed_glibc(frozen)
+    for name in ("docs/packaging.md", ".ci/freeze-on-debian-11"):
+        text = " ".join((ROOT / name).read_text(encoding="utf-8").split())
+        assert f"glibc {needed_glibc(frozen)}" in text, name
 
 
 FAMILIES = {
