@@ -56,12 +56,15 @@ class Dispatcher:
         handlers: Mapping[str, Handler],
         send: Callable[[bytes], None],
         take_response: Callable[[Mapping[str, object]], None] | None = None,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Answer the methods of *handlers*, a map from method name to handler.
 
         *send* takes each answer as one line without its newline. *take_response* takes each
-        Response object that the peer sends to a request of ours; None ignores them.
+        Response object that the peer sends to a request of ours; None ignores them. *now_s* gives
+        seconds, by which a long batch is divided.
         """
+        self._now_s = now_s
         self._methods = {name: self._answerable(handler) for name, handler in handlers.items()}
         self._send = send
         self._take_response = take_response
@@ -125,14 +128,14 @@ class Dispatcher:
 
     def _take_turn(self, batch: _Batch) -> bool:
         """Answer members of *batch* for TURN_S; True when there is no more."""
-        until_s = time.monotonic() + TURN_S
+        until_s = self._now_s() + TURN_S
         for member in batch.rest:
             response = self._one(member)
             if isinstance(response, Coroutine):
                 batch.await_answer(response)
             elif response is not None:
                 batch.add(response)
-            if time.monotonic() >= until_s:
+            if self._now_s() >= until_s:
                 return False
         return True
 

@@ -25,15 +25,20 @@ def strictly(line: bytes) -> Json:
 
 
 class Peer:
-    """Says messages to a Dispatcher, one line each, and keeps what is answered."""
+    """Says messages to a Dispatcher, one line each, and keeps what is answered.
+
+    Time stands still, so that a batch takes one turn on a busy machine too; *now_s* changes that.
+    """
 
     def __init__(
         self,
         handlers: Mapping[str, Handler],
         take_response: Callable[[Mapping[str, object]], None] | None = None,
+        *,
+        now_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.lines: list[bytes] = []
-        self.dispatcher = Dispatcher(handlers, self._keep, take_response)
+        self.dispatcher = Dispatcher(handlers, self._keep, take_response, now_s)
         self._news = asyncio.Event()
 
     def say(self, message: bytes | str | Json) -> None:

@@ -202,7 +202,7 @@ async def test_a_batch_of_slow_requests_leaves_the_loop_to_others_meanwhile():
             pass
         return "done"
 
-    turns, peer = 0, Peer({"slow": slow})
+    turns, peer = 0, Peer({"slow": slow}, now_s=time.monotonic)
 
     async def others() -> None:
         nonlocal turns
@@ -226,7 +226,7 @@ async def test_the_answers_of_a_long_batch_keep_the_order_of_its_requests():
         time.sleep(0.001)
         return number
 
-    peer = Peer({"later": later, "now": now})
+    peer = Peer({"later": later, "now": now}, now_s=time.monotonic)
     methods = ["later", "now"] * (MAX_BATCH // 2)
     peer.say([request(each, {"number": n}, number=n) for n, each in enumerate(methods)])
     (answers,) = await peer.all_answers()
