@@ -48,7 +48,7 @@ class AttendedClock:
         self._attended_s = 0.0
         self._not_before_s = 0.0
         self._due_s: float | None = None
-        self._wake: Callable[[], None] = _nothing
+        self._callback: Callable[[], None] = _nothing
         self._handle: asyncio.Handle | None = None
         self._is_settling = False
 
@@ -68,12 +68,12 @@ class AttendedClock:
             self._attended_s += step_s
         return Moment(self._attended_s, int(self._wall() * 1000), round(self._steady() * 1000))
 
-    def call_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
-        """Call *wake* once at *due_s*, attended seconds. Replaces the earlier call, if any."""
+    def call_at(self, due_s: float | None, callback: Callable[[], None]) -> None:
+        """Call *callback* once at *due_s*, attended seconds. Replaces the earlier call, if any."""
         is_due_still = due_s is not None and due_s <= self._attended_s and self._is_settling
         is_same = due_s == self._due_s and self._handle is not None
         self._due_s = due_s
-        self._wake = wake
+        self._callback = callback
         if is_same or is_due_still:
             return  # a restart for every fact would let a flood of facts delay the deadline
         self._is_settling = False
@@ -132,8 +132,8 @@ class AttendedClock:
         self._handle = None
         self._is_settling = False
         self._due_s = None
-        self._wake()
+        self._callback()
 
 
 def _nothing() -> None:
-    """Do nothing: the wake-up of a clock without a deadline."""
+    """Do nothing when no deadline was set."""

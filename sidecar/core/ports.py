@@ -140,10 +140,10 @@ class Clock(Protocol):
     def tick(self) -> Moment:
         """Return the time on each clock, and advance attended time."""
 
-    def call_at(self, due_s: float | None, wake: Callable[[], None]) -> None:
-        """Call *wake* once at *due_s*, attended seconds; None cancels. Replaces an earlier call.
+    def call_at(self, due_s: float | None, callback: Callable[[], None]) -> None:
+        """Call *callback* once at *due_s*, attended seconds; None cancels.
 
-        Runs the queued events of the Room first.
+        Replaces an earlier call. Runs the queued events of the Room first.
         """
 
     def within(self, seconds: float) -> AbstractAsyncContextManager[None]:

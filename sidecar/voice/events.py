@@ -35,7 +35,7 @@ class Events:
         """
         if (
             not isinstance(name, str)
-            or not 0 < len(name.encode("utf-8", "ignore")) < MAX_NAME_BYTES
+            or not 0 < len(name.encode("utf-8", "ignore")) <= MAX_NAME_BYTES
         ):
             raise ValueError(f"an event's name has 1 to {MAX_NAME_BYTES} bytes, not {name!r:.60}")
         encoded = EncodedJson(content, MAX_CONTENT_BYTES)
