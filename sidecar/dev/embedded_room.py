@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from types import TracebackType
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -114,12 +113,7 @@ class EmbeddedRoom:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop it."""
         await self.stop()
 

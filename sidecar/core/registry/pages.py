@@ -24,12 +24,11 @@ def page(
     *size_bytes* returns the length of a session on the wire. Returns the sessions, and the number
     of the last one if there are more. The first session always fits.
     """
-    taken: list[AgentSession] = []
-    room_bytes, last = PAGE_BYTES, 0
+    taken: list[tuple[int, AgentSession]] = []
+    room_bytes = PAGE_BYTES
     for number, session in sessions:
         room_bytes -= size_bytes(session) + len(",")
         if taken and (room_bytes < 0 or len(taken) == limit):
-            return tuple(taken), last
-        taken.append(session)
-        last = number
-    return tuple(taken), None
+            return tuple(each for _, each in taken), taken[-1][0]
+        taken.append((number, session))
+    return tuple(each for _, each in taken), None
