@@ -178,7 +178,7 @@ class Outbox:
     def put(self, item: Item) -> None:
         """Queue *item*; never blocks."""
         with self._changed:
-            if isinstance(item, SessionEvent) and self._drops(item):
+            if isinstance(item, SessionEvent) and self._drop_if_over(item):
                 return
             if not isinstance(item, bytes):
                 if not self._takes_notifications:
@@ -223,8 +223,8 @@ class Outbox:
             self._is_closed = True
             self._changed.notify()
 
-    def _drops(self, event: SessionEvent) -> bool:
-        """Return whether *event* is one too many; its number is missing then."""
+    def _drop_if_over(self, event: SessionEvent) -> bool:
+        """Drop *event*, and warn once, if too many bytes wait; its number is missing then."""
         if self._bytes <= EVENT_BYTES:
             self._is_dropping = False
             return False

@@ -149,7 +149,7 @@ class EventBudget:
         """Yield the events to deliver now because of *event*."""
         message = event.WhichOneof("message")
         if message == "text_stream_reader_event":
-            if self._is_part_affordable(event.text_stream_reader_event):
+            if self._take_part(event.text_stream_reader_event):
                 yield event
             return
         if message != "room_event":
@@ -158,10 +158,10 @@ class EventBudget:
         kind = event.room_event.WhichOneof("message")
         content: Any = getattr(event.room_event, kind) if kind else None
         if kind == "data_packet_received":
-            if self._is_packet_affordable(content):
+            if self._take_packet(content):
                 yield event
         elif kind == "text_stream_opened":
-            if self._is_stream_affordable(content):
+            if self._take_stream(content):
                 yield event
         elif kind in _UNUSED:
             self._free(content)
@@ -180,7 +180,8 @@ class EventBudget:
 
     # Messages: dropped over the budget
 
-    def _is_packet_affordable(self, packet: Any) -> bool:
+    def _take_packet(self, packet: Any) -> bool:
+        """Spend the sender's budget for *packet*; if it is over, free it and return False."""
         # Without an identity: the server itself, or a sender who is not announced yet.
         sender = packet.participant_identity
         is_wanted = packet.HasField("user") and packet.user.topic in self._wanted_topics
@@ -189,7 +190,8 @@ class EventBudget:
         self._free(packet)
         return False
 
-    def _is_stream_affordable(self, opened: Any) -> bool:
+    def _take_stream(self, opened: Any) -> bool:
+        """Spend the sender's budget for a text stream; if it is over, free it, return False."""
         if opened.reader.info.topic in self._wanted_topics:
             if self._spend(opened.participant_identity):
                 self._senders[opened.reader.handle.id] = opened.participant_identity
@@ -199,7 +201,8 @@ class EventBudget:
         self._free(opened)
         return False
 
-    def _is_part_affordable(self, part: Any) -> bool:
+    def _take_part(self, part: Any) -> bool:
+        """Spend the sender's budget for *part* of a text stream; False if it is over."""
         if part.HasField("eos"):  # without its end, the reader would wait for ever
             self._senders.pop(part.reader_handle, None)
             return True
