@@ -38,6 +38,9 @@ IS_FINAL = "lk.transcription_final"
 
 LOOK_S = 0.25
 """Seconds between two looks at what is heard and said."""
+GONE_S = 1.0
+"""Seconds without a microphone after which that is told. A full reconnect of the agent takes all
+tracks and participants away for a moment, before it says `reconnecting`."""
 QUALITY_LOOKS = 20
 """Looks between two readings of the audio quality: 5 s."""
 
@@ -258,6 +261,7 @@ class LiveKitCall:
         self._quality: LineQuality | None = None
         self._last_quality: AudioQuality | None = None
         self._told: Audible | None = None
+        self._missing: asyncio.TimerHandle | None = None
         # The plug-ins' loop
         self._streams: dict[Sink, _Stream | None] = {}
         self._heard: rtc.Track | None = None
@@ -398,8 +402,24 @@ class LiveKitCall:
             self._tell(self._microphone())
 
     def _tell(self, publication: rtc.RemoteTrackPublication | None) -> None:
-        """Tell what is known of the person's sound, unless it was told already."""
-        if self._calls.room is None:
+        """Tell what is known of the person's sound. A microphone that is gone is told later."""
+        was_there = self._told is not None and self._told.microphone is not Microphone.NONE
+        if publication is None and was_there:
+            if self._missing is None:
+                self._missing = self._calls.agent_loop.call_later(GONE_S, self._tell_gone)
+            return
+        if self._missing is not None:
+            self._missing.cancel()
+            self._missing = None
+        self._tell_now(publication)
+
+    def _tell_gone(self) -> None:
+        self._missing = None
+        if not self._is_closed and self._person() is not None:
+            self._tell_now(self._microphone())
+
+    def _tell_now(self, publication: rtc.RemoteTrackPublication | None) -> None:
+        if self._person() is None:
             return
         if publication is None:
             microphone = Microphone.NONE
@@ -417,13 +437,17 @@ class LiveKitCall:
             self._wants_sound = True
             self.refresh()
 
+    def _person(self) -> rtc.RemoteParticipant | None:
+        room = self._calls.room
+        person = None if room is None else room.remote_participants.get(self.identity)
+        return person if person is not None and person.sid == self._sid else None
+
     def _microphone(self) -> rtc.RemoteTrackPublication | None:
         """Return the person's microphone: the newest one, or an audio track without a source."""
         from livekit import rtc
 
-        room = self._calls.room
-        person = None if room is None else room.remote_participants.get(self.identity)
-        if person is None or person.sid != self._sid:
+        person = self._person()
+        if person is None:
             return None
         found: rtc.RemoteTrackPublication | None = None
         for each in person.track_publications.values():

@@ -12,8 +12,10 @@ import os
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from livekit import rtc
 
@@ -25,7 +27,8 @@ from sidecar.dev.tokens import mint_token
 from sidecar.voice import Needs, Session, Voice
 
 ROOM = "bench"
-CLICK_EVERY_S, CLICKS = 0.5, 40
+ROUNDS = 4
+CLICK_EVERY_S, CLICKS = 0.5, 15
 PEOPLE, COST_S = 10, 20.0
 AGENT, RAW = "clara-voice-agent", "raw"
 SILENCE = bytes(SAMPLE_RATE_HZ // 50 * 2)
@@ -38,18 +41,42 @@ def is_loud(data: bytes) -> bool:
     return max(memoryview(data).cast("h"), default=0) > LOUD
 
 
+class Arrivals:
+    """When each frame left the native library. For a process with one stream."""
+
+    def __init__(self) -> None:
+        """Stand in front of the SDK's queue. Make it before the stream."""
+        from livekit.rtc._ffi_client import FfiClient
+
+        self._at_s: deque[float] = deque()
+        queue: Any = FfiClient.instance.queue
+        deliver = queue.put
+
+        def put(event: Any) -> None:
+            if event.WhichOneof("message") == "audio_stream_event":
+                self._at_s.append(time.monotonic())
+            deliver(event)
+
+        queue.put = put
+
+    def taken(self) -> float:
+        """Note that the next frame was taken; return its milliseconds since the native library."""
+        return (time.monotonic() - self._at_s.popleft()) * 1000
+
+
 class Ears(Voice):
-    """Tells when a click came. Does not answer: a full queue of answers would make it wait."""
+    """Tells each click's time and delay. Does not answer: a full queue would make it wait."""
 
     name = "ears"
     needs = Needs.HEAR
 
     async def run(self, session: Session) -> None:
         """Listen."""
-        was_loud = False
+        arrivals, was_loud = Arrivals(), False
         async for frame in session.microphone(rate=48_000, frame_ms=20):
+            took_ms = arrivals.taken()
             if is_loud(frame.data) and not was_loud:
-                session.emit("click", time.monotonic())
+                session.emit("click", [time.monotonic(), took_ms])
             was_loud = is_loud(frame.data)
 
 
@@ -87,11 +114,12 @@ async def raw_script(does: str, url: str, token: str) -> None:
             await source.capture_frame(event.frame)
 
     async def listen(track: rtc.Track) -> None:
-        was_loud = False
+        arrivals, was_loud = Arrivals(), False
         async for event in rtc.AudioStream(track, sample_rate=48_000, frame_size_ms=20):
+            took_ms = arrivals.taken()
             data = bytes(event.frame.data)
             if is_loud(data) and not was_loud:
-                print(f"click {time.monotonic()}", flush=True)
+                print(f"click {time.monotonic()} {took_ms}", flush=True)
             was_loud = is_loud(data)
 
     def subscribed(
@@ -162,8 +190,29 @@ async def click(source: rtc.AudioSource, count: int) -> None:
         await source.capture_frame(rtc.AudioFrame(data, SAMPLE_RATE_HZ, 1, len(data) // 2))
 
 
-async def delays(bench: Bench) -> list[float]:
-    """Milliseconds by which the plug-in had each click after the raw script."""
+@dataclass
+class Delays:
+    """Milliseconds of each click."""
+
+    after_raw: list[float] = field(default_factory=list)
+    """From the raw script's frame to the plug-in's. Both take frames of 20 ms, which begin at
+    different moments: so one run has an error of up to 10 ms either way."""
+    ours: list[float] = field(default_factory=list)
+    """From the native library to the plug-in."""
+    raw: list[float] = field(default_factory=list)
+    """From the native library to the raw script."""
+
+
+async def delays(bench: Bench) -> Delays:
+    """Measure the delays, in ROUNDS runs of both programs."""
+    found = Delays()
+    for _ in range(ROUNDS):
+        await measure_delays(bench, found)
+    return found
+
+
+async def measure_delays(bench: Bench, found: Delays) -> None:
+    """Add the delays of CLICKS clicks to *found*."""
     raw = await bench.raw("ears")
     assert raw.stdin is not None
     assert raw.stdout is not None
@@ -177,16 +226,25 @@ async def delays(bench: Bench) -> list[float]:
         await asyncio.sleep(1)
         await anna.leave()
         events = [n.params for n in sidecar.notifications if n.method == "session-event"]
-    ours = [float(str(each["content"])) for each in events if each["name"] == "click"]
     raw.stdin.close()
     lines = (await raw.stdout.read()).decode().splitlines()
-    theirs = [float(line.split()[1]) for line in lines if line.startswith("click")]
-    found = []
-    for at in ours:
-        nearest = min(theirs, key=lambda other, at=at: abs(at - other))  # type: ignore[misc]
+    theirs = [tuple(map(float, line.split()[1:])) for line in lines if line.startswith("click")]
+    found.raw += [took_ms for _, took_ms in theirs]
+    for event in events:
+        if event["name"] != "click":
+            continue
+        at, took_ms = map(float, event["content"])  # type: ignore[call-overload]
+        found.ours.append(took_ms)
+        nearest = min((other for other, _ in theirs), key=lambda other, at=at: abs(at - other))  # type: ignore[misc]
         if abs(at - nearest) < CLICK_EVERY_S / 2:
-            found.append((at - nearest) * 1000)
-    return found
+            found.after_raw.append((at - nearest) * 1000)
+
+
+def shown(name: str, values: list[float]) -> str:
+    """A line of the report."""
+    p95 = statistics.quantiles(values, n=20)[-1]
+    p50 = statistics.median(values)
+    return f"{name}, ms: p50 {p50:.1f}, p95 {p95:.1f}, {len(values)} clicks"
 
 
 class Listener:
@@ -260,11 +318,9 @@ async def measure() -> None:
     async with DevServer(await find_server(print)) as server:
         bench = Bench(server)
         found = await delays(bench)
-        p95 = statistics.quantiles(found, n=20)[-1]
-        print(
-            f"plug-in after raw, ms: p50 {statistics.median(found):.1f}, p95 {p95:.1f},"
-            f" {len(found)} clicks"
-        )
+        print(shown("plug-in after raw", found.after_raw))
+        print(shown("native library to plug-in", found.ours))
+        print(shown("native library to raw", found.raw))
         raw = await bench.raw("echo")
         assert raw.stdin is not None
         async with bench.sidecar(Echo) as sidecar:

@@ -94,6 +94,13 @@ class Probe(Voice):
         return "sent"
 
     @method
+    async def reconnect_and_text(self, kind: str, text: str) -> list[object]:
+        """Let the Room reconnect, send a text at once; how that ended, and after how long."""
+        began_s = time.monotonic()
+        await self.reconnect(kind)
+        return [await self.text(text), time.monotonic() - began_s]
+
+    @method
     def context(self, content: dict[str, object] | None) -> None:
         """Set the context."""
         self.session.set_context(content)

@@ -45,6 +45,12 @@ class Talker:
         for sid in list(local.track_publications):
             await local.unpublish_track(sid)
 
+    def tracks(self) -> list[rtc.LocalAudioTrack]:
+        """The published tracks."""
+        local = self.person.room.local_participant
+        found = [each.track for each in local.track_publications.values()]
+        return [each for each in found if isinstance(each, rtc.LocalAudioTrack)]
+
     async def leave(self) -> None:
         """Leave the room."""
         for each in list(self._tasks):

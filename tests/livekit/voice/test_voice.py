@@ -150,6 +150,108 @@ async def test_a_reconnect_of_the_agent_costs_no_ears_no_mouth_and_no_secret(
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("kind", ["SIMULATE_FULL_RECONNECT", "SIMULATE_SIGNAL_RECONNECT"])
+async def test_a_text_that_is_sent_while_the_agent_reconnects_arrives_or_is_late_within_5_s(
+    serve: Serve, talker: Talk, kind: str
+) -> None:
+    """The SDK's own `send_text` may wait for ever there."""
+    async with serve() as sidecar:
+        anna = talker("anna")
+        anna_id = await arrived(sidecar, anna)
+        since = len(sidecar.notifications)
+        ended, took_s = await asked(
+            sidecar, "reconnect_and_text", anna_id, kind=kind, text="in between"
+        )
+        assert ended in ("sent", "late")
+        assert took_s < 8  # 5 s, and the reconnect's own request
+        await sidecar.notified(
+            "agent-state-changed", lambda params: params["state"] == "connected", since=since
+        )
+        assert await asked(sidecar, "text", anna_id, text="after it") == "sent"
+        await anna.reads(1 if ended == "late" else 2)
+        assert anna.texts[-1][2] == "after it"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", ["SIMULATE_FULL_RECONNECT", "SIMULATE_SIGNAL_RECONNECT"])
+async def test_who_is_muted_stays_muted_over_a_reconnect_of_the_agent(
+    serve: Serve, talker: Talk, kind: str
+) -> None:
+    async with serve() as sidecar:
+        anna = talker("anna")
+        anna_id = await arrived(sidecar, anna, ANNA_HZ)
+        await hears(sidecar, anna_id, ANNA_HZ)
+        (track,) = anna.tracks()
+        track.mute()
+        await sidecar.notified(
+            "session-updated", lambda params: session_of(params).get("microphone") == "muted"
+        )
+        since = len(sidecar.notifications)
+        await asked(sidecar, "reconnect", anna_id, kind=kind)
+        await sidecar.notified(
+            "session-updated",
+            lambda params: session_of(params)["connectionState"] == "connected",
+            since=since,
+        )
+        await asyncio.sleep(1)  # the time in which a wrong word would come
+        session = await sidecar.call("getSession", {"sessionId": anna_id})
+        assert session["microphone"] == "muted"
+        shown = [
+            session_of(each.params).get("microphone")
+            for each in sidecar.notifications[since:]
+            if each.method == "session-updated"
+        ]
+        assert set(shown) == {"muted"}
+        track.unmute()
+        await sidecar.notified(
+            "session-updated",
+            lambda params: session_of(params).get("microphone") == "on",
+            since=since,
+        )
+        await hears(sidecar, anna_id, ANNA_HZ)
+
+
+@pytest.mark.full
+async def test_who_is_silent_for_long_or_mutes_is_heard_again(serve: Serve, talker: Talk) -> None:
+    async with serve() as sidecar:
+        anna = talker("anna")
+        anna_id = await arrived(sidecar, anna, ANNA_HZ)
+        await hears(sidecar, anna_id, ANNA_HZ)
+        (track,) = anna.tracks()
+        for _ in range(3):
+            track.mute()
+            await asyncio.sleep(3)
+            track.unmute()
+            await hears(sidecar, anna_id, ANNA_HZ)
+            await asked(sidecar, "say", anna_id, hz=1000, seconds=1)
+            await anna.hearing(AGENT, 1000)
+        assert await asked(sidecar, "streams", anna_id) == 1
+
+
+@pytest.mark.full
+async def test_words_name_the_track_of_their_speaker_and_the_new_one_after_a_change(
+    serve: Serve, talker: Talk
+) -> None:
+    async with serve() as sidecar:
+        anna = talker("anna")
+        anna_id = await arrived(sidecar, anna, ANNA_HZ)
+        await hears(sidecar, anna_id, ANNA_HZ)
+        named = []
+        for number in range(2):
+            await asked(sidecar, "write", anna_id, role="user", text=f"words {number}")
+            await anna.reads(number + 1)
+            own = set(anna.person.room.local_participant.track_publications)
+            *_, attributes = anna.texts[-1]
+            assert own == {attributes["lk.transcribed_track_id"]}
+            named.append(own)
+            if number == 0:
+                await anna.hush()
+                await anna.talk(BEN_HZ)
+                await hears(sidecar, anna_id, BEN_HZ)
+        assert named[0] != named[1]
+
+
+@pytest.mark.full
 async def test_an_interrupted_answer_is_silent_within_300_ms_and_kept_as_far_as_heard(
     serve: Serve, talker: Talk
 ) -> None:
@@ -274,12 +376,10 @@ async def test_a_session_shows_microphone_speech_quality_and_outages(
         await shows(microphone="none", reconnectionAttempts=0)
         await anna.talk(ANNA_HZ)
         await shows(microphone="on", speaking=True)
-        local = anna.person.room.local_participant
-        (publication,) = local.track_publications.values()
-        assert publication.track is not None
-        publication.track.mute()
+        (track,) = anna.tracks()
+        track.mute()
         await shows(microphone="muted")
-        publication.track.unmute()
+        track.unmute()
         quality = await sidecar.notified(
             "session-updated", lambda params: "audioQuality" in session_of(params), timeout_s=15
         )
