@@ -1,111 +1,118 @@
-"""How long the sidecar takes to start, as source and frozen: `python -m tests.bench.start`.
-
-Run by hand. Each round starts the floor, the sources, and the frozen sidecar where one can be
-built, in turn, so that what else the machine does meets them alike. The floor is the least program
-that could do the same: it imports asyncio and orjson, and answers one line. Timed from the
-spawn: to the answer to the first request, and to the answer to `connect`, in a room. `--write` puts
-the table into docs/delays.md.
-"""
+"""Measures the start of the process and its wire: the first answer, memory, requests."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import os
 import statistics
-import sys
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-from sidecar.dev.server import DevServer
-from sidecar.dev.server_build import find_server
-from sidecar.dev.stdio_client import SidecarClient
-from tests.bench.document import DOCUMENT, write_between
-from tests.frozen_build import frozen_sidecar, why_no_build
-from tests.livekit.stdio import connect_params
+from tests.bench.place import PROGRAMS, Place, folder_mb
+from tests.bench.program import HEADER, Program
+from tests.bench.samples import Act, Sample
 
-ROUNDS = 10
-FLOOR = "asyncio and orjson: first answer"
-_ANSWER_ONCE = """
-import asyncio, sys, orjson
-async def answer():
-    reader = asyncio.StreamReader()
-    protocol = asyncio.StreamReaderProtocol(reader)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
-    request = orjson.loads(await reader.readline())
-    answer = orjson.dumps({"jsonrpc": "2.0", "id": request["id"], "result": None})
-    print(answer.decode(), flush=True)
-asyncio.run(answer())
-"""
+INITIALIZE = {"protocolVersion": 1}
+PINGS, BLOCKS = 500, 4
+"""How many pings make one sample, and how many samples a process gives."""
+IN_FLIGHT, REQUESTS = 256, 20_000
+
+Command = Callable[[Place], Sequence[str]]
+SOURCE: Command = lambda place: [*place.source, "--wait"]  # noqa: E731
+FROZEN: Command = lambda place: [*place.frozen, "--wait"]  # noqa: E731
+FLOOR: Command = lambda place: [place.python, str(PROGRAMS / "floor.py")]  # noqa: E731
+PEER: Command = lambda place: [str(place.node), str(PROGRAMS / "jsonrpc-peer.cjs")]  # noqa: E731
+TRIVIAL: Command = lambda place: [str(place.trivial)]  # noqa: E731
 
 
-async def floor_s() -> float:
-    """Seconds from the spawn of the floor to its answer to a line."""
-    began_s = time.monotonic()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _ANSWER_ONCE,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"initialize"}\n')
-    await process.stdout.readline()
-    answered_s = time.monotonic() - began_s
-    await process.wait()
-    return answered_s
+def started(place: Place, command: Command) -> Program:
+    """Start one of them; the peer finds its packages by NODE_PATH."""
+    is_peer = command is PEER
+    env = {"NODE_PATH": str(place.peers)} if is_peer else {}
+    return Program(command(place), env=env, is_framed=is_peer)
 
 
-async def sidecar_s(command: list[str], server: DevServer, room: str) -> tuple[float, float]:
-    """Seconds from the spawn to the first answer, and to the answer of a `connect`."""
-    began_s = time.monotonic()
-    async with SidecarClient([*command, "--wait"]) as sidecar:
-        await sidecar.call("initialize", {"protocolVersion": 1}, timeout_s=60.0)
-        answered_s = time.monotonic() - began_s
-        await sidecar.call("connect", connect_params(server, room), timeout_s=60.0)
-        joined_s = time.monotonic() - began_s
-        await sidecar.stop()
-    return answered_s, joined_s
+def first_answer(figure: str, column: str, command: Command) -> Act:
+    """Make the measurement of the start up to the reply to `initialize`, and of memory then."""
+
+    def act(place: Place) -> Iterator[Sample]:
+        with started(place, command) as program:
+            program.ask("initialize", INITIALIZE)
+            yield figure, column, program.since_start_ms()
+            yield f"{figure} memory", column, program.rss_mb()
+
+    return act
 
 
-async def main(arguments: Sequence[str]) -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.start", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/delays.md")
-    told = parser.parse_args(arguments)
-    binary = await find_server(print, given=os.environ.get("LIVEKIT_SERVER"))
-    commands = {"sources": [sys.executable, "-m", "sidecar"]}
-    if why_no_build() is None:
-        commands["frozen"] = [str(frozen_sidecar())]
-    times: dict[str, list[float]] = defaultdict(list)
-    async with DevServer(binary) as server:
-        for number in range(ROUNDS + 1):
-            found = {FLOOR: await floor_s()}
-            for name, command in commands.items():
-                answered_s, joined_s = await sidecar_s(command, server, f"start-{name}-{number}")
-                found[f"{name}: first answer"] = answered_s
-                found[f"{name}: in the room"] = joined_s
-            if number:  # the first round fills the caches
-                for what, seconds in found.items():
-                    times[what].append(seconds)
-    print(lines := table(times))
-    if told.write:
-        write_between(DOCUMENT, "start", lines)
+def wire(column: str, command: Command) -> Act:
+    """Make the measurement of requests: one at a time on one core, and many in flight."""
+
+    def act(place: Place) -> Iterator[Sample]:
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(cores)})
+        try:
+            with started(place, command) as program:
+                program.ask("initialize", INITIALIZE)
+                for number in range(BLOCKS):
+                    p50_us = statistics.median(_pings_s(program)) * 1e6
+                    if number:  # the first block warms it up
+                        yield "ping", column, p50_us
+        finally:
+            os.sched_setaffinity(0, cores)
+        with started(place, command) as program:
+            program.ask("initialize", INITIALIZE)
+            _per_second(program, REQUESTS // 10)
+            yield "in flight", column, _per_second(program, REQUESTS)
+
+    return act
 
 
-def table(times: dict[str, list[float]]) -> str:
-    """The figures, in Markdown."""
-    floor = statistics.median(times[FLOOR])
-    lines = ["| what | ms | of the floor |", "| --- | --- | --- |"]
-    for what, seconds in times.items():
-        median_s = statistics.median(seconds)
-        cells = " / ".join(f"{each * 1000:.0f}" for each in (min(seconds), median_s, max(seconds)))
-        lines.append(f"| {what} | {cells} | {median_s / floor:.1f} x |")
-    return "\n".join(lines)
+def _pings_s(program: Program) -> Iterator[float]:
+    ping = program.encoded("ping")
+    for _ in range(PINGS):
+        began_s = time.perf_counter()
+        program.write(ping)
+        program.message()
+        yield time.perf_counter() - began_s
 
 
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+def _per_second(program: Program, requests: int) -> float:
+    # An id is used again only when its answer is long there: vscode-jsonrpc holds requests by id.
+    pings = [program.encoded("ping", number=number) for number in range(2 * IN_FLIGHT)] * 2
+    mark = HEADER if pings[0].startswith(HEADER) else b"\n"
+    sent, answered, rest = IN_FLIGHT, 0, b""
+    began_s = time.perf_counter()
+    program.write(b"".join(pings[:IN_FLIGHT]))
+    while answered < requests:
+        chunk = rest + program.read()
+        answered += chunk.count(mark)
+        rest = chunk[len(chunk) - len(mark) + 1 :]  # half of a mark, perhaps
+        more = min(answered + IN_FLIGHT, requests) - sent
+        at = sent % (2 * IN_FLIGHT)
+        program.write(b"".join(pings[at : at + more]))
+        sent += more
+    return requests / (time.perf_counter() - began_s)
+
+
+def folders(place: Place) -> Iterator[Sample]:
+    """Measure what an app ships."""
+    of_rpc = folder_mb(place.peers / "vscode-jsonrpc")
+    yield "folder", "peer", folder_mb(place.peers) - of_rpc
+    yield "folder", "floor", folder_mb(place.trivial.parent)
+    yield "folder", "frozen", folder_mb(Path(place.frozen[0]).parent)
+
+
+START: tuple[Act, ...] = (
+    first_answer("start", "floor", FLOOR),
+    first_answer("start", "source", SOURCE),
+    first_answer("start", "peer", PEER),
+    first_answer("start frozen", "floor", TRIVIAL),
+    first_answer("start frozen", "frozen", FROZEN),
+    first_answer("start frozen", "peer", PEER),
+)
+WIRE: tuple[Act, ...] = (
+    wire("floor", FLOOR),
+    wire("source", SOURCE),
+    wire("frozen", FROZEN),
+    wire("peer", PEER),
+)

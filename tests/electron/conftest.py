@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -19,24 +17,18 @@ from sidecar.dev.server import DevServer
 from sidecar.dev.tokens import mint_token
 from sidecar.dev.toolchain import ToolMissing, find
 from tests import parts
+from tests.electron import display as display_of
 from tests.electron.driven_app import FOLDER, DrivenApp
 from tests.electron.example_window import Open, Window, copy_of_the_bridge, window
 from tests.electron.npm import BRIDGE, installed, packed_bridge
 
 HERE = Path(__file__).resolve().parent
-DISPLAY_TIMEOUT_S = 20.0
-LIBRARIES_OF_ELECTRON = ("libgtk-3.so.0", "libnss3.so", "libasound.so.2", "libgbm.so.1")
-"""What it is linked with and Debian's packages of these names bring, with all they need."""
-PACKAGES_OF_ELECTRON = "xvfb libgtk-3-0 libnss3 libasound2 libgbm1"
 
 
 @pytest.fixture(scope="session")
 def electron() -> Path:
     """The Electron to test with: $ELECTRON, else 9.4.1 from PyPI."""
-    if sys.platform == "linux":
-        lacking = _lacking_libraries()
-        why_not = f"no {', '.join(lacking)}; apt-get install {PACKAGES_OF_ELECTRON}"
-        parts.require("electron", why_not if lacking else None)
+    parts.require("electron", display_of.why_no_electron())
     try:
         program = find("electron")
     except ToolMissing as error:
@@ -72,29 +64,9 @@ def workshop(node: Path, livekit_client: Path, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def display(electron: Path) -> Iterator[str]:
     """A display for Electron's windows; an X server of our own on Linux."""
-    if sys.platform != "linux":  # not run
-        parts.require("electron", "the tests find the sidecar's processes in Linux's /proc")
-    xvfb = shutil.which("Xvfb")
-    if xvfb is None:
-        parts.require("electron", f"no Xvfb; apt-get install {PACKAGES_OF_ELECTRON}")
-        raise AssertionError
-    # Not xvfb-run: it hides Electron's pid.
-    read_end, write_end = os.pipe()
-    server = subprocess.Popen(
-        [xvfb, "-displayfd", str(write_end), "-screen", "0", "1280x900x24", "-nolisten", "tcp"],
-        pass_fds=[write_end],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write_end)
-    try:
-        with os.fdopen(read_end) as answers:
-            number = answers.readline().strip()  # the pipe's end when Xvfb fails
-        assert number, "Xvfb did not start"
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait(DISPLAY_TIMEOUT_S)
+    parts.require("electron", display_of.why_no_display())
+    with display_of.display() as name:
+        yield name
 
 
 @pytest.fixture
@@ -221,15 +193,3 @@ def guest(server: DevServer, token: Callable[[str, str], str]) -> Callable[..., 
 def bridge_package(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bridge as `npm install` leaves it in an app's node_modules."""
     return packed_bridge(node, tmp_path_factory.mktemp("npm"))
-
-
-def _lacking_libraries() -> list[str]:
-    """Name those of Electron's libraries that the system cannot load, before 70 MB are had."""
-    load = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
-    return [
-        each
-        for each in LIBRARIES_OF_ELECTRON
-        if subprocess.run(
-            [sys.executable, "-c", load, each], stderr=subprocess.DEVNULL, check=False
-        ).returncode
-    ]
