@@ -6,6 +6,7 @@ had here. The peers' packages are in a folder of their own; nothing else uses th
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -18,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.dev.server import DevServer
+from sidecar.dev.server import DevServer, ServerFailed
+from sidecar.dev.server_build import ServerMissing
 from sidecar.dev.tokens import mint_token
 from sidecar.dev.toolchain import ToolMissing, find
 from tests.electron import display
@@ -41,20 +43,18 @@ class Missing(Exception):
 
 
 class Place:
-    """`with Place(server) as place`: gives each part; raises Missing for one that is not here."""
+    """`with Place() as place`: gives each part; raises Missing for one that is not here."""
 
     source = (sys.executable, "-m", "sidecar")
     python = sys.executable
 
-    def __init__(self, server: DevServer | None, why_no_server: str = "") -> None:
-        """Take a running server, or the reason why there is none."""
-        self._server = server
-        self._why_no_server = why_no_server
+    def __init__(self) -> None:
+        """Make a folder for this run. Nothing else is made before it is asked for."""
         self._exits = contextlib.ExitStack()
         self.folder = Path(self._exits.enter_context(tempfile.TemporaryDirectory()))
 
     def __enter__(self) -> Place:
-        """Nothing is made yet."""
+        """Give it."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,10 +63,14 @@ class Place:
 
     @cached_property
     def server(self) -> DevServer:
-        """The LiveKit server."""
-        if self._server is None:
-            raise Missing("what needs a LiveKit server", self._why_no_server)
-        return self._server
+        """A LiveKit server, for the whole run. Not from inside a running loop."""
+        server = DevServer(progress=print)
+        try:
+            asyncio.run(server.start())
+        except (ServerMissing, ServerFailed) as error:
+            raise Missing("what needs a LiveKit server", str(error)) from error
+        self._exits.callback(lambda: asyncio.run(server.stop()))
+        return server
 
     def connect_params(self) -> dict[str, object]:
         """Make the params of `connect` for a room of its own."""

@@ -113,6 +113,18 @@ class Program:
         """Give the next message, waiting for it."""
         return self._framed_message() if self._is_framed else self._line()
 
+    def to_its_end(self, within_s: float = ANSWER_S) -> bytes:
+        """Give all that it says. Raises ProgramFailed where its end is no success."""
+        said = b""
+        while select.select([self.out], [], [], within_s)[0]:
+            chunk = os.read(self.out, CHUNK_BYTES)
+            said += chunk
+            if not chunk and self.process.wait(END_S) == 0:
+                return said
+            if not chunk:
+                break
+        raise ProgramFailed(f"{self._name} failed. It said: {said[-2000:].decode()}")
+
     def _line(self) -> bytes:
         # Looked for in the new piece alone: a line may have many megabytes.
         pieces = [self._rest]

@@ -127,25 +127,31 @@ def person_in(place: Place, room: str) -> Iterator[PersonBySteps]:
 
 
 def news(place: Place) -> Iterator[Sample]:
-    """Measure how long after a raw agent the sidecar tells of a join; the floor: a second raw one."""
+    """Measure how long after the earlier of two raw agents the sidecar tells of a join.
+
+    The floor is the later of the two.
+    """
     params = place.connect_params()
     room = str(params["room"])
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(_raw(place, "first", room))
-        heard_by = {"floor": stack.enter_context(_raw(place, "second", room))}
+        second = stack.enter_context(_raw(place, "second", room))
+        heard_by: dict[str, Program] = {}
         for column, command in OURS.items():
             with contextlib.suppress(Missing):
                 ours = heard_by[column] = stack.enter_context(Program(command(place)))
                 ours.ask("initialize", INITIALIZE)
                 ours.ask("connect", {**params, "identity": f"ours-{column}"})
         person = stack.enter_context(person_in(place, room))
-        after_ms: dict[str, list[float]] = {column: [] for column in heard_by}
+        after_ms: dict[str, list[float]] = {column: [] for column in ("floor", *heard_by)}
         for _ in range(JOINS):
             sid = person.joins()
             person.publishes()
-            at_s = _heard_s([first, *heard_by.values()], sid.encode())
+            at_s = _heard_s([first, second, *heard_by.values()], sid.encode())
+            earlier_s, later_s = sorted((at_s[first.out], at_s[second.out]))
+            after_ms["floor"].append((later_s - earlier_s) * 1000)
             for column, program in heard_by.items():
-                after_ms[column].append((at_s[program.out] - at_s[first.out]) * 1000)
+                after_ms[column].append((at_s[program.out] - earlier_s) * 1000)
             person.leaves()
             time.sleep(random.uniform(*APART_S))  # noqa: S311 - not for secrets
         for column, values in after_ms.items():

@@ -6,14 +6,12 @@ since machines differ and ratios less so. Asserts nothing.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import itertools
 import statistics
-import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from sidecar.core.contract.messages import AgentSession, ResumedSession, SessionCreated, SessionList
@@ -23,7 +21,6 @@ from sidecar.core.registry.pages import page
 from sidecar.core.registry.resumption import Inheritance, resumed_sessions
 from sidecar.core.registry.sessions import Sessions
 from sidecar.rpc.jsonrpc import Dispatcher, encode_notification, size_bytes
-from tests.bench.document import DOCUMENT, write_between
 
 FEW = 10
 MANY = 10_000
@@ -163,17 +160,10 @@ def _shown(seconds: float) -> str:
     return f"{seconds * 1e6:.1f} us" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.sessions", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the figures into docs/delays.md")
-    lines = []
     for line in measured():
         print(line, flush=True)
-        lines.append(line)
-    if parser.parse_args(arguments).write:
-        text = "\n".join(lines)
-        write_between(DOCUMENT, "sessions", f"```text\n{text}\n```")
 
 
 def measured() -> Iterator[str]:
@@ -231,4 +221,4 @@ def measured() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,0 +1,3 @@
+'use strict';
+
+/** What a `require` costs at the least. */
