@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.place import PROGRAMS, Place
-from tests.bench.program import Program
+from tests.bench.program import Program, ProgramFailed
 from tests.bench.samples import Act, Sample
 from tests.electron.devtools import ADDRESS_WORDS, Page
 from tests.electron.electron_app import ElectronApp
@@ -49,7 +49,10 @@ def first_paint(place: Place) -> Iterator[Sample]:
     """Measure an empty app and the example, each up to its window's first paint."""
     _ = place.server  # started outside of a loop
     for column, app in (("floor", PROGRAMS / "empty-app"), ("source", place.example)):
-        yield "first paint", column, asyncio.run(_first_paint_ms(place, app))
+        try:
+            yield "first paint", column, asyncio.run(_first_paint_ms(place, app))
+        except (AssertionError, TimeoutError) as error:
+            raise ProgramFailed(f"the first paint of {app.name}: {error}") from error
 
 
 async def _first_paint_ms(place: Place, app: Path) -> float:

@@ -45,7 +45,7 @@ class Program:
     ) -> None:
         """Start it. `env` is added to this process's environment."""
         self.began_s = time.monotonic()
-        self._name = " ".join(command[:3])
+        self._name = " ".join(Path(each).name for each in command[:3])
         self._is_framed = is_framed
         self._rest = b""
         self.process = subprocess.Popen(

@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tests.bench.place import Missing, Place
+from tests.bench.program import ProgramFailed
+
+LONGEST = 300
+"""Of a reason: what a program said last may be long."""
 
 Sample = tuple[str, str, float]
 """(figure, column, value)."""
@@ -51,7 +55,7 @@ class Samples:
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
     missing: dict[str, None] = field(default_factory=dict)
-    """What was not measured, and what to install."""
+    """What was not measured, and what to install; or which program failed, and what it said."""
 
     def take(self, place: Place, acts: Iterable[Act], rounds: int, *, warms: bool = True) -> None:
         """Let the acts take turns."""
@@ -60,8 +64,8 @@ class Samples:
             for act in tuple(able):
                 try:
                     found = list(act(place))
-                except Missing as error:
-                    self.missing[str(error)] = None
+                except (Missing, ProgramFailed) as error:
+                    self.missing[" ".join(str(error).split())[:LONGEST]] = None
                     able.remove(act)
                     continue
                 if number or not warms:
