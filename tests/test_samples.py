@@ -258,7 +258,6 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         "python: language: str | None": python,
         "python: MIGRATED =": python,
     },
-    "docs/delays.md": {"text: floor: one session-created as bytes": output},
     "docs/design.md": {
         "text: SDK callback": output,
         "text: stdout": output,

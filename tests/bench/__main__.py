@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
         print("\n".join(now.machine["changes"] or ["no step back, and nothing better"]))
     if not told.quick and not told.only:
         now.write()
-        write_documents(now)
+        write_documents(Results.read())  # rounded
         print("\nWrote docs/bench.md, docs/bench.svg, docs/bench.json and docs/delays.md.")
 
 
