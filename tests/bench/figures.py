@@ -79,7 +79,7 @@ _IPC = "Electron's IPC alone, with the same event"
 FIGURES = (
     Figure(
         "start",
-        "start to the reply to `initialize`",
+        "start from source to the reply to `initialize`",
         "ms",
         of_floor(1.5),
         _ASYNCIO,
@@ -88,16 +88,21 @@ FIGURES = (
     ),
     Figure(
         "start frozen",
-        "the same, frozen",
+        "start frozen to the reply to `initialize`",
         "ms",
         of_floor(2.5),
         "a trivial frozen program",
         _RPC,
         waited_for="the start of the frozen sidecar until it answers",
     ),
-    Figure("start memory", "memory after it", "MB", Goal(26), _ASYNCIO, _RPC),
+    Figure("start memory", "memory after it, from source", "MB", Goal(26), _ASYNCIO, _RPC),
     Figure(
-        "start frozen memory", "the same, frozen", "MB", Goal(26), "a trivial frozen program", _RPC
+        "start frozen memory",
+        "memory after it, frozen",
+        "MB",
+        Goal(26),
+        "a trivial frozen program",
+        _RPC,
     ),
     Figure("ping", "`ping`, one core", "us", of_floor(1.7), _ASYNCIO, _RPC),
     Figure(
@@ -210,7 +215,7 @@ FIGURES = (
     Figure(
         "voice cpu", "ten people heard and answered", "% of a core", of_floor(1.3), "a raw script"
     ),
-    Figure("voice memory", "the same, for each person", "MB", of_floor(1, 1), "a raw script"),
+    Figure("voice memory", "memory for each of them", "MB", of_floor(1, 1), "a raw script"),
 )
 
 CONTESTS = (

@@ -43,9 +43,7 @@ class Results:
             figure.key: {
                 column: Measured(
                     samples.spread(figure.key, column),
-                    samples.ratio(figure.key, column, "floor")
-                    if column in OURS and "floor" in samples.rounds[figure.key]
-                    else None,
+                    samples.ratio(figure.key, column, "floor") if column in OURS else None,
                 )
                 for column in COLUMNS
                 if column in samples.rounds[figure.key]

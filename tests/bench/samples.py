@@ -82,15 +82,12 @@ class Samples:
         """Of all its values."""
         return Spread.of([value for each in self.rounds[figure][column] for value in each])
 
-    def ratio(self, figure: str, column: str, to: str) -> Spread:
-        """Of a column to another one, round by round."""
-        ours, theirs = (self.rounds[figure][each] for each in (column, to))
-        pairs = zip(ours, theirs, strict=False)
-        return Spread.of(
-            [
-                statistics.median(mine) / base
-                for mine, other in pairs
-                if (base := statistics.median(other))
-            ]
-            or [float("nan")]
-        )
+    def ratio(self, figure: str, column: str, to: str) -> Spread | None:
+        """Of a column to another one, round by round; None where that one is missing or zero."""
+        ours, theirs = (self.rounds[figure].get(each, []) for each in (column, to))
+        parts = [
+            statistics.median(mine) / base
+            for mine, other in zip(ours, theirs, strict=False)
+            if (base := statistics.median(other))
+        ]
+        return Spread.of(parts) if parts else None
