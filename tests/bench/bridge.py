@@ -100,7 +100,8 @@ def electron(place: Place, app: str, env: Mapping[str, str], *switches: str) -> 
     return Program(command, env={**surroundings, **env})
 
 
-BRIDGE_ALONE: tuple[Act, ...] = (plain("require"), plain("events"))
+REQUIRE: tuple[Act, ...] = (plain("require"),)
+EVENTS: tuple[Act, ...] = (plain("events"),)
 HEAP: tuple[Act, ...] = (plain("heap"),)
 PAGE: tuple[Act, ...] = (pages,)
 STOP: tuple[Act, ...] = (
