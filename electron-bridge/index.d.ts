@@ -174,6 +174,15 @@ export interface ConnectOptions {
    * Subscribe to all tracks. `connectionQuality` needs it; it costs the bandwidth of the tracks.
    */
   autoSubscribe?: boolean;
+  /**
+   * `'always'` unless given: the agent is in the room all the time. `'needed'`: the agent is in the
+   * room only while a person is there. It joins when createConnection() gives a token and, with an
+   * API secret, when the server lists a person, looked up every 30 s. Otherwise it is `idle`, with
+   * the reason `nobody-there`, and `status.available` is true.
+   */
+  join?: 'always' | 'needed';
+  /** With `join: 'needed'`: milliseconds from the last person's leave to the agent's; 20,000. */
+  leaveAfterMs?: number;
 }
 
 /**
@@ -279,7 +288,10 @@ export interface Sidecar {
 
 /** The answer to "is voice up?". */
 export interface VoiceStatus {
-  /** true: the sidecar runs, and its agent is in the room. */
+  /**
+   * true: the sidecar runs, and its agent is in the room, or joins it when a person comes
+   * (`join: 'needed'`).
+   */
   readonly available: boolean;
   readonly processState: ProcessState;
   readonly agentState: AgentState;

@@ -110,6 +110,8 @@ const MEMBERS = Object.freeze({
     identity: [isText, 'the identity under which the agent joins'],
     name: [isString, 'a string'],
     autoSubscribe: FLAG,
+    join: [(value) => ['always', 'needed'].includes(value), "'always' or 'needed'"],
+    leaveAfterMs: [isCount, 'a whole number of milliseconds'],
   },
   pages: {
     createConnection: [orFalse(isFunction), 'false, or a function (request) => request'],
@@ -200,9 +202,8 @@ function check(caller, values, rules, required, prefix = '') {
   const names = Object.keys(rules);
   const unknown = Object.keys(values).find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    const all = names.map((name) => prefix + name).join(', ');
-    const problem = `there is no option \`${prefix}${unknown}\`. The options are ${all}.`;
-    throw new TypeError(`${caller}: ${problem}`);
+    const all = `The options are ${names.map((name) => prefix + name).join(', ')}.`;
+    throw new TypeError(`${caller}: there is no option \`${prefix}${unknown}\`. ${all}`);
   }
   for (const [name, [is, words, shown = `\`${prefix}${name}\``]] of Object.entries(rules)) {
     const value = values[name];

@@ -41,6 +41,14 @@ const REFUSED = [
   [{ connect: { url: CONNECT.url, room: 'r', apiKey: 'k' } }, '`connect` needs'],
   [{ connect: { ...CONNECT, apiSecret: SECRET } }, '`connect` needs'],
   [
+    { connect: { ...CONNECT, join: 'sometimes' } },
+    "`connect.join` must be 'always' or 'needed', got a string.",
+  ],
+  [
+    { connect: { ...CONNECT, join: 'needed', leaveAfterMs: -1 } },
+    '`connect.leaveAfterMs` must be a whole number of milliseconds, got -1.',
+  ],
+  [
     { connect: { ...CONNECT, tokn: 't' } },
     'there is no option `connect.tokn`. The options are connect.url, ',
   ],

@@ -21,6 +21,21 @@ test('after a crash the agent is sent to the room of the option', BOUND, async (
   assert.deepEqual(await connectAfterCrash(sidecar), CONNECT);
 });
 
+test('when the agent joins and leaves stays as it was after a crash', BOUND, async (t) => {
+  const needed = { join: 'needed', leaveAfterMs: 5000 };
+  const connect = { ...CONNECT, ...needed };
+  const sidecar = await started(t, {}, { ...RESTART, connect });
+  assert.deepEqual(await connectAfterCrash(sidecar), connect);
+  await sidecar.connect({ leaveAfterMs: 0 });
+  assert.deepEqual(await connectAfterCrash(sidecar), { ...connect, leaveAfterMs: 0 });
+  await sidecar.connect({ join: 'always' });
+  assert.deepEqual(await connectAfterCrash(sidecar), {
+    ...connect,
+    join: 'always',
+    leaveAfterMs: 0,
+  });
+});
+
 test('after disconnect() a crash leaves the agent out, until connect()', BOUND, async (t) => {
   const sidecar = await started(t, {}, RESTART);
   await sidecar.disconnect();

@@ -83,6 +83,16 @@ test('voice is available when the process is ready and the agent connected, and 
   assert.equal(available(agent(CONNECTED), process({ state: 'stopping' })), false);
 });
 
+test('voice is available while the agent waits for a person to come', () => {
+  const waits = { state: 'idle', reason: 'nobody-there', capabilities: CAPABILITIES };
+  const out = { ...waits, reason: 'disconnect' };
+  const available = (...events) => statusAfter(...events).status.available;
+  assert.equal(available(READY, agent(waits)), true);
+  assert.equal(available(READY, agent(waits), agent(out)), false);
+  assert.equal(available(READY, agent(waits), process({ state: 'failed' })), false);
+  assert.equal(statusAfter(READY, agent(waits)).statusForPage().reason, 'nobody-there');
+});
+
 test('an agent that is idle is in no room', () => {
   const idle = { state: 'idle', previousState: 'connected', capabilities: CAPABILITIES };
   const status = statusAfter(READY, agent(CONNECTED), agent(idle));

@@ -16,6 +16,9 @@
  * @property {string} action the button's words
  */
 
+/** Why the agent is idle with `join: 'needed'`: it joins when a person does. */
+const NOBODY_THERE = 'nobody-there';
+
 /** @type {Record<import('../../preload').AgentState, [Tone, string]>} */
 const AGENT = {
   idle: ['idle', 'Off'],
@@ -175,8 +178,9 @@ const NO_MICROPHONE = {
  * @param {AgentStatus} status
  * @returns {[Tone, string]}
  */
-export function agentWords({ state, processState, error }) {
+export function agentWords({ state, processState, error, reason }) {
   if (processState !== 'ready') return PROCESS[processState] || ['idle', processState];
+  if (reason === NOBODY_THERE) return ['good', 'Ready'];
   if (error && (state === 'connecting' || state === 'waiting-for-token')) {
     return ['bad', 'Trying again…'];
   }
@@ -200,6 +204,7 @@ export function noticeOf(status) {
   if (processState === 'idle') return notice('idle', ['Voice is off', ''], '', 'Turn on');
   if (processState !== 'ready') return null;
   if (state === 'reconnecting') return notice('busy', INTERRUPTED, '');
+  if (state === 'idle' && reason === NOBODY_THERE) return null;
   if (state === 'idle') {
     // Without a reason the sidecar has just started, and connects in a moment.
     return reason ? notice('idle', ['Voice is off', ''], '', 'Turn on') : null;
@@ -229,8 +234,9 @@ function notice(tone, [title, words], detail, action = 'Try again') {
  * @param {AgentStatus} status
  * @returns {boolean} whether a page that wants to join has a room to join
  */
-export function canJoin({ state, processState }) {
-  return processState === 'ready' && (state === 'connected' || state === 'reconnecting');
+export function canJoin({ state, processState, reason }) {
+  const isThere = state === 'connected' || state === 'reconnecting' || reason === NOBODY_THERE;
+  return processState === 'ready' && isThere;
 }
 
 /**

@@ -121,10 +121,10 @@ class Announcer {
   };
 
   #sum = () => {
-    const { state: agentState = 'idle', room, error: ofAgent } = this.#agent;
-    const { state: processState, error: ofProcess } = this.#process;
-    const { retryInMs = this.#agent.retryInMs } = this.#process;
-    const available = processState === 'ready' && agentState === 'connected';
+    const { state: agentState = 'idle', room, reason, error: ofAgent, retryInMs: ms } = this.#agent;
+    const { state: processState, error: ofProcess, retryInMs = ms } = this.#process;
+    const isThere = agentState === 'connected' || reason === 'nobody-there';
+    const available = processState === 'ready' && isThere;
     const { category, detail } = Object(ofAgent);
     const { code = category, message = detail, fix } = Object(ofProcess || ofAgent);
     const error = code && Object.freeze({ code, message, fix: fix || LOOK_INTO_THE_LOG });

@@ -33,7 +33,12 @@ const options: SidecarOptions = {
 /** The way without a secret in the app. */
 const withoutSecret: SidecarOptions = {
   electron: { app },
-  connect: { url: 'wss://example.livekit.cloud', room: 'lobby' },
+  connect: {
+    url: 'wss://example.livekit.cloud',
+    room: 'lobby',
+    join: 'needed',
+    leaveAfterMs: 20_000,
+  },
   proxy: 'system',
   requireSingleInstanceLock: true,
   getToken: async ({ purpose, room, identity, name, grants }) => {
