@@ -17,6 +17,8 @@ from sidecar.core.registry.comparison import Comparison
 
 EVERY_S = 30.0
 """Seconds between two looks."""
+SECOND_S = 5.0
+"""Seconds from the first look to the second: the server's list lags by up to 4 s."""
 
 _log = logging.getLogger("sidecar.agent")
 
@@ -39,7 +41,7 @@ class PeopleLook:
         self._looking: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Look now, then every 30 s. Replaces an earlier start.
+        """Look now, after 5 s, then every 30 s. Replaces an earlier start.
 
         Does nothing if the credentials do not allow it. When the token that allows it expires,
         *found* is called as well: only a join can then show who is there.
@@ -59,10 +61,12 @@ class PeopleLook:
             self._looking = None
 
     async def _look(self) -> None:
+        wait_s = SECOND_S
         while self._destination.may_list:
             if await self._is_person_there():
                 break
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(wait_s)
+            wait_s = EVERY_S
         self._looking = None
         self._found()
 

@@ -78,7 +78,7 @@ class Do(Enum):
     ANSWER = "answer the callers of `connect`"
     POLL = "compare with the server's list"
     LOOK = "look whether the server's list has the agent's identity"
-    AWAIT_PEOPLE = "look whether a person is in the room, now and every 30 s"
+    AWAIT_PEOPLE = "look whether a person is in the room, now, after 5 s, then every 30 s"
 
 
 class Retry(Enum):

@@ -97,11 +97,11 @@ async def page(world: World, identity: str = "alice") -> ConnectionDetails:
 
 
 @in_virtual_time
-async def test_without_people_connect_answers_idle_and_looks_every_30_s():
+async def test_without_people_connect_answers_idle_and_looks_at_once_after_5_s_and_every_30_s():
     world = await idle()
     assert told(world) == [("idle", "nobody-there")]
     assert world.api.lists == 1
-    await world.passes(95)
+    await world.passes(94)
     assert world.api.lists == 4
     assert (world.rooms.made, told(world)) == ([], [("idle", "nobody-there")])
 
@@ -109,9 +109,9 @@ async def test_without_people_connect_answers_idle_and_looks_every_30_s():
 @in_virtual_time
 async def test_a_person_whom_the_server_lists_is_joined_within_30_s():
     world = await idle()
-    await world.passes(5)
+    await world.passes(6)
     world.api.lists_only(ALICE)
-    await world.passes(25)
+    await world.passes(30)
     await (await world.rooms.opened()).joins(ALICE)
     assert world.lines[0] == "created PA_alice"
     assert told(world)[1:] == [("connecting", "needed"), ("connected", "joined")]
