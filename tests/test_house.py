@@ -87,6 +87,7 @@ CORE_MAY_IMPORT = {
     "dataclasses",
     "datetime",
     "enum",
+    "errno",
     "functools",
     "heapq",
     "json",

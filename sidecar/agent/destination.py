@@ -280,7 +280,7 @@ class Destination:
         try:
             await self._api.check_install()
         except BrokenInstall as error:
-            broken = str(error)
+            broken = error
         probe = None if target is None else await self._api.probe(target)
         return diagnosis(
             target,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from sidecar import tasks
 from sidecar.core.config import Target
 from sidecar.core.contract.errors import SidecarError
-from sidecar.core.contract.failures import Category
+from sidecar.core.contract.failures import Category, shortage
 from sidecar.core.contract.messages import Status
 from sidecar.core.facts import DisconnectReason, Fact, JoinFailed, RoomEnded
 from sidecar.core.ports import LiveKitApi, Room, RoomFactory
@@ -77,9 +77,8 @@ class RoomLife:
             room = self._factory(*token, functools.partial(self._emit, number))
             self._joining_url = token[0].url
             await room.join()
-        except Exception:
-            _log.exception("The room could not be joined because of a bug.")
-            self._emit(number, JoinFailed(Category.INTERNAL))
+        except Exception as error:
+            self._emit(number, _not_joined(error))
             # If `Joined` was emitted before the bug, the agent believes that it is in the room.
             self._emit(number, RoomEnded(DisconnectReason.UNKNOWN_REASON))
             if room is not None:
@@ -135,3 +134,13 @@ class Waiters:
     def _taken(self) -> list[asyncio.Future[Status]]:
         taken, self._waiting = list(self._waiting), set()
         return [waiter for waiter in taken if not waiter.done()]
+
+
+def _not_joined(error: Exception) -> JoinFailed:
+    """Return the fact of a join that ended with *error*: a shortage of this machine, or a bug."""
+    lacked = shortage(error)
+    if lacked is not None:
+        _log.error("The room could not be joined: %s.", error)
+        return JoinFailed(Category.LOCAL, lacked)
+    _log.error("The room could not be joined because of a bug.", exc_info=error)
+    return JoinFailed(Category.INTERNAL)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sidecar.core.access_token import has_expired
 from sidecar.core.config import Target, plain_problem, shown_url, url_problem
-from sidecar.core.contract.failures import Category, Failure, failure
+from sidecar.core.contract.failures import BrokenInstall, Category, Failure, failure
 from sidecar.core.contract.messages import AgentState, Check, Diagnosis
 
 _DOES = {
@@ -47,16 +47,16 @@ def diagnosis(
     now_ms: int,
     state: AgentState,
     last_error: Failure | None,
-    broken: str | None = None,
+    broken: BrokenInstall | None = None,
     *,
     client_gives_tokens: bool = False,
     awaits_people: bool = False,
 ) -> Diagnosis:
     """Build the checks from the findings.
 
-    *probe* is the look at *target*'s server; pass None if there is no target. *broken* is a
-    sentence about the part of the installation that cannot be loaded, or None. *awaits_people*: the
-    agent is out of its room until a person comes.
+    *probe* is the look at *target*'s server; pass None if there is no target. *broken* names
+    the part of the installation that cannot be loaded; None if all can. *awaits_people*: the agent
+    is out of its room until a person comes.
     """
     checks = [_installation(broken)]
     if target is None or probe is None:
@@ -84,10 +84,10 @@ def diagnosis(
     return Diagnosis(all(each.ok for each in checks), tuple(checks))
 
 
-def _installation(broken: str | None) -> Check:
+def _installation(broken: BrokenInstall | None) -> Check:
     if broken is None:
         return Check("installation", True, "The sidecar has loaded all that it needs of LiveKit.")
-    return Check("installation", False, broken, _words(Category.BROKEN_INSTALL, "")[1])
+    return Check("installation", False, str(broken), _words(broken.category, "")[1])
 
 
 def _configuration(target: Target) -> Check:

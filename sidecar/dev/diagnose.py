@@ -69,7 +69,7 @@ async def _diagnosis_without_join(where: Target) -> JsonObject:
     try:
         await api.check_install()
     except BrokenInstall as error:
-        broken = str(error)
+        broken = error
     probe = await api.probe(where)
     await asyncio.to_thread(native.dispose)
     now_ms = round(time.time() * 1000)

@@ -21,6 +21,7 @@ import orjson
 
 from sidecar import tasks
 from sidecar.core.contract.errors import ErrorCode, SidecarError
+from sidecar.core.contract.failures import shortage
 from sidecar.core.contract.messages import AgentSession, Notification
 from sidecar.core.contract.protocol import (
     MAX_BATCH,
@@ -286,11 +287,15 @@ def encode_request(request_id: str, method: str, params: object) -> bytes:
 def _failed(error: BaseException) -> tuple[ErrorCode, str, Mapping[str, object] | None]:
     """Return the code, message and data of the answer to a request that failed with *error*.
 
-    Any error but a `SidecarError` is a bug: the log has the traceback, the answer only says
-    "Internal error".
+    Any error but a `SidecarError` and a shortage of the system is a bug: the log has the traceback,
+    the answer only says "Internal error".
     """
     if isinstance(error, SidecarError):
         return error.code, error.message, error.data
+    if (lacked := shortage(error)) is not None:
+        _log.error("A request failed: %s.", error)
+        fix = {"fix": "Close files, or raise the system's limit of open files and of memory."}
+        return ErrorCode.INTERNAL_ERROR, f"The system refused the sidecar: {lacked}.", fix
     _log.error("A request failed, by a bug.", exc_info=error)
     return ErrorCode.INTERNAL_ERROR, "Internal error", None
 

@@ -152,8 +152,9 @@ class LiveKitServerApi:
             if not self._is_broken:
                 _log.error("%s", error)
             self._is_broken = True
-            found = failure(Category.BROKEN_INSTALL, "")
-            raise ApiCallFailed(found.detail, found.fix) from None
+            found = failure(error.category, "")
+            is_broken = error.category is Category.BROKEN_INSTALL
+            raise ApiCallFailed(found.detail if is_broken else f"{error}.", found.fix) from None
 
     async def _finds(self, target: Target, method: str, request: Message) -> bool:
         """Call *method*. Returns False when the server does not find the participant."""
@@ -171,11 +172,12 @@ def load() -> None:
     """Import `livekit.api`. Safe to call from any thread.
 
     Raises:
-        BrokenInstall: `livekit.api`, or a package that it needs, cannot be loaded.
+        BrokenInstall: `livekit.api`, or a package that it needs, cannot be loaded; as `Shortage`
+            when the system has no file handle or memory for it now.
     """
     try:
         from livekit import api
 
         _ = api.ListParticipantsRequest
     except (ImportError, OSError) as error:
-        raise BrokenInstall(f"livekit.api cannot be loaded: {error}") from error
+        raise native.not_loaded("livekit.api", error) from error

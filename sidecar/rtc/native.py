@@ -12,7 +12,7 @@ import threading
 from typing import Any, NoReturn
 
 from sidecar import tasks
-from sidecar.core.contract.failures import BrokenInstall
+from sidecar.core.contract.failures import BrokenInstall, Shortage, shortage
 
 DISPOSE_WITHIN_S = 1.5
 """Seconds to wait for the disposal. It closes rooms and waits for the server: a healthy server
@@ -33,7 +33,7 @@ def load() -> None:
 
     Raises:
         BrokenInstall: the library, or a library that it needs, is missing or is not for this
-            machine.
+            machine; as `Shortage` when the system has no file handle or memory for it now.
     """
     try:
         from livekit.rtc import _ffi_client
@@ -46,7 +46,13 @@ def load() -> None:
             vars(_ffi_client)["ffi_event_callback"] = _ffi_client.ffi_cb_fnc(events.take)
         _ = _ffi_client.FfiClient.instance
     except (ImportError, OSError, AttributeError) as error:  # AttributeError: another version
-        raise BrokenInstall(f"LiveKit's native library cannot be loaded: {error}") from error
+        raise not_loaded("LiveKit's native library", error) from error
+
+
+def not_loaded(what: str, error: BaseException) -> BrokenInstall:
+    """Return the failure that *error* means, which came while *what* was loaded."""
+    text = f"{what} cannot be loaded: {error}"
+    return BrokenInstall(text) if shortage(error) is None else Shortage(text)
 
 
 def dispose() -> None:

@@ -89,7 +89,8 @@ class LiveKitRoom:
             await asyncio.to_thread(native.load)
         except BrokenInstall as error:
             _log.error("%s", error)
-            self._emit(JoinFailed(Category.BROKEN_INSTALL))
+            answer = str(error) if error.category is Category.LOCAL else ""
+            self._emit(JoinFailed(error.category, answer))
             return
         from livekit import rtc
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.config import Settings, Target, target
-from sidecar.core.contract.failures import Category, failure
+from sidecar.core.contract.failures import BrokenInstall, Category, Shortage, failure
 from sidecar.core.contract.messages import AgentState, Check, Diagnosis
 from sidecar.core.diagnosis import MAX_SKEW_S, ServerProbe, diagnosis
 from tests.core.played import START_MS
@@ -122,7 +122,8 @@ def test_no_credential_is_repeated():
 @pytest.mark.parametrize("at", [None, DEN], ids=["before any connect", "with a target"])
 def test_a_part_that_cannot_be_loaded_is_named_with_what_to_reinstall_or_allow(at: Target | None):
     probe = None if at is None else WELL
-    found = diagnosis(at, probe, START_MS, AgentState.FAILED, None, "livekit_ffi.dll is not there")
+    broken = BrokenInstall("livekit_ffi.dll is not there")
+    found = diagnosis(at, probe, START_MS, AgentState.FAILED, None, broken)
     check = found.checks[0]
     assert (check.name, check.ok, check.detail) == (
         "installation",
@@ -132,6 +133,15 @@ def test_a_part_that_cannot_be_loaded_is_named_with_what_to_reinstall_or_allow(a
     assert check.fix is not None
     assert "Reinstall" in check.fix
     assert "antivirus" in check.fix
+
+
+def test_a_part_that_the_system_refused_to_load_is_no_reason_to_reinstall():
+    lacking = Shortage("livekit.api cannot be loaded: Too many open files")
+    check = diagnosis(DEN, WELL, START_MS, AgentState.BACKOFF, None, lacking).checks[0]
+    assert (check.name, check.ok) == ("installation", False)
+    assert check.fix is not None
+    assert "open files" in check.fix
+    assert "Reinstall" not in check.fix
 
 
 GIVEN = target(Settings(url=URL, room="den"), client_gives_tokens=True)

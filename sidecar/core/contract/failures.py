@@ -6,6 +6,7 @@ answer to a refused token contains the whole token.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -52,6 +53,34 @@ class Category(StrEnum):
 
 class BrokenInstall(Exception):
     """A part of the sidecar is missing or cannot be loaded; the text names it."""
+
+    category = Category.BROKEN_INSTALL
+
+
+class Shortage(BrokenInstall):
+    """The system has no file handle or memory for a part now; the text has the system's words."""
+
+    category = Category.LOCAL
+
+
+_SHORTAGES = {
+    errno.EMFILE: "Too many open files",
+    errno.ENFILE: "Too many open files in system",
+    errno.ENOMEM: "Cannot allocate memory",
+}
+"""The words are the dynamic linker's, too, whose errors have no number."""
+
+
+def shortage(error: BaseException | None) -> str | None:
+    """Return what the system lacked, in its words, if *error* came of that; else None."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _SHORTAGES:
+            return _SHORTAGES[error.errno]
+        for words in _SHORTAGES.values():
+            if isinstance(error, ImportError | OSError) and words in str(error):
+                return words
+        error = error.__context__
+    return None
 
 
 @dataclass(frozen=True, slots=True)
