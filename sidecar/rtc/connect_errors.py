@@ -43,9 +43,14 @@ _TEXTS: tuple[tuple[str, Category], ...] = (
     ("access token has invalid characters", Category.MALFORMED),
     ("failed to parse the url", Category.MALFORMED),
     ("invalid peer certificate", Category.UNTRUSTED_CERTIFICATE),
-    ("no native root ca certificates", Category.UNTRUSTED_CERTIFICATE),
+    ("native root", Category.UNTRUSTED_CERTIFICATE),
     ("received corrupt message", Category.TLS),
     ("received fatal alert", Category.TLS),
+    ("received unexpected", Category.TLS),
+    ("peer is incompatible", Category.TLS),
+    ("peer misbehaved", Category.TLS),
+    ("cannot decrypt peer", Category.TLS),
+    ("tls handshake eof", Category.TLS),
     ("wait_pc_connection timed out", Category.MEDIA_BLOCKED),
     ("transport timed out", Category.TIMEOUT),
     ("failed to receive livekit_protocol::joinresponse", Category.TIMEOUT),
@@ -63,7 +68,11 @@ _LOCAL = re.compile(
 )
 """Errors of this machine's system: limits and rules, by the words of POSIX and the numbers of
 Windows (WSAEACCES, WSAEMFILE, WSAEADDRNOTAVAIL, WSAENOBUFS)."""
-_REFUSED = re.compile(r"io error|connection refused|connection reset|lookup address|unreachable")
+_REFUSED = re.compile(
+    r"connection refused|connection reset|lookup address|unreachable|os error \d"
+    r"|end of file|eof|closed connection|broken pipe"
+)
+"""What the network says, in the words of Rust and POSIX; Windows' words are a language's own."""
 
 
 def meaning_of(text: str, *, through_proxy: bool) -> Meaning:

@@ -12,6 +12,7 @@ from sidecar.core.contract.failures import Category
 from sidecar.rtc.connect_errors import ANSWER_CHARS, may_be_clock, meaning_of
 
 SIGNAL = "engine: signal failure: "
+DIRECT = {"through_proxy": False}
 PAGE = "<html><body>Sign in to the corporate portal</body></html>"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjbGFyYSJ9.c2lnbmF0dXJl"
 
@@ -77,6 +78,27 @@ TEXTS: dict[str, Category] = {
     + "transport connection error: IO error: no native root CA certificates found (errors: [])": (
         Category.UNTRUSTED_CERTIFICATE
     ),
+    # The texts of rustls and of its stores, as they stand in SDK 1.2.1's native library.
+    SIGNAL
+    + "transport connection error: IO error: zero valid certificates found in native root store": (
+        Category.UNTRUSTED_CERTIFICATE
+    ),
+    SIGNAL
+    + "transport connection error: IO error: Could not load any native root certificates: []": (
+        Category.UNTRUSTED_CERTIFICATE
+    ),
+    SIGNAL
+    + "transport connection error: IO error: peer is incompatible: ServerTlsVersionIsDisabled": (
+        Category.TLS
+    ),
+    SIGNAL
+    + "transport connection error: IO error: peer misbehaved: TooManyEmptyFragments": Category.TLS,
+    SIGNAL + "transport connection error: IO error: received unexpected handshake message: got"
+    " ServerHello": Category.TLS,
+    SIGNAL + "transport connection error: IO error: tls handshake eof": Category.TLS,
+    SIGNAL + "transport connection error: IO error: Es konnte keine Verbindung hergestellt werden"
+    " (os error 10061)": Category.UNREACHABLE,
+    SIGNAL + "transport connection error: IO error: unexpected end of file": Category.UNREACHABLE,
     SIGNAL + "server error: 500 Internal Server Error - boom": Category.UNKNOWN,
     SIGNAL + "client error: 404 Not Found - requested room does not exist": Category.NOT_FOUND,
     SIGNAL + "client error: 404 Not Found - 404 page not found": Category.NOT_FOUND,
@@ -177,6 +199,13 @@ def test_a_refused_token_is_never_part_of_the_answer():
 def test_an_unknown_text_is_told_and_retried():
     meaning = meaning_of("engine: something new", through_proxy=False)
     assert (meaning.category, meaning.answer) == (Category.UNKNOWN, "engine: something new")
+
+
+def test_an_error_of_the_connection_that_is_not_known_is_told_in_its_words():
+    """It was told as a server that does not answer, also where the certificate was the matter."""
+    meaning = meaning_of(f"{SIGNAL}transport connection error: IO error: something new", **DIRECT)
+    assert meaning.category is Category.UNKNOWN
+    assert "something new" in meaning.answer
 
 
 def test_a_wrong_signature_or_key_is_not_the_clocks():
