@@ -276,7 +276,7 @@ def encode_notification(notification: Notification) -> bytes:
 
 def size_bytes(session: AgentSession) -> int:
     """Return the length of *session* as JSON, which is made once."""
-    return len(session.json(_json))
+    return len(session.json(_kept_json))
 
 
 def encode_request(request_id: str, method: str, params: object) -> bytes:
@@ -395,9 +395,14 @@ def _json(value: object) -> bytes:
     return orjson.dumps(value, default=_part, option=orjson.OPT_PASSTHROUGH_DATACLASS)
 
 
+def _kept_json(value: object) -> bytes:
+    """Return *value* as JSON to keep: a copy, since orjson reserves 4 KiB for each result."""
+    return bytes(memoryview(_json(value)))
+
+
 def _part(value: object) -> object:
     if isinstance(value, KeepsJson):
-        return orjson.Fragment(value.json(_json))
+        return orjson.Fragment(value.json(_kept_json))
     if isinstance(value, EncodedJson):
         return orjson.Fragment(value.text)
     if isinstance(value, Mapping):
