@@ -5,6 +5,7 @@ Owns the one prefix of a run: only one run at a time uses it, and all that runs 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -17,6 +18,11 @@ import pytest_asyncio
 
 from sidecar.dev.server import DevServer
 from tests import parts
+from tests.electron.conftest import (  # noqa: F401 - fixtures; `electron` for `display`
+    display,
+    electron,
+    livekit_client,
+)
 from tests.livekit.conftest import person  # noqa: F401 - a fixture
 from tests.only_one import only_one
 from tests.repository import ROOT
@@ -50,7 +56,9 @@ def machine() -> Iterator[Windows]:
 
 @pytest.fixture(scope="session")
 def sidecar_exe(machine: Windows) -> Path:
-    """sidecar.exe of exactly these sources, built by Windows' Python from build.spec."""
+    """sidecar.exe: $SIDECAR_EXE, else of exactly these sources, by Windows' own Python."""
+    if given_exe := os.environ.get("SIDECAR_EXE"):
+        return ROOT / given_exe
     code = "from tests.frozen_build import frozen_sidecar; print(frozen_sidecar())"
     said = run(machine, machine.run_python("-c", code), timeout_s=BUILD_TIMEOUT_S)
     return linux_path(said.splitlines()[-1].strip())
@@ -102,3 +110,8 @@ def passed(said: str) -> int:
 def given(machine: Windows, program: Path) -> dict[str, str]:
     """Give the environment in which our tests, on Linux, drive *program*."""
     return {"SIDECAR_COMMAND": shlex.join([str(machine.loader), str(program)])}
+
+
+def in_repository(machine: Windows) -> dict[str, str]:
+    """Give the environment for a command that needs our own modules."""
+    return machine.environment({"PYTHONPATH": str(ROOT)})

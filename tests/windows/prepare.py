@@ -107,6 +107,11 @@ class Windows:
         relay = windows_path(Path(__file__).with_name("relay.py"))
         return self.run_python(relay, windows_path(program), *arguments)
 
+    def in_console(self, program: Path, *arguments: str) -> list[str]:
+        """Give the command that runs a program in a console: a SIGINT to it is a Ctrl-C there."""
+        here = [sys.executable, "-m", "tests.windows.in_console"]
+        return [*here, *self.relayed(program, *arguments)]
+
 
 def windows_path(path: Path) -> str:
     """Give what Windows calls a path of Linux."""

@@ -5,6 +5,8 @@ The server and the people are on Linux.
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import JsonObject, SidecarClient
 from tests.livekit.stdio import connect_params, session_of
 from tests.soak.bridged import CONSUMER
+from tests.windows.conftest import in_repository
 from tests.windows.prepare import Windows, windows_path
 from tests.windows.processes import program
 
@@ -97,3 +100,16 @@ async def test_no_sidecar_outlives_its_app(app: SidecarClient, options: JsonObje
     ending = program(*SIDECAR)
     program(*NODE).kill()
     assert ending.is_gone_within(GONE_WITHIN_S)
+
+
+async def test_a_ctrl_c_in_the_console_of_node_ends_it_and_its_sidecar(
+    machine: Windows, options: JsonObject
+) -> None:
+    command = machine.in_console(machine.node, windows_path(CONSUMER))
+    async with SidecarClient(command, env=in_repository(machine)) as app:
+        await app.request("start", options, timeout_s=START_WITHIN_S)
+        await connected(app)
+        ending = [program(*NODE), program(*SIDECAR)]
+        os.kill(app.pid, signal.SIGINT)
+        for each in ending:
+            assert each.is_gone_within(GONE_WITHIN_S)

@@ -58,7 +58,7 @@ function holdQuit({ app, autoUpdater }, { stop, stopFast, killNow }) {
 
 /**
  * Windows reports a session's end only to windows, and gives no time after the report. Not
- * `query-session-end`: that is a question, and the answer may be no. Not run.
+ * `query-session-end`: that is a question, and the answer may be no. Run under Wine.
  *
  * @param {object} electron
  * @param {import('../../index').AppLike} electron.app
