@@ -18,6 +18,8 @@ from tests.livekit.voice.talker import Talker
 from tests.repository import ROOT
 
 AGENT = "clara-voice-agent"
+STARTS_WITHIN_S = 60.0
+"""For Python to start and import the plug-in on a busy machine."""
 Talk = Callable[[str], Talker]
 Serve = Callable[..., AbstractAsyncContextManager[SidecarClient]]
 
@@ -33,7 +35,8 @@ def serve(server: DevServer, room: str) -> Serve:
         named = f"tests.livekit.voice.probe:{plugin}"
         command = [sys.executable, "-m", "sidecar", "--wait", "--voice", named]
         async with SidecarClient(command, cwd=ROOT) as sidecar:
-            await sidecar.call("initialize", {"protocolVersion": 1, **initialize})
+            first = {"protocolVersion": 1, **initialize}
+            await sidecar.call("initialize", first, timeout_s=STARTS_WITHIN_S)
             await sidecar.call("connect", params or connect_params(server, room))
             yield sidecar
 
