@@ -29,6 +29,7 @@ from tests.livekit.flooder.flooder import Kind, built, flood
 from tests.livekit.stdio import closes, connect_params, session_of
 from tests.rpc.raw_sidecar import ENDS_WITHIN_S
 
+AGENT = "clara-voice-agent"
 NOTICED_WITHIN_S = 4.0
 PING_WITHIN_S = 0.25
 UPDATES_PER_S = 10
@@ -44,8 +45,13 @@ FLOODS: list[tuple[Kind, float, int]] = [
     ("attributes", 500, 16_000),
     ("metadata", 500, 16_000),
     ("names", 2_000, 10),
+    ("joins", 20, 0),
 ]
 """What is sent, how many a second, and how many bytes each."""
+SATURATING = ("packets", "old-chat", "one-long-text")
+"""Kinds that fill the server's data channel to the agent. Messages of others wait in the server
+until the flood is over, whatever the agent does: it sends unreliable messages first, and reliable
+ones in order (pion/sctp 1.11.0 pending_queue.go: peek)."""
 
 
 @pytest_asyncio.fixture
@@ -59,7 +65,7 @@ Machine = Callable[[str], Awaitable[PersonProcess]]
 
 @pytest_asyncio.fixture
 async def machine(server: DevServer, room: str) -> AsyncIterator[Machine]:
-    """People on machines of their own: each of them gets the flood, too."""
+    """People on machines of their own. Changes of attributes and names reach them, too."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(identity: str) -> PersonProcess:
@@ -96,7 +102,7 @@ async def _counts(sidecar: SidecarClient, identity: str, messages: int) -> None:
     await sidecar.notified(
         "session-updated",
         lambda params: _of(identity)(params) and session_of(params)["messageCount"] == messages,
-        timeout_s=NOTICED_WITHIN_S,
+        timeout_s=30,
     )
     assert await _count(sidecar, identity) == messages
 
@@ -139,7 +145,7 @@ async def test_nobody_else_notices_a_flood_of(
     await alice.join()
     await sidecar.notified("session-created", _of("alice"))
     token = mint_token(server.api_key, server.api_secret, room, "mallory")
-    async with flood(flooder, server.url, token, kind, per_second, size):
+    async with flood(flooder, server.url, token, AGENT, kind, per_second, size):
         await sidecar.notified("session-created", _of("mallory"))
         pings_s: list[float] = []
         began = len(sidecar.notifications)
@@ -147,14 +153,23 @@ async def test_nobody_else_notices_a_flood_of(
             pinging = beside.create_task(_pings(sidecar, pings_s))
             chatting = beside.create_task(_chats(alice))
             await bob.join()
-            await sidecar.notified("session-created", _of("bob"), timeout_s=NOTICED_WITHIN_S)
+            created_s = await _took(sidecar.notified("session-created", _of("bob"), timeout_s=30))
             await bob.leave()
-            await sidecar.notified("session-closed", _of("bob"), timeout_s=NOTICED_WITHIN_S)
+            closed_s = await _took(sidecar.notified("session-closed", _of("bob"), timeout_s=30))
             sent = await chatting
             pinging.cancel()
-        await _counts(sidecar, "alice", sent)
-        assert statistics.quantiles(pings_s, n=100)[98] <= PING_WITHIN_S
-        assert _most_updates_in_a_second(sidecar, began) <= UPDATES_PER_S
+        updates = _most_updates_in_a_second(sidecar, began)
+        if kind not in SATURATING:
+            counted_s = await _took(_counts(sidecar, "alice", sent))
+    if kind in SATURATING:  # all count, as soon as the server sends them
+        counted_s = await _took(_counts(sidecar, "alice", sent))
+    ping_s = statistics.quantiles(pings_s, n=100)[98]
+    print(f"{kind}: created {created_s:.1f} s, closed {closed_s:.1f} s, counted {counted_s:.1f} s")
+    print(f"ping p99 {ping_s * 1000:.0f} ms, {updates} updates, load {os.getloadavg()[0]:.0f}")
+    assert max(created_s, closed_s) <= NOTICED_WITHIN_S
+    assert kind in SATURATING or counted_s <= NOTICED_WITHIN_S
+    assert ping_s <= PING_WITHIN_S
+    assert updates <= UPDATES_PER_S
 
 
 @pytest.mark.full
@@ -170,7 +185,7 @@ async def test_in_a_flood_the_end_comes_in_time_and_every_session_is_told(
     alice = await machine("alice")
     await alice.join()
     token = mint_token(server.api_key, server.api_secret, room, "mallory")
-    async with flood(flooder, server.url, token, "packets", 70_000):
+    async with flood(flooder, server.url, token, AGENT, "packets", 70_000):
         for identity in ("alice", "mallory"):
             await sidecar.notified("session-created", _of(identity))
         await asyncio.sleep(LASTS_S)  # the flood has to last: its backlog grows
@@ -181,6 +196,12 @@ async def test_in_a_flood_the_end_comes_in_time_and_every_session_is_told(
         ("alice", "sidecar-shutdown"),
         ("mallory", "sidecar-shutdown"),
     ]
+
+
+async def _took(act: Awaitable[object]) -> float:
+    began_s = time.monotonic()
+    await act
+    return time.monotonic() - began_s
 
 
 async def _now(act: Callable[[], None]) -> None:

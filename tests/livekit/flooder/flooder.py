@@ -31,6 +31,7 @@ Kind = Literal[
     "attributes",
     "metadata",
     "names",
+    "joins",
 ]
 
 
@@ -59,18 +60,22 @@ async def flood(
     program: Path,
     url: str,
     token: str,
+    to: str,
     kind: Kind,
     per_second: float,
     size: int = 1,
     seconds: float = 60.0,
 ) -> AsyncIterator[None]:
-    """Send so much while the block runs; *size* is the bytes of each message's filler."""
+    """Send so much to *to* while the block runs; *size* is the bytes of each message's filler.
+
+    Nobody else gets the messages: people have machines of their own, and this machine plays them.
+    """
     process = await asyncio.create_subprocess_exec(
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    order = {"url": url, "token": token, "kind": kind, "per_second": per_second}
+    order = {"url": url, "token": token, "to": to, "kind": kind, "per_second": per_second}
     process.stdin.write(json.dumps({**order, "seconds": seconds, "bytes": size}).encode())
     process.stdin.close()
     try:

@@ -25,6 +25,7 @@ type order struct {
 	PerSecond float64 `json:"per_second"`
 	Seconds   float64 `json:"seconds"`
 	Bytes     int     `json:"bytes"`
+	To        string  `json:"to"`
 }
 
 // packet is a DataPacket of any kind, as the SDK's PublishDataPacket wants it.
@@ -39,12 +40,9 @@ func main() {
 	var given order
 	must(json.NewDecoder(os.Stdin).Decode(&given))
 	logger.InitFromConfig(&logger.Config{Level: "error"}, "flooder")
-	room, err := lksdk.ConnectToRoomWithToken(
-		given.URL, given.Token, &lksdk.RoomCallback{}, lksdk.WithAutoSubscribe(false), lksdk.WithDisableRegionDiscovery(),
-	)
-	must(err)
+	room := joined(given)
 	fmt.Printf("{\"joined\": %q}\n", room.LocalParticipant.SID())
-	send := sender(room.LocalParticipant, given)
+	send := sender(room, given)
 	sent, began := 0, time.Now()
 	for time.Since(began).Seconds() < given.Seconds {
 		due := int(given.PerSecond * time.Since(began).Seconds())
@@ -57,8 +55,18 @@ func main() {
 	room.Disconnect()
 }
 
+// joined joins the order's room.
+func joined(given order) *lksdk.Room {
+	room, err := lksdk.ConnectToRoomWithToken(
+		given.URL, given.Token, &lksdk.RoomCallback{}, lksdk.WithAutoSubscribe(false), lksdk.WithDisableRegionDiscovery(),
+	)
+	must(err)
+	return room
+}
+
 // sender returns the function that sends message number n of the order's kind.
-func sender(self *lksdk.LocalParticipant, given order) func(n int) {
+func sender(room *lksdk.Room, given order) func(n int) {
+	self := room.LocalParticipant
 	filler := strings.Repeat("x", given.Bytes)
 	reliable := lksdk.WithDataPublishReliable(true)
 	header := func() *livekit.DataStream_Header {
@@ -67,29 +75,30 @@ func sender(self *lksdk.LocalParticipant, given order) func(n int) {
 			ContentHeader: &livekit.DataStream_Header_TextHeader{TextHeader: &livekit.DataStream_TextHeader{}},
 		}
 	}
-	publish := func(value *livekit.DataPacket, options ...lksdk.DataPublishOption) {
-		_ = self.PublishDataPacket(packet{value}, options...)
+	to := lksdk.WithDataPublishDestination([]string{given.To})
+	publish := func(value lksdk.DataPacket, options ...lksdk.DataPublishOption) {
+		_ = self.PublishDataPacket(value, append(options, to)...)
 	}
 	opening := func(header *livekit.DataStream_Header) {
-		publish(&livekit.DataPacket{Value: &livekit.DataPacket_StreamHeader{StreamHeader: header}}, reliable)
+		publish(packet{&livekit.DataPacket{Value: &livekit.DataPacket_StreamHeader{StreamHeader: header}}}, reliable)
 	}
 	chunk := func(id string, n int) {
 		value := &livekit.DataStream_Chunk{StreamId: id, ChunkIndex: uint64(n), Content: []byte(filler)}
-		publish(&livekit.DataPacket{Value: &livekit.DataPacket_StreamChunk{StreamChunk: value}}, reliable)
+		publish(packet{&livekit.DataPacket{Value: &livekit.DataPacket_StreamChunk{StreamChunk: value}}}, reliable)
 	}
 	switch given.Kind {
 	case "packets": // data packets of no topic, which nobody asked for
-		return func(int) { _ = self.PublishDataPacket(lksdk.UserData([]byte(filler))) }
+		return func(int) { publish(lksdk.UserData([]byte(filler))) }
 	case "old-chat": // chat messages of older clients
 		topic := lksdk.WithDataPublishTopic("lk-chat-topic")
-		return func(int) { _ = self.PublishDataPacket(lksdk.UserData([]byte("{}")), topic) }
+		return func(int) { publish(lksdk.UserData([]byte("{}")), topic) }
 	case "texts": // whole chat messages
 		return func(int) {
 			opened := header()
 			opening(opened)
 			chunk(opened.StreamId, 0)
 			trailer := &livekit.DataStream_Trailer{StreamId: opened.StreamId}
-			publish(&livekit.DataPacket{Value: &livekit.DataPacket_StreamTrailer{StreamTrailer: trailer}}, reliable)
+			publish(packet{&livekit.DataPacket{Value: &livekit.DataPacket_StreamTrailer{StreamTrailer: trailer}}}, reliable)
 		}
 	case "open-texts": // chat messages that never end
 		return func(int) { opening(header()) }
@@ -111,6 +120,12 @@ func sender(self *lksdk.LocalParticipant, given order) func(n int) {
 		return func(n int) { self.SetMetadata(fmt.Sprint(n, filler)) }
 	case "names":
 		return func(n int) { self.SetName(fmt.Sprint(n, filler)) }
+	case "joins": // the same participant again and again; each join ends the one before
+		return func(int) {
+			before := room
+			room = joined(given)
+			before.Disconnect()
+		}
 	}
 	panic("unknown kind " + given.Kind)
 }
