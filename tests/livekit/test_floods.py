@@ -165,7 +165,10 @@ async def test_nobody_else_notices_a_flood_of(
         counted_s = await _took(_counts(sidecar, "alice", sent))
     ping_s = statistics.quantiles(pings_s, n=100)[98]
     print(f"{kind}: created {created_s:.1f} s, closed {closed_s:.1f} s, counted {counted_s:.1f} s")
+    news = sum(_of("mallory")(each.params) for each in sidecar.notifications[began:])
     print(f"ping p99 {ping_s * 1000:.0f} ms, {updates} updates, load {os.getloadavg()[0]:.0f}")
+    print(f"{news} notifications of mallory")
+    assert kind != "joins" or news > 2  # each stay is told
     assert max(created_s, closed_s) <= NOTICED_WITHIN_S
     assert kind in SATURATING or counted_s <= NOTICED_WITHIN_S
     assert ping_s <= PING_WITHIN_S
