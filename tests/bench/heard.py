@@ -12,7 +12,7 @@ from tests.bench.samples import Act, Sample
 
 PEOPLE = 10
 LONGEST_S = 240.0
-DELAY = re.compile(r"plug-in after raw, ms: p50 (-?[\d.]+)")
+DELAY = re.compile(r"native library to (raw|plug-in), ms: p50 (-?[\d.]+)")
 COST = re.compile(r"(raw|plug-in): .* ([\d.]+) % of a core, (\d+) MB before, (\d+) MB with")
 COLUMNS = {"raw": "floor", "plug-in": "source"}
 
@@ -23,10 +23,11 @@ def sound(place: Place) -> Iterator[Sample]:
     program = Program((sys.executable, "-m", "tests.bench.voice"), cwd=REPOSITORY)
     with program:
         said = program.to_its_end(LONGEST_S).decode()
-    delay, costs = DELAY.search(said), COST.findall(said)
-    if delay is None or len(costs) != len(COLUMNS):
+    delays, costs = DELAY.findall(said), COST.findall(said)
+    if len(delays) != len(COLUMNS) or len(costs) != len(COLUMNS):
         raise ProgramFailed(f"tests.bench.voice said nothing of its figures: {said[-2000:]}")
-    yield "voice delay", "source", float(delay[1])
+    for name, ms in delays:
+        yield "voice delay", COLUMNS[name], float(ms)
     for name, percent, before_mb, with_mb in costs:
         yield "voice cpu", COLUMNS[name], float(percent)
         yield "voice memory", COLUMNS[name], (float(with_mb) - float(before_mb)) / PEOPLE
