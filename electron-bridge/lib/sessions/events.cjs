@@ -122,11 +122,10 @@ class Announcer {
 
   #sum = () => {
     const { state: agentState = 'idle', room, reason, error: ofAgent, retryInMs: ms } = this.#agent;
-    const { state: processState, error: ofProcess, retryInMs = ms } = this.#process;
+    const { state: processState, error: ofRun, retryInMs = ms } = this.#process;
     const isThere = agentState === 'connected' || reason === 'nobody-there';
     const available = processState === 'ready' && isThere;
-    const { category, detail } = Object(ofAgent);
-    const { code = category, message = detail, fix } = Object(ofProcess || ofAgent);
+    const { category, detail, code = category, message = detail, fix } = Object(ofRun || ofAgent);
     const error = code && Object.freeze({ code, message, fix: fix || LOOK_INTO_THE_LOG });
     const now = present({ available, processState, agentState, room, error, retryInMs });
     if (!isDeepStrictEqual(now, this.status)) this.status = Object.freeze(now);
