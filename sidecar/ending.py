@@ -1,7 +1,7 @@
 """Owns the end in time: hears the signals, and ends the process even if the loop hangs.
 
 Uses threads only. asyncio's own signal handlers need the loop: a flood of events filled the pipe
-that wakes the loop, and SIGTERM was lost. Does not know what an end consists of.
+that wakes the loop, and SIGTERM was lost. Does not know the steps of an end.
 """
 
 from __future__ import annotations

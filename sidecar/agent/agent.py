@@ -399,9 +399,10 @@ class ClaraVoiceAgent:
         self._arm()
 
     def _joining(self, event: Event) -> Event:
-        """Return *event*, or TOKEN_NEEDED if the agent needs a token before it can join.
+        """Return the event to handle in place of *event*, which asks for a join.
 
-        NOBODY_THERE if the agent is not needed, and can see in the server's list when it is.
+        TOKEN_NEEDED if the agent needs a token first. NOBODY_THERE if the agent joins only when
+        needed, no person is in the room, and the agent may read the server's list.
         """
         if self._destination.is_join_on_need and self._destination.may_list:
             if not self._attendance.is_needed(self._clock.tick().attended_s):

@@ -1,6 +1,6 @@
-"""Owns the look whether a person is in the room, while the agent is out of it until one comes.
+"""Owns the look for people: asks the server every 30 s whether a person is in the room.
 
-Looks at the server's list every 30 s. Does not know what follows.
+Runs while the agent waits outside the room (`join: 'needed'`). Does not know what happens next.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class RoomLife:
 
     @property
     def earlier_url(self) -> str | None:
-        """Return the server of a dropped Room whose join has not ended, so that the next waits."""
+        """Return the server of a dropped Room while its join still runs: the next join waits."""
         is_waiting = self._leaving is not None and not self._leaving.done()
         return self._joining_url if is_waiting else None
 

@@ -1,6 +1,6 @@
 """Owns how often a `wake` counts: the first at once, later ones together, once a second.
 
-A page can send any number of them. Does not know what a wake does.
+A page can send any number of wakes. Does not know their effect.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ def missing(settings: Settings, *, client_gives_tokens: bool = False) -> tuple[s
 def target(
     settings: Settings, *, client_gives_tokens: bool = False, needs: Needs = Needs.NOTHING
 ) -> Target:
-    """Resolve *settings* into a target; *needs* are those of the voice plug-in.
+    """Resolve *settings* into a target. *needs* is the `needs` of the voice plug-in.
 
     Raises:
         InvalidParams: a setting is missing, empty or too long; the message names it.

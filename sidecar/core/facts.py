@@ -233,7 +233,7 @@ class MessagesDropped:
 
 @dataclass(frozen=True, slots=True)
 class Audible:
-    """What is known of a participant's sound at one moment, for a voice plug-in."""
+    """A participant's microphone, speech and sound quality at one moment, for a voice plug-in."""
 
     sid: str
     microphone: str

@@ -36,8 +36,8 @@ async def main(settings: Settings, *, as_json: bool, joins_with_token: bool) -> 
     """Print the checks. Return the exit status: 0 when every check passed, else 1.
 
     With an API key and its secret, the checks include a join under a new identity: a running
-    agent stays in the room. With a token alone, a join takes the token's identity, and the server
-    then removes a running agent of that identity. So the join is left out unless
+    agent stays in the room. With a token and no secret, a join takes the token's identity, and the
+    server then removes a running agent of that identity. So the join is left out unless
     *joins_with_token*; the check `room` then passes and says that it was left out.
     """
     is_join_left_out = settings.token is not None and not settings.has_pair and not joins_with_token

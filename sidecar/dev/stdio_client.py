@@ -121,7 +121,7 @@ class SidecarClient(Child):
         *,
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> JsonObject:
-        """Like request(), for a method whose result is an object; else TypeError."""
+        """Send a request, and return its result. Raises TypeError if that is no object."""
         result = await self.request(method, params, timeout_s=timeout_s)
         if not isinstance(result, dict):
             raise TypeError(f"{method} answered {result!r}, not an object")

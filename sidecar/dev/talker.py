@@ -1,6 +1,6 @@
-"""A person who speaks and listens: what `demo --voice` and the tests of voice let talk.
+"""A person who speaks and listens, for `demo --voice` and the tests of voice.
 
-Owns a Person's sound, both ways, and the times of it. Does not know the sidecar, or any words.
+Owns the sound that a Person says and hears, with its times. Does not know the sidecar, or words.
 """
 
 from __future__ import annotations
@@ -107,11 +107,11 @@ class Talker:
         raise TimeoutError(f"{self.person.identity} heard sound for all of {timeout_s} s")
 
     def sound_since(self, after_s: float) -> bytes:
-        """Return what was heard after *after_s*."""
+        """Return the sound heard after *after_s*."""
         return b"".join(each.data for each in self.heard if each.at_s > after_s)
 
     async def _speak(self, source: rtc.AudioSource) -> None:
-        """Give the source what is to be said, and silence in between, at the pace of the sound."""
+        """Feed *source* with the queued sentences, and with silence in between, in real time."""
         silence = bytes(FRAME_BYTES)
         while True:
             sound, said = silence, None

@@ -184,7 +184,7 @@ class Story:
         return trimmed(resampled(sound, rate, SAMPLE_RATE_HZ))
 
     async def _ask(self, talker: Talker, sentence: str, sound: bytes | None = None) -> Turn:
-        """Say *sentence*, wait until it is answered, and return what was asked and answered."""
+        """Say *sentence*, wait for the answer, and return both."""
         who = talker.person.identity
         sound = sound or await self._sound(sentence)
         since = len(self.said)

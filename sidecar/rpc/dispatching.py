@@ -1,8 +1,8 @@
-"""Owns the import of jsonrpcserver: gives its dispatcher, and what a method returns to it.
+"""Owns the import of jsonrpcserver: its dispatcher, and the types that a method returns.
 
 `import jsonrpcserver` runs its `__init__`, which imports jsonschema and an HTTP server. The
 `__init__` of OSlash imports its other monads. Both took half of the time to the first answer. The
-dispatcher runs none of it: jsonrpc.py has checked each Request object. So this module imports the
+dispatcher uses neither: jsonrpc.py has checked each Request object. So this module imports the
 submodules and leaves out the `__init__` of both packages.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 def _only_submodules(*packages: str) -> Iterator[None]:
     """Let the body import submodules of *packages* without the `__init__` of a package.
 
-    A package that is imported already stays what it is. A later `import` of a package runs its
+    A package that was imported before stays unchanged. A later `import` of a package runs its
     `__init__`, and finds the same submodules.
     """
     standing_in = {}

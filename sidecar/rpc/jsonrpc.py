@@ -245,7 +245,7 @@ class _Batch:
         self._answers = whole
 
     def line(self) -> bytes | None:
-        """Return the array of all answers; None if there is none."""
+        """Return the array of all answers; None without an answer."""
         answers = [each for each in self._answers if isinstance(each, tuple)]
         if not answers:
             return None
@@ -389,7 +389,7 @@ def _encode(message: _Message) -> bytes:
 
 
 def _json(value: object) -> bytes:
-    """Return *value* as JSON; its dataclasses are those of the contract."""
+    """Return *value* as JSON. Its dataclasses must come from `core/contract/`."""
     if isinstance(value, KeepsJson):
         value = json_object(value)
     return orjson.dumps(value, default=_part, option=orjson.OPT_PASSTHROUGH_DATACLASS)

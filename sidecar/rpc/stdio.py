@@ -115,7 +115,7 @@ class Reader:
         *on_chunk* returns an iterator that handles its chunk step by step; the next chunk comes
         when the iterator ends. *on_broken* is called on the reader's thread when a bug has
         stopped it; its argument says what no longer works. *on_closed* is called on that thread
-        when stdin has ended, before the loop has handled what was read.
+        when stdin has ended, before the loop has handled the last chunks.
         """
         self._on_closed = on_closed
         self._read_fd = read_fd
@@ -242,7 +242,7 @@ class Outbox:
             self._open.update((each.session_id, each) for each in sessions)
 
     def close_sessions(self, epoch: str, now_ms: int) -> bool:
-        """Queue a `session-closed` for each open session of the client; False if there is none.
+        """Queue a `session-closed` for each open session of the client; False without a session.
 
         Later notifications are ignored: the loop did not close the sessions in time, and must not
         close any twice. *now_ms* is milliseconds since 1970.

@@ -1,6 +1,6 @@
 """Owns the making of access tokens: for the agent, for a page, and for a call of the room service.
 
-Signs with the standard library alone. `livekit.api` can make tokens too, but takes 200 to 300 ms to
+Signs with the standard library only. `livekit.api` can make tokens too, but takes 200 to 300 ms to
 import, and the agent's join would wait for it. Does not know servers.
 """
 

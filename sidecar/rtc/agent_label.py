@@ -1,4 +1,4 @@
-"""Owns the agent's attribute `lk.agent.state`, by which LiveKit's Agents UI shows what it does.
+"""Owns the agent's attribute `lk.agent.state`: LiveKit's Agents UI shows it to the people.
 
 The attribute is one for the whole room: `speaking` while the agent speaks to anybody, else
 `listening`. Does not know who is spoken to.

@@ -216,7 +216,7 @@ class LiveKitCalls:
         self._refresh()
 
     def is_speaking(self, identity: str) -> bool:
-        """Return whether the server counts *identity* among those who speak."""
+        """Return whether *identity* is one of the server's active speakers."""
         return identity in self._speakers
 
     def tell(self, fact: Fact) -> None:
@@ -224,7 +224,7 @@ class LiveKitCalls:
         self._emit(fact)
 
     def _watch(self) -> None:
-        """Look at what is heard and said, 4 times a second while the agent is in a Room."""
+        """Check the sound in both directions, 4 times a second while the agent is in a Room."""
         if self.room is None:
             self._watching = None
             return
@@ -305,7 +305,7 @@ class LiveKitCall:
                 self._unplayed_s = max(0.0, self._unplayed_s - len(piece) / SAMPLE_BYTES / rate)
 
     def interrupt(self) -> float:
-        """Forget the sound that was not played; return the seconds of it."""
+        """Drop the queued sound; return its length in seconds."""
         unplayed_s, self._unplayed_s = self._unplayed_s, 0.0
         self._interruptions += 1
         if self._line is None:
@@ -386,7 +386,7 @@ class LiveKitCall:
             self._tell(publication)
 
     def read_quality(self) -> None:
-        """Read the quality of what is heard, and tell it."""
+        """Read the quality of the person's track, and tell it as a fact."""
         if self._quality is not None:
             tasks.start("read a track's quality", self._read_quality(self._quality))
 
@@ -402,7 +402,7 @@ class LiveKitCall:
             self._tell(self._microphone())
 
     def _tell(self, publication: rtc.RemoteTrackPublication | None) -> None:
-        """Tell what is known of the person's sound. A microphone that is gone is told later."""
+        """Tell the person's sound as a fact. Tells that the microphone is gone a little later."""
         was_there = self._told is not None and self._told.microphone is not Microphone.NONE
         if publication is None and was_there:
             if self._missing is None:

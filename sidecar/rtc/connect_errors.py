@@ -3,8 +3,8 @@
 The SDK has one error class and no codes. The texts come from SDK 1.2.1 with livekit-server 1.13.5;
 tests on the real server check the frequent ones. After a failed WebSocket handshake the SDK asks
 `/rtc/validate`: "client error" and "server error" have that answer, with its body; "handshake
-error" means that validate answered well, and the handshake did not. A text must not be logged or
-passed on as it is: with status 401 it contains the whole token.
+error" means that validate answered well, and the handshake did not. Do not log or pass on
+a text before it is redacted: with status 401 it contains the whole token.
 """
 
 from __future__ import annotations

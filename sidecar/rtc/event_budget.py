@@ -3,7 +3,7 @@
 The SDK's native threads hand every event to the loop, one by one and without a limit (livekit 1.2.1
 livekit/rtc/_ffi_client.py: ffi_event_callback, FfiQueue.put). A participant can send 70,000 data
 packets a second; the loop handles about 5,000 events a second. `FfiQueue.put` is the last place
-where an event costs microseconds. Does not know sessions, nor what a message says.
+where an event costs microseconds. Does not know sessions, nor the content of a message.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Owns the agent's published audio tracks in one Room: one for each person, heard by them alone.
+"""Owns the agent's published audio tracks in one Room: each person hears one, and only that one.
 
 A published track leaves a native thread behind until the Room's end (livekit 1.2.1), whatever is
-unpublished and closed. So a track whose person has left waits for the next person. Lives on the
-agent's loop, except for `play`, `interrupt` and what they use. Does not know sessions.
+unpublished and closed. So when a person leaves, their track waits for the next person. Lives on the
+agent's loop, except for `play`, `interrupt` and their helpers. Does not know sessions.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Lines:
     """The tracks of one Room."""
 
     def __init__(self, room: rtc.Room, loop: asyncio.AbstractEventLoop) -> None:
-        """Start without tracks; *loop* is the one that plays. Allows no participant any track."""
+        """Start without tracks, and allow none to any participant. `play` runs on *loop*."""
         self._room = room
         self._loop = loop
         self._lines: list[Line] = []
@@ -135,7 +135,7 @@ class Lines:
         self.allow()
 
     def allow(self) -> None:
-        """Let each person subscribe to their own track alone. Call it after a republish, too."""
+        """Let each person subscribe only to their own track. Call it after a republish, too."""
         from livekit.rtc import ParticipantTrackPermission
 
         sids: dict[str, list[str]] = {}

@@ -110,7 +110,7 @@ class RoomService:
             raise await _refusal(answer, shown_url(target.url))
 
     def _check_clock(self, answer: aiohttp.ClientResponse, target: Target) -> None:
-        """Raise _ClockWrong if the token may have expired by the server's clock alone."""
+        """Raise _ClockWrong if the token may have expired only because the clocks differ."""
         server_ms = time_ms(answer.headers.get("Date", ""))
         if answer.status != 401 or target.api_secret is None or server_ms is None:
             return

@@ -1,4 +1,4 @@
-"""Owns the probe of a LiveKit server: does it answer, what is its clock, does it accept a token.
+"""Owns the probe of a LiveKit server: its answer, its clock, and whether it accepts a token.
 
 Reads the status and the headers of an answer, and no body.
 
@@ -32,7 +32,7 @@ def http_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
-    """What a failed join leaves open, asked of the server itself."""
+    """Answers of the server to two questions that a failed join leaves open."""
 
     time_ms: int | None = None
     """The server's clock, milliseconds since 1970; None if it sent none."""

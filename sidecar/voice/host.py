@@ -114,7 +114,7 @@ class Host:
         self._looking: asyncio.TimerHandle | None = None
 
     def attach(self, agent: Agent) -> None:
-        """Set the agent, whose sessions the host follows."""
+        """Set the agent. Its sessions become the sessions of the plug-in."""
         self._agent = agent
         self._health = HealthReport(
             agent.status, self._tell, self._meter, lambda: self._failures, self._warn_after_s
@@ -170,12 +170,12 @@ class Host:
             self._look()
 
     def changed(self, session: AgentSession) -> None:
-        """Show the plug-in the session as it is now."""
+        """Give the plug-in the changed *session*."""
         if (served := self._served.get(session.session_id)) is not None:
             served.session.now = session
 
     def closed(self, session: AgentSession) -> None:
-        """End the Voice of *session*. No event of it follows."""
+        """End the Voice of *session*. The Voice can send no event afterwards."""
         served = self._served.pop(session.session_id, None)
         if served is None:
             return

@@ -31,7 +31,7 @@ class Microphone:
     """A queue of frames. `put` never blocks; `next` waits."""
 
     def __init__(self, rate: int, frame_ms: int, meter: Meter | None = None) -> None:
-        """Start empty; *rate* in Hz and *frame_ms* in milliseconds are those of each frame.
+        """Start empty. Each frame has *rate* Hz and lasts *frame_ms* milliseconds.
 
         *meter* gets the times of each frame.
         """

@@ -32,7 +32,7 @@ class Call(Protocol):
         """
 
     def interrupt(self) -> float:
-        """Forget the queued sound; return the seconds of it."""
+        """Drop the queued sound; return its length in seconds."""
 
     async def send_text(self, text: str, topic: str) -> None:
         """Send *text* to the person.
@@ -46,7 +46,7 @@ class Call(Protocol):
         """Show words to the person as LiveKit's transcription. Raises like `send_text`."""
 
     def close(self) -> None:
-        """End all of it."""
+        """End the call: no sound or text goes in or out any more."""
 
 
 class Calls(Protocol):

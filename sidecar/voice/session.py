@@ -1,4 +1,4 @@
-"""Owns what a plug-in does in one session: hears, speaks, writes, and tells the app.
+"""Owns the calls of a plug-in in one session: hear, speak, write, and tell the app.
 
 Lives on the plug-ins' thread. Does not know LiveKit or the wire.
 """
@@ -87,7 +87,7 @@ class Session:
         return self._frames(Microphone(rate, frame_ms, self._meter))
 
     async def play(self, sound: Frame | bytes, rate: int | None = None) -> None:
-        """Play a Frame, or 16-bit samples of *rate* Hz, to this person alone.
+        """Play a Frame, or 16-bit samples of *rate* Hz, to this person and to no other.
 
         Waits while 200 ms are queued, so it returns at most 200 ms before the sound ends. Returns
         early after `interrupt`. Waits while the agent is not in the room.
@@ -124,7 +124,7 @@ class Session:
     # Words
 
     async def send_text(self, text: str, topic: str = "lk.chat") -> None:
-        """Send *text* to this person alone.
+        """Send *text* to this person and to no other.
 
         Raises:
             TimeoutError: the room did not take it within 5 s; the agent may be reconnecting.

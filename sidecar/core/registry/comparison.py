@@ -78,10 +78,10 @@ class Comparison:
         return people if is_listed else people | {own_identity}
 
     def has_people(self, listed: Sequence[Listed], agents: Collection[str]) -> bool:
-        """Return whether *listed* has a person whose stay has not ended here.
+        """Return whether *listed* has a person, other than stays that have ended here.
 
-        *agents* are the identities of the agent: the server may still list its last stay, and takes
-        an agent whose token is not of kind `agent` for a person.
+        *agents* are the agent's own identities, which do not count: the server may still list the
+        agent's last stay, and lists an agent with a token of another kind as a person.
         """
         return any(
             each.is_person

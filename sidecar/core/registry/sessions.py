@@ -207,7 +207,7 @@ class Sessions:
         return list(self._stays.show(stay, at, new_messages))
 
     def audible(self, audible: Audible, at: Moment) -> list[Change]:
-        """Show what is known of a participant's sound."""
+        """Set the microphone, speech and sound quality of a participant's session."""
         stay = self._stays.by_sid.get(audible.sid)
         if stay is None:
             return []

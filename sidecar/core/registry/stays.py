@@ -243,7 +243,7 @@ class OpenStays:
         return Updated(now, changed)
 
     def _now(self, stay: Stay) -> AgentSession:
-        """Return the session of *stay* as it is now, announced or not."""
+        """Return the session of *stay* with every change so far, announced or not."""
         now: dict[str, Any] = {  # Any: members of different types, by name
             "message_count": stay.shown.message_count + stay.unshown_messages,
             "connection_state": self.state_of(stay),
@@ -335,7 +335,7 @@ def shown_session(
     reconnection_attempts: int | None = None,
     audio_quality: AudioQuality | None = None,
 ) -> AgentSession:
-    """Build the session of *person*, whose texts are `bounded`, for the wire."""
+    """Build the session of *person* for the wire. The texts of *person* must be `bounded`."""
     return AgentSession(
         session_id=session_id,
         participant_id=person.identity,

@@ -1,1 +1,1 @@
-"""What a release needs: notices, the list of components, npm packages, versions. In no wheel."""
+"""Builds a release: notices, the list of components, npm packages, versions. In no wheel."""

@@ -1,4 +1,4 @@
-"""What a person or a workflow runs for a release.
+"""The commands for a release, run by a person or a workflow.
 
 python -m sidecar.dev.release npm [dist/sidecar] [--out dist/npm]
 python -m sidecar.dev.release version 0.2.0

@@ -1,6 +1,7 @@
-"""Whose each frozen file is: a Python package's, CPython's, PyInstaller's, or the build machine's.
+"""Owns the component of each frozen file, and the places of each component's licence texts.
 
-Owns the attribution of files, and where the licence texts of each component are. Writes nothing.
+A component is a Python package, CPython, PyInstaller, or a package of the build machine. Writes
+nothing.
 """
 
 from __future__ import annotations
@@ -69,11 +70,11 @@ class Component:
 
 
 def components_of(frozen: Iterable[Frozen], entry: Path | None = None) -> list[Component]:
-    """Give the components of all that is frozen in, ours first, the others by name.
+    """Give the component of each file in *frozen*, ours first, the others by name.
 
-    `entry` is the program with a voice plug-in, if there is one: the files of its folder are its.
-    PyInstaller and its program are always among them. A component whose texts were not found has
-    none: `lacking_texts` names it.
+    `entry` is the program with a voice plug-in, or None. All files of its folder belong to it.
+    PyInstaller is always a component: its program starts the frozen sidecar. When no licence text
+    of a component was found, `texts` is empty, and `lacking_texts` names the component.
     """
     found: dict[str, Component] = {}
     pyinstaller = _of_distribution(_distribution("pyinstaller"))
@@ -245,7 +246,7 @@ def _of_rpm(source: Path) -> Component | None:  # not run
 
 
 def _answer(*command: str) -> str:
-    """Give what a program says, or nothing when it is not here or fails."""
+    """Return the output of a program; empty if the program is missing or fails."""
     if shutil.which(command[0]) is None:
         return ""
     done = subprocess.run(

@@ -61,7 +61,7 @@ def clean_configuration(folder: Path) -> Path:
 
 
 def repeatable(datas: Entries) -> list[Entry]:
-    """Give the data files without those that differ between two builds; order the library's zip."""
+    """Drop the data files that differ between two builds, and sort the library's zip."""
     for name, source, _ in datas:
         if name == "base_library.zip" and source is not None:
             _order(Path(source))
@@ -101,7 +101,7 @@ def finish(folder: Path, modules: Entries, files: Entries, entry: str = "") -> N
 
 
 def _with_sources(entries: Entries, *, in_folder: bool) -> Iterator[Frozen]:
-    """Give the entries that are files; a namespace package is none, and a link is its target's."""
+    """Give the entries that have a file. A namespace package has no file."""
     for name, source, _ in entries:
         if source is not None and Path(source).is_file():
             yield Frozen(name.replace(os.sep, "/"), Path(source), in_folder)

@@ -1,6 +1,7 @@
-"""The npm packages: the bridge, and for each system and processor one that brings the sidecar.
+"""Owns the npm packages: the bridge, and one package with the sidecar for each platform.
 
-Owns their names, and what their package.json says. Does not know how a folder is built.
+A platform is a system and a processor. Owns the names and the package.json of each. Does not know
+how a folder is built.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ class NotChanged(RuntimeError):
 def change_version(repository: Path, version: str, today: date) -> list[str]:
     """Write `version` into all its places, and give their names.
 
-    The changes that CHANGELOG.md has as unreleased become those of the version. Raises NotChanged
-    before anything is written.
+    Moves the unreleased changes of CHANGELOG.md under the heading of the new version. Raises
+    NotChanged before anything is written.
     """
     if VERSION.fullmatch(version) is None:
         raise NotChanged(f"{version} is no version. Fix: give three numbers, such as 0.2.0.")
@@ -73,7 +73,7 @@ def change_version(repository: Path, version: str, today: date) -> list[str]:
 
 
 def _parted(log: str) -> tuple[str, str, str]:
-    """Part the changelog at the heading of what is unreleased."""
+    """Split the changelog at the heading `Unreleased`: the text before it, itself, the rest."""
     found = UNRELEASED.search(log)
     if found is None:
         raise NotChanged('CHANGELOG.md has no heading "## [Unreleased]". Fix: add it.')
