@@ -236,13 +236,13 @@ export interface Counters {
 
 /** Why an attempt to join failed, or why the server removed the agent. */
 export interface Failure {
-  /**  */
+  /** The cause, as one word. */
   category: Category
-  /**  */
+  /** The cause, as a sentence for a human. */
   detail: string
-  /**  */
+  /** The fix, as a sentence for a human. */
   fix: string
-  /**  */
+  /** Whether the agent tries again by itself. */
   retryable: boolean
 }
 

@@ -114,14 +114,20 @@ def powershell(block: Block, request: pytest.FixtureRequest) -> None:
 
 
 def json_rpc(block: Block, request: pytest.FixtureRequest) -> None:
-    """Each line is a request or a notification of the OpenRPC document."""
+    """Each line is an answer, or a request or a notification of the OpenRPC document."""
     contract = document()
     methods = {each["name"]: each for each in contract["methods"]}  # type: ignore[attr-defined]
+    told = contract["x-notifications"]
+    notifications = {each["name"]: each["params"] for each in told}  # type: ignore[attr-defined]
     for line in block.text.splitlines():
         message = json.loads(line)
         assert message["jsonrpc"] == "2.0"
         if "method" not in message:
             assert "result" in message or "error" in message
+            continue
+        if message["method"] in notifications:
+            shape = {**notifications[message["method"]], "components": contract["components"]}
+            jsonschema.validate(message["params"], shape)
             continue
         row = methods[message["method"]]
         schemas = {each["name"]: each["schema"] for each in row["params"]}
@@ -275,6 +281,7 @@ PAGE_CHECKS: dict[str, dict[str, Check]] = {
         f"{PROPERTY_LIST} <!-- Python's": xml,
         "js: await sidecar.stop();": module,
     },
+    "docs/protocol.md": {"json: ": json_rpc},
     "docs/releasing.md": {
         "sh: python -m uv run python -m sidecar.dev.release version": posix,
         "sh: python -m uv run pyinstaller build.spec": posix,

@@ -11,23 +11,33 @@ from sidecar.core.facts import DisconnectReason, reason_name
 
 
 class CloseReason(StrEnum):
-    """Why a session closed. Each `session-closed` has exactly one reason."""
+    """Why a session closed. Each `session-closed` has exactly one reason.
+
+    docs/protocol.md has the sentence below each member.
+    """
 
     LEFT = "left"
+    """The participant left. Also when LiveKit gave no reason."""
     CONNECTION_LOST = "connection-lost"
+    """The server lost the participant's connection, or the agent was not back in the room after 45 s."""
     JOIN_FAILED = "join-failed"
-    """The participant left, or was dropped, before it was active."""
+    """The participant was gone before its media connection was up."""
     REPLACED = "replaced"
     """The identity came back with a new sid. A page reload looks like this too."""
     REMOVED = "removed"
     """`closeSession`, or another program with the right to, removed the participant."""
     ROOM_CLOSED = "room-closed"
+    """The server closed or deleted the room."""
     LEFT_DURING_RECONNECT = "left-during-reconnect"
+    """The participant left while the agent was reconnecting, so the reason is not known."""
     SERVER_SHUTDOWN = "server-shutdown"
+    """The LiveKit server shut down."""
     AGENT_DISCONNECTED = "agent-disconnected"
+    """The agent left on request or for another room, or the server removed it."""
     SIDECAR_SHUTDOWN = "sidecar-shutdown"
+    """The sidecar ended: `shutdown`, the end of stdin, or a signal."""
     SIDECAR_EXITED = "sidecar-exited"
-    """Only the bridge gives this reason: the sidecar process ended."""
+    """The sidecar ended by itself, and the bridge did not restart it. Only the bridge says so."""
 
 
 REASON_TABLE: dict[DisconnectReason, CloseReason] = {

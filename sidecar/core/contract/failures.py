@@ -10,6 +10,8 @@ import errno
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sidecar.core.contract.wire import member
+
 
 class Category(StrEnum):
     """Why the agent could not join, or was removed from the room."""
@@ -87,15 +89,13 @@ def shortage(error: BaseException | None) -> str | None:
 class Failure:
     """Why an attempt to join failed, or why the server removed the agent.
 
-    On the wire: `{"category": str, "detail": str, "fix": str, "retryable": bool}`. `detail` and
-    `fix` are sentences for a human.
+    On the wire: `{"category": str, "detail": str, "fix": str, "retryable": bool}`.
     """
 
-    category: Category
-    detail: str
-    fix: str
-    retryable: bool
-    """Whether the agent tries again by itself."""
+    category: Category = member("The cause, as one word.")
+    detail: str = member("The cause, as a sentence for a human.")
+    fix: str = member("The fix, as a sentence for a human.")
+    retryable: bool = member("Whether the agent tries again by itself.")
 
 
 _SENTENCES: dict[Category, tuple[str, str]] = {

@@ -112,7 +112,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "listSessions",
-            "Returns the open sessions. What does not fit into one line is on the next pages.",
+            "Returns the open sessions. A list too long for one line has more pages: pass `next`.",
             ListParams,
             SessionList,
         ),
@@ -138,7 +138,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "sendText",
-            "Sends a text to the session's participant alone. Needs a voice plug-in with TEXT.",
+            "Sends a text to the session's participant only. Needs a voice plug-in with TEXT.",
             SendTextParams,
             None,
             (ErrorCode.UNKNOWN_SESSION, ErrorCode.API_CALL_FAILED, ErrorCode.NOT_ALLOWED),
@@ -243,11 +243,8 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.API_CALL_FAILED: "The LiveKit server refused a call, or did not answer it.",
     ErrorCode.SHUTTING_DOWN: "The sidecar is shutting down.",
     ErrorCode.NOT_ALLOWED: "The credentials do not allow this, or the client gave no token.",
+    ErrorCode.OTHER_ROOM: "The agent is in another room, or is joining another room.",
     ErrorCode.IDENTITY_PRESENT: "A participant with this identity is in the room, and keeps it.",
-    ErrorCode.OTHER_ROOM: (
-        "The agent is in another room, or joins it. Send `disconnect` first, or pass"
-        " `switch: true`."
-    ),
 }
 """The meaning of each error code. Codes from 1001 on, and -32602, carry `data.fix`, a sentence for
 a human."""
