@@ -19,7 +19,7 @@ class CloseReason(StrEnum):
     LEFT = "left"
     """The participant left. Also when LiveKit gave no reason."""
     CONNECTION_LOST = "connection-lost"
-    """The server lost the participant's connection, or the agent was not back in the room after 45 s."""
+    """The server lost the participant's connection, or the agent was out of the room for 45 s."""
     JOIN_FAILED = "join-failed"
     """The participant was gone before its media connection was up."""
     REPLACED = "replaced"
