@@ -52,7 +52,7 @@ export interface Clara {
   onAgentState(callback: (status: AgentStatus) => void): () => void;
   /**
    * Calls back with each event of a voice plug-in, `transcript` and `failed` among them. Events from
-   * before the call do not come; `getConversation` of the main process has the earlier words.
+   * before the call do not come; getConversation() has the earlier words.
    *
    * @returns a function that ends the calls
    */
