@@ -16,13 +16,13 @@ INTRODUCTION = """\
 
 `python -m tests.bench` measures these figures and writes this page, its picture, `bench.json` and a
 table of [delays.md](delays.md). `python -m tests.bench --quick` takes under two minutes and writes
-nothing. Both compare what they find with `bench.json`, and name each step back.
+nothing. Both compare their results with `bench.json`, and name each figure that became worse.
 
 Each figure stands beside its floor and its best peer. The floor is the least program that does the
 same. All of them take turns in one run, so that other work of the machine slows all of them. A cell
-is the median, and half of the middle half of the values in percent of it: the noise. "Source" is
-`python -m sidecar`, and "frozen" is the program that an app ships. The bridge's figures stand under
-"source".
+has the median and the noise: half of the distance between the quartiles, in percent of the median.
+"Source" is `python -m sidecar`, and "frozen" is the program that an app ships. The bridge's figures
+stand under "source".
 
 ![Each figure against its goal](bench.svg)
 """
@@ -110,8 +110,8 @@ def _machine(results: Results) -> Iterator[str]:
     )
     if told["load_before"] > QUIET_LOAD:
         yield (
-            "The machine had other work: read the ratios to floor and peer, and take no time "
-            "alone as true."
+            "The machine had other work, so the times are too long. Compare each time with its "
+            "floor and its peer."
         )
 
 
