@@ -67,7 +67,7 @@ class Announcer:
         return Counters(self._created, self._closed, self._errors, self._reconnects, self._dropped)
 
     def session_created(self, session: AgentSession) -> None:
-        """Announce a new session, then start what follows it."""
+        """Announce a new session, then start its followers."""
         _log.info("🎤 Participant joined: %s", session.participant_id)
         self._created += 1
         self._notify(SessionCreated(session, **self._stamp()))
@@ -75,7 +75,7 @@ class Announcer:
             _log.info("✅ Session %s initialized successfully", session.session_id)
 
     def session_resumed(self, session: AgentSession, earlier: Sequence[Message]) -> None:
-        """Start what follows a session of an earlier process; *earlier* are its messages."""
+        """Start the followers of a session of an earlier process; *earlier* are its messages."""
         self._follow(session, earlier)
 
     def session_updated(self, updated: Updated) -> None:
@@ -84,7 +84,7 @@ class Announcer:
         self._tell("changed", lambda follower: follower.changed(updated.session))
 
     def session_closed(self, closed: Closed) -> None:
-        """End what follows a session, then announce that the session closed."""
+        """End the followers of a session, then announce that the session closed."""
         _log.info("🧹 Cleaning up session %s", closed.session.session_id)
         self._closed += 1
         self.closed_sessions.add(closed)
@@ -108,7 +108,7 @@ class Announcer:
         self._flooding_ms[dropped.identity] = now_ms
 
     def _follow(self, session: AgentSession, earlier: Sequence[Message] = ()) -> bool:
-        """Start what follows *session*; False if a follower failed. The session goes on."""
+        """Start the followers of *session*; False if a follower failed. The session goes on."""
         for follower in self._followers:
             try:
                 follower.opened(session, earlier)

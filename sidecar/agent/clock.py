@@ -1,7 +1,7 @@
 """Owns attended time, the timer and the time limits.
 
 While the process is stopped or the laptop sleeps, the agent does not see the room. That time is not
-attended and must not expire a deadline. Does not know what the timer is for.
+attended and must not expire a deadline. Does not know the purpose of the timer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Owns whether people are in the agent's room, or about to join it, as far as the agent knows.
 
-With `join: 'needed'` the agent is in the room only then. Does not know who tells, nor how the agent
-joins and leaves.
+With `join: 'needed'` the agent is in the room only then. Does not know the source of this news,
+nor how the agent joins and leaves.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`python -m sidecar demo`: the product at its main job, on real parts, in under a minute.
 
-Owns the story and checks its outcome: the sidecar runs as a child over stdio exactly as Electron
-would start it, two people made of the real SDK who join, chat and leave. `own_server.py` has the
-server. Knows the wire's names and no inside of the sidecar.
+Owns the story and checks its outcome. The sidecar runs as a child over stdio, exactly as Electron
+starts it. Two people with the real SDK join, chat and leave. `own_server.py` has the server. Knows
+the names of the wire. Does not know how the sidecar works.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def show(line: str = "") -> None:
 
 @contextlib.asynccontextmanager
 async def place_for(options: Options) -> AsyncIterator[tuple[str, Settings]]:
-    """Give what the server is, and how to get into the room; one of our own is gone at the end.
+    """Give the server's name and the way into the room. Ends a server of our own at the end.
 
     Raises NotConfigured, ServerMissing, ServerFailed.
     """

@@ -64,7 +64,7 @@ class EmbeddedRoom:
         return f"ws://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Listen on loopback. Raises OSError when `port` is taken. Nothing when it runs."""
+        """Listen on loopback, unless it runs already. Raises OSError when `port` is taken."""
         if self._runner is not None:
             return
         rooms = Rooms(self.api_key, self.api_secret, self.announce_every_s)

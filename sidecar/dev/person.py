@@ -1,4 +1,4 @@
-"""A human in a room, made of the real SDK: what the demo and the tests let come and go.
+"""A human in a room, made of the real SDK, for the demo and the tests.
 
 Owns one participant's acts. Does not know the sidecar. As a process of its own
 (`python -m sidecar.dev.person`) it takes JSON lines on stdin and answers on stdout, so that it
@@ -69,7 +69,7 @@ class Person:
         self._connecting.result()
 
     async def leave(self) -> None:
-        """Leave the room as a person who closes the page; safe in every state, also twice."""
+        """Leave the room, as when a page is closed. Safe in every state, and safe to call twice."""
         if self._connecting is None:
             return
         await asyncio.wait({self._connecting})
@@ -104,7 +104,7 @@ class Person:
         return self._source
 
     async def set_attributes(self, attributes: Mapping[str, str]) -> None:
-        """Set one's own attributes, which also makes the server announce this person at once."""
+        """Set the person's attributes. The server then announces the person at once."""
         await self._bounded(
             asyncio.ensure_future(self.room.local_participant.set_attributes(dict(attributes)))
         )

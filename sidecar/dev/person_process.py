@@ -53,11 +53,11 @@ class PersonProcess(Child):
         await self._act("chat", text=text)
 
     async def publish(self) -> None:
-        """Publish an audio track, and so be announced at once. Raises PersonFailed."""
+        """Publish an audio track; the server then announces the person. Raises PersonFailed."""
         await self._act("publish")
 
     async def set_attributes(self, attributes: Mapping[str, str]) -> None:
-        """Set one's own attributes. Raises PersonFailed."""
+        """Set the person's attributes. Raises PersonFailed."""
         await self._act("set_attributes", attributes=dict(attributes))
 
     async def leave(self) -> None:
@@ -65,7 +65,7 @@ class PersonProcess(Child):
         await self._act("leave")
 
     async def stop(self) -> int:
-        """End the process, thawed if need be: it leaves its room first; killed after 12 s."""
+        """Thaw the process, let it leave its room, and end it. Kills it after 12 s."""
         if self.returncode is None:
             self.thaw()
             self.close_stdin()

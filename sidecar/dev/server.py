@@ -45,7 +45,7 @@ class ServerFailed(RuntimeError):
 class Ports:
     """Ports on 127.0.0.1: `http` for signalling and API, `udp` for media.
 
-    `tcp` is for media over TCP (what FORCE_TCP needs); None leaves it out, since the server
+    `tcp` is for media over TCP, which FORCE_TCP needs. None: no media over TCP, since the server
     listens for it on every interface.
     """
 

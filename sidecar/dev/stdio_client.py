@@ -55,8 +55,8 @@ class Notification:
 class SidecarClient(Child):
     """`async with SidecarClient(command) as sidecar`, then request(), call(), notified().
 
-    Beside what Child keeps: `notifications` (all, in order), `queue` (the same, to be taken one
-    by one), `strays` (lines that are no answer to a request of ours and no notification).
+    Keeps, beside the members of Child: `notifications` (all, in order), `queue` (the same, to take
+    one by one), `strays` (all other lines that are not an answer to one of our requests).
 
     `answers` answers the sidecar's own requests: a function by method, which takes the params and
     gives the result, or raises for an error. `asked` has each such request, as (method, params).
@@ -152,7 +152,7 @@ class SidecarClient(Child):
 
         `where` judges the params. `len(client.notifications)` taken before an act is the
         `since` that leaves earlier ones out. Raises TimeoutError and ChildGone, both with
-        what the child did say.
+        the lines of the child.
         """
         wanted = f"{method}{' as wanted' if where else ''}"
         try:

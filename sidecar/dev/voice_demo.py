@@ -99,7 +99,7 @@ def lacks_parts() -> bool:
 def install_and_run(arguments: Sequence[str]) -> int:
     """Run the same command with the group `voice`, which uv installs; give its exit status.
 
-    *arguments* follow `python -m sidecar`. Gives 1 when that has not helped, having said so.
+    *arguments* follow `python -m sidecar`. Gives 1, and prints why, when the install failed.
     """
     group = ["run", "--group", "voice"]
     rest = ["python", "-m", "sidecar", *arguments]
@@ -119,7 +119,7 @@ def install_and_run(arguments: Sequence[str]) -> int:
 
 
 class Story:
-    """The people's questions, and what came of them."""
+    """The people's questions, and the assistant's answers."""
 
     def __init__(self, place: Settings, parts: ModuleType) -> None:
         """Prepare; *parts* is the assistant's module `offline`, by which the people speak."""

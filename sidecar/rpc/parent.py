@@ -1,7 +1,7 @@
 """Owns the watch over the parent process: says when it has ended.
 
 Holds the process itself where the system can (a handle on Windows, a pidfd on Linux). So no later
-process with the same pid passes for the parent. Does not know what follows its end.
+process with the same pid passes for the parent. Does not know the steps after its end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Owns the agent's attribute `lk.agent.state`: LiveKit's Agents UI shows it to the people.
 
 The attribute is one for the whole room: `speaking` while the agent speaks to anybody, else
-`listening`. Does not know who is spoken to.
+`listening`. Does not know the person that it speaks to.
 """
 
 from __future__ import annotations

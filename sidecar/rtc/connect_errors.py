@@ -20,7 +20,7 @@ ANSWER_CHARS = 120
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The category of a failed connect, and what came instead of a LiveKit answer."""
+    """The category of a failed connect, and the text that came in place of a LiveKit answer."""
 
     category: Category
     answer: str = ""

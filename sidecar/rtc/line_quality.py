@@ -1,6 +1,6 @@
 """Owns the quality of a person's sound as WebRTC counts it: two readings make one figure.
 
-Does not know when it is read, nor who shows it.
+Does not know when it is read, nor where it is shown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Owns the Protocols of what the plug-ins use: a person's sound and text, and the agent.
+"""Owns the Protocols that the plug-ins use: a person's sound and text, and the agent.
 
 Does not know the implementations.
 """

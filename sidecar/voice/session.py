@@ -107,7 +107,7 @@ class Session:
         await self._call.say(data, rate)
 
     def interrupt(self) -> None:
-        """Forget all queued sound, because the person speaks.
+        """Drop all queued sound, because the person speaks.
 
         The assistant's words are kept in the conversation as far as they were heard.
         """

@@ -91,7 +91,7 @@ class Stage:
         return sum(each.samples / each.rate for each in self.played)
 
     def write_wav(self, path: str | Path, rate: int = 48_000) -> None:
-        """Write what the plug-in played to a WAV file."""
+        """Write the sound that the plug-in played to a WAV file."""
         with wave.open(str(path), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(SAMPLE_BYTES)

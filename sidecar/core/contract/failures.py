@@ -223,7 +223,7 @@ FATAL = frozenset(
 def failure(category: Category, url: str, answer: str = "") -> Failure:
     """Build the failure of *category*. Pass *url* through `config.shown_url` first.
 
-    *answer* is what came in place of a LiveKit answer, redacted; the detail ends with it.
+    *answer* is the text that came in place of a LiveKit answer, redacted. The detail ends with it.
     """
     detail, fix = (each.format(url=url) for each in _SENTENCES[category])
     if answer:

@@ -1,8 +1,8 @@
 """Owns the contract of the wire, written once: METHODS, CLIENT_REQUESTS, NOTIFICATIONS, ERRORS.
 
 The OpenRPC document, the bridge's types and the docs are generated from these tables and from the
-shapes in messages.py: generate them anew after a change. Does not know who answers a method, nor
-how bytes travel.
+shapes in messages.py: generate them anew after a change. Does not know the handlers of the methods,
+nor how bytes travel.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checks access tokens like livekit-server, and refuses them with the same texts.
 
-Pure but for the clock that token checks need. Sources: livekit-server 1.13.5 pkg/service/auth.go
-and utils.go; livekit/protocol auth/verifier.go. The texts repeat the whole token, like the
+Pure, except for the clock that token checks need. Sources: livekit-server 1.13.5
+pkg/service/auth.go and utils.go; livekit/protocol auth/verifier.go. The texts repeat the whole token, like the
 server's: the sidecar must never pass them on.
 """
 
@@ -30,7 +30,7 @@ class Refused(Exception):
     """The request is refused with an HTTP `status` and a `text`."""
 
     def __init__(self, status: int, text: str) -> None:
-        """Keep both."""
+        """Set the HTTP status and the text."""
         super().__init__(text)
         self.status = status
         self.text = text
@@ -38,7 +38,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Grants:
-    """The claims of a token; an absent `can_...` claim allows."""
+    """The claims of a token; an absent `can_...` claim allows the act."""
 
     identity: str = ""
     name: str = ""
@@ -100,7 +100,7 @@ def check_admin(grants: Grants | None, room: str) -> None:
 
 
 def refreshed_token(grants: Grants, api_key: str, api_secret: str) -> str:
-    """Sign a token of the same grants that lasts ten minutes, or as long as the first did."""
+    """Sign a token with the same grants. It lasts ten minutes, or as long as the first token."""
     now_s = int(time.time())
     earlier = grants.claims.get("exp")
     expires_s = max(now_s + REFRESHED_TTL_S, earlier if isinstance(earlier, int) else 0)

@@ -29,7 +29,7 @@ class Link:
     ) -> None:
         """Begin to write to *socket*, prepared on *transport*. Make it inside the running loop.
 
-        *sends* gives what goes out for each message.
+        *sends* returns the message to send in place of each message.
         """
         self._socket = socket
         self._transport = transport
@@ -51,13 +51,13 @@ class Link:
         self._put(None)
 
     def cut(self) -> None:
-        """Drop the connection where it stands, as a network that fails."""
+        """Drop the connection at once, as when the network fails."""
         self._writing.cancel()
         if isinstance(self._transport, asyncio.WriteTransport):
             self._transport.abort()
 
     async def ended(self) -> None:
-        """Wait until nothing is written any more."""
+        """Wait until the last message is written."""
         await asyncio.wait({self._writing})
 
     def _put(self, item: bytes | None) -> None:

@@ -76,35 +76,35 @@ class Participant:
 
     @property
     def identity(self) -> str:
-        """Its identity."""
+        """The participant's identity."""
         return self.info.identity
 
     @property
     def is_gone(self) -> bool:
-        """Whether it has left."""
+        """Whether the participant has left."""
         return self.info.state == ParticipantInfo.State.DISCONNECTED
 
     def told(self) -> ParticipantInfo:
-        """Give its info as a message of its own, which later changes do not touch."""
+        """Return a copy of the participant's info. Later changes do not change the copy."""
         copy = ParticipantInfo()
         copy.CopyFrom(self.info)
         return copy
 
     def send(self, message: SignalResponse) -> None:
-        """Send *message* by its signalling, if that is there."""
+        """Send *message* over the signalling connection; drop it without a connection."""
         if self.link is not None:
             self.link.send(message)
 
     def send_leave(self, reason: DisconnectReason, action: LeaveRequest.Action) -> None:
-        """Tell it to leave, to resume or to reconnect in full."""
+        """Tell the client to leave, to resume or to reconnect in full."""
         self.send(SignalResponse(leave=LeaveRequest(reason=reason, action=action)))
 
     def joined(self) -> None:
-        """Take note that its join was answered."""
+        """Note that the server has answered the join."""
         self._set_state(ParticipantInfo.State.JOINED)
 
     def resume(self, link: Link) -> None:
-        """Go on with another signalling connection."""
+        """Continue the stay over another signalling connection."""
         if self._lost is not None:
             self._lost.cancel()
         earlier, self.link = self.link, link
@@ -112,7 +112,7 @@ class Participant:
             earlier.close()
 
     def signal_lost(self, link: Link) -> None:
-        """Take note that *link* is gone; without a resume the participant follows."""
+        """Note that *link* is gone. Without a resume the participant leaves later."""
         if link is not self.link or self.is_gone:
             return
         self.link = None
@@ -125,7 +125,7 @@ class Participant:
         )
 
     def end(self, reason: DisconnectReason) -> Coroutine[None, None, None]:
-        """End the stay and tell it so; what comes back takes its connections down."""
+        """End the stay and tell the client. Await the result to close the connections."""
         self._overdue.cancel()
         if self._lost is not None:
             self._lost.cancel()
@@ -167,7 +167,7 @@ class Participant:
         self.send(SignalResponse(answer=answer))
 
     def hear(self, packet: DataPacket) -> None:
-        """Give it a packet, or keep it until the connection is open."""
+        """Send a packet to the client; keep it until the connection is open."""
         label = LOSSY if packet.kind == DataPacket.Kind.LOSSY else RELIABLE
         self._peer.send(label, packet.SerializeToString())
 
@@ -251,7 +251,7 @@ def _info(grants: Grants, client_protocol: int) -> ParticipantInfo:
 
 
 def _kind(name: str) -> ParticipantInfo.Kind:
-    """Give the kind of this name; unknown ones are STANDARD (protocol auth/grants.go)."""
+    """Return the kind with this name; STANDARD for an unknown name (protocol auth/grants.go)."""
     known = {each: getattr(ParticipantInfo.Kind, each) for each in ParticipantInfo.Kind.keys()}
     kind: ParticipantInfo.Kind = known.get(name.upper(), ParticipantInfo.Kind.STANDARD)
     return kind

@@ -45,7 +45,7 @@ OnMessage = Callable[[str, bytes], None]
 
 
 class Peer:
-    """One connection for both ways, which the other side offers."""
+    """One connection for both directions. The client makes the offer."""
 
     def __init__(self, on_message: OnMessage, on_connected: Callable[[], None]) -> None:
         """Nothing happens before answer(). Make it inside the running loop.
@@ -74,7 +74,7 @@ class Peer:
         return sdp.answer(offer, self._endpoint("active"), self._next())
 
     async def add_candidate(self, line: str) -> None:
-        """Take a candidate line of the other side; those over TCP are of no use here."""
+        """Take a candidate line of the client; a TCP candidate is ignored."""
         words = line.removeprefix("candidate:").split()
         if len(words) >= 8 and words[2].lower() == "udp":
             with contextlib.suppress(ValueError):
@@ -90,7 +90,7 @@ class Peer:
             self._waiting.setdefault(label, deque(maxlen=MAX_WAITING)).append(data)
 
     async def close(self) -> None:
-        """Take everything down; bounded, also where the other side is gone."""
+        """Close the connection. Takes a bounded time, also when the client is gone."""
         for stop in (self._sctp.stop, self._dtls.stop, self._ice.stop):
             with contextlib.suppress(ConnectionError, TimeoutError):
                 await asyncio.wait_for(stop(), CLOSE_TIMEOUT_S)

@@ -47,7 +47,7 @@ class Room:
     """A room, from the first join until the last leave; a `participant.Listener`."""
 
     def __init__(self, name: str, announce_every_s: float, background: Background) -> None:
-        """Make it empty. Make it inside the running loop."""
+        """Start without participants. Call it inside the running loop."""
         self.name = name
         self.participants: dict[str, Participant] = {}
         """By identity, in the order of their joins."""
@@ -77,7 +77,7 @@ class Room:
         return participant
 
     def resume(self, identity: str, link: Link) -> Participant | None:
-        """Take a participant back after a loss of signalling; None when it is not here."""
+        """Continue the stay of a participant that lost its signalling; None for an unknown one."""
         participant = self.participants.get(identity)
         if participant is None:
             return None
@@ -177,7 +177,7 @@ def _update(infos: Sequence[ParticipantInfo]) -> SignalResponse:
 class Rooms:
     """All rooms of one double, by name, and the key that opens them.
 
-    A room begins with its first join. Unlike the server's, it stays when everybody has left.
+    A room begins with its first join. Unlike a room of the server, it stays without participants.
     """
 
     def __init__(self, api_key: str, api_secret: str, announce_every_s: float) -> None:
@@ -225,7 +225,7 @@ UNTOLD = DisconnectReason.DUPLICATE_IDENTITY
 
 
 class Announcements:
-    """What waits for the next batch: at most one info for each identity. Pure.
+    """The next batch of announcements: at most one info for each identity. Pure.
 
     As livekit-server does it (pkg/rtc/room.go, PushAndDequeueUpdates): a participant
     that publishes, or changes metadata or attributes, is announced at once, the others every 3 s.
@@ -238,7 +238,7 @@ class Announcements:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether the batch is empty."""
         return not self._waiting
 
     def push(

@@ -1,7 +1,7 @@
 """Three calls of LiveKit's room service that the sidecar makes, as livekit-server answers them.
 
-The fourth, UpdateParticipant, is no route here. Twirp with protobuf (pkg/service/roomservice.go);
-an error is JSON, as the Twirp specification has it.
+The double does not answer the fourth call, UpdateParticipant. The calls are Twirp with protobuf
+(pkg/service/roomservice.go). An error is JSON, as in the Twirp specification.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RoomService:
     """The routes of the room service."""
 
     def __init__(self, rooms: Rooms, script: Script) -> None:
-        """Serve *rooms*, but for what *script* wants otherwise."""
+        """Serve *rooms*, except for the faults of *script*."""
         self._rooms = rooms
         self._script = script
 

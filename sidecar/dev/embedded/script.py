@@ -1,6 +1,6 @@
 """Faults that a double can play and a real server cannot.
 
-Owns the places at which a test may interfere; the default is to do everything by the book.
+Owns the places where a test may put a fault. Without an override the double has no fault.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class Script:
     """Plays by the rules; override a method to play a fault."""
 
     async def answers(self, request: web.Request) -> web.StreamResponse | None:
-        """Answer any HTTP request, signalling included, in the server's place; None: do not."""
+        """Answer an HTTP request, signalling included, in place of the double; None: no fault."""
         return None
 
     def sends(self, identity: str, message: SignalResponse) -> Outgoing:
-        """Give what goes to *identity* in place of *message*."""
+        """Return the message to send to *identity* in place of *message*."""
         return [message]
 
     def lists(self, room: str, people: Sequence[ParticipantInfo]) -> Sequence[ParticipantInfo]:
-        """Give the people that ListParticipants lists in place of *people*."""
+        """Return the list of ListParticipants in place of *people*."""
         return people
 
     def refuses_resume(self, identity: str) -> bool:

@@ -1,7 +1,7 @@
-"""The double's HTTP side of signalling: who gets in, and the messages of each WebSocket.
+"""The double's HTTP side of signalling: the check of each join, and the messages.
 
-Paths, checks and texts come from livekit-server (pkg/service/rtcservice.go). Knows what a
-client asks for, and no inside of a room.
+Paths, checks and texts come from livekit-server (pkg/service/rtcservice.go). Knows the
+requests of a client. Does not know how a room works.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Signalling:
     """The routes below /rtc."""
 
     def __init__(self, rooms: Rooms, script: Script) -> None:
-        """Serve *rooms*, but for what *script* wants otherwise."""
+        """Serve *rooms*, except for the faults of *script*."""
         self._rooms = rooms
         self._script = script
 
@@ -96,7 +96,7 @@ def bearer_token(request: web.Request) -> str:
 async def _follow(
     participant: Participant, joining: JoinRequest, socket: web.WebSocketResponse
 ) -> None:
-    """Carry out what *participant* asks for by *socket*, until that is closed."""
+    """Carry out the requests that *participant* sends on *socket*, until *socket* is closed."""
     if joining.HasField("publisher_offer"):
         await _carry_out(participant, SignalRequest(offer=joining.publisher_offer))
     async for message in socket:
@@ -116,7 +116,7 @@ async def _carry_out(participant: Participant, request: SignalRequest) -> None:
 
 
 def _check(request: web.Request) -> tuple[Grants, JoinRequest]:
-    """Give who asks and what for. Raises Refused."""
+    """Return the grants and the parameters of a join. Raises Refused."""
     grants = request.get(GRANTS)
     if grants is None:
         raise Refused(401, NO_ACCESS)

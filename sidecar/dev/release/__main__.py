@@ -18,7 +18,7 @@ from sidecar.dev.toolchain import ToolMissing
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments say. Give the exit code: 0, or 1 with one sentence on stderr."""
+    """Run the command in the arguments. Give the exit code: 0, or 1 with one sentence on stderr."""
     parser = argparse.ArgumentParser(prog="python -m sidecar.dev.release")
     commands = parser.add_subparsers(dest="command", required=True)
     npm = commands.add_parser("npm", help="pack a frozen folder, and the bridge, for npm")

@@ -1,4 +1,4 @@
-"""The last steps of build.spec: what PyInstaller leaves to be done on the frozen folder.
+"""The last steps of build.spec, on the folder that PyInstaller has made.
 
 Owns that a build names no path of its machine, is the same bytes each time, and carries its
 licences. build.spec calls it; nothing else does.
