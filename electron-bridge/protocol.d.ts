@@ -195,7 +195,7 @@ export interface Status {
   warnings: string[]
   /** Resident memory of the process; 0 if the system does not tell it. */
   rssBytes: number
-  /** What the current credentials allow. */
+  /** The rights from the current credentials. */
   capabilities: Capabilities
   /** Totals since the process started. */
   counters: Counters
@@ -210,7 +210,7 @@ export interface Status {
 /** The state of the agent and its Room. */
 export type AgentState = "idle" | "connecting" | "connected" | "reconnecting" | "backoff" | "waiting-for-token" | "failed" | "stopping"
 
-/** What the current credentials allow. Later versions may add members. */
+/** The rights from the current credentials. Later versions may add members. */
 export interface Capabilities {
   /** `createConnection` works: the sidecar has an API secret, or the client gives tokens. */
   createConnection: boolean
@@ -303,7 +303,7 @@ export interface AgentSession {
   endTime?: string
   /** true if metadata, attributes or name were cut, else absent. */
   truncated?: boolean
-  /** What the voice plug-in set with `set_context`, at most 8 KiB. */
+  /** The value of the plug-in's last `set_context`, at most 8 KiB of JSON. */
   context?: unknown
   /** The participant's microphone. Absent without a voice plug-in. */
   microphone?: Microphone
@@ -532,7 +532,7 @@ export interface AgentStateChanged {
   state: AgentState
   /** The state before. */
   previousState: AgentState
-  /** What the current credentials allow. */
+  /** The rights from the current credentials. */
   capabilities: Capabilities
   /** +1 per notification. */
   seq: number
@@ -556,7 +556,7 @@ export interface SessionEvent {
   sessionId: string
   /** The event's name: the plug-in's, `transcript` or `failed`. */
   name: string
-  /** What the plug-in gave, at most 64 KiB of JSON. */
+  /** The event's content from the plug-in, at most 64 KiB of JSON. */
   content: unknown
   /** +1 per event of the session, from 1. A gap shows a dropped event. */
   number: number

@@ -165,7 +165,7 @@ def protocol_md() -> str:
             "## Why a join can fail",
             "",
             *table(
-                ("category", "tried again by itself", "what it says", "the fix"),
+                ("category", "tried again by itself", "message", "the fix"),
                 (
                     (f"`{each}`", "yes" if found.retryable else "no", found.detail, found.fix)
                     for each in Category

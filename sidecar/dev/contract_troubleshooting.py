@@ -29,7 +29,7 @@ RPC_FIXES: dict[ErrorCode, str] = {
         " `resume` before the first session."
     ),
     ErrorCode.METHOD_NOT_FOUND: "Use a name of docs/protocol.md, or ask `rpc.discover`.",
-    ErrorCode.INVALID_PARAMS: "Read `data.fix`: it names the param and what it takes.",
+    ErrorCode.INVALID_PARAMS: "Read `data.fix`: it names the param and its allowed values.",
     ErrorCode.INTERNAL_ERROR: "Report it, with the traceback of the sidecar's log.",
     ErrorCode.NOT_CONNECTED: "Send `connect` again.",
     ErrorCode.CONNECT_FAILED: (
@@ -98,7 +98,7 @@ PAGE_ERRORS: dict[str, tuple[str, str]] = {
     ),
     "UNEXPECTED": (
         "The app's own code failed, `getToken` for one.",
-        "Read `message`: it is what the code threw.",
+        "Read `message`: it has the error of that code.",
     ),
 }
 

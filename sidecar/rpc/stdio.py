@@ -218,7 +218,7 @@ class Outbox:
             return taken
 
     def close(self) -> None:
-        """End the queue: `take` returns the remaining items, then None. Do not call `put` again."""
+        """End the queue; do not `put` again. `take` returns the rest, then empty lists."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()

@@ -68,7 +68,7 @@ class Line:
                 _log.warning("A track took no sound for %.0f s.", CAPTURED_WITHIN_S)
 
     def interrupt(self) -> None:
-        """Forget the queued sound."""
+        """Drop the queued sound."""
         self._resamplers.clear()
         self._source.clear_queue()
 

@@ -1,1 +1,1 @@
-"""What goes over the wire: shapes, tables, errors. One change here changes the contract."""
+"""The contract of the wire: shapes, tables, errors. Each change here changes the contract."""

@@ -34,7 +34,7 @@ class Category(StrEnum):
     REMOVED = "removed"
     """An operator removed the agent from the room."""
     OTHER_SERVER = "other-server"
-    """What answers is not a LiveKit server."""
+    """Another program than a LiveKit server answers."""
     NO_WEBSOCKETS = "no-websockets"
     """A proxy in front of the server does not let WebSockets through."""
     SERVER_DOWN = "server-down"

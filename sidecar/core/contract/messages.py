@@ -92,7 +92,7 @@ class AgentSession(KeepsJson):
         "true if metadata, attributes or name were cut, else absent.", optional=True
     )
     context: EncodedJson | None = member(
-        "What the voice plug-in set with `set_context`, at most 8 KiB.", optional=True
+        "The value of the plug-in's last `set_context`, at most 8 KiB of JSON.", optional=True
     )
     microphone: Microphone | None = member(
         "The participant's microphone. Absent without a voice plug-in.", optional=True
@@ -112,7 +112,7 @@ class AgentSession(KeepsJson):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the current credentials allow. Later versions may add members."""
+    """The rights from the current credentials. Later versions may add members."""
 
     create_connection: bool = member(
         "`createConnection` works: the sidecar has an API secret, or the client gives tokens."
@@ -150,7 +150,7 @@ class Status:
     attempt: int = member("Failed attempts to join since the last success.")
     warnings: tuple[str, ...] = member("Settings that work but are probably a mistake.")
     rss_bytes: int = member("Resident memory of the process; 0 if the system does not tell it.")
-    capabilities: Capabilities = member("What the current credentials allow.")
+    capabilities: Capabilities = member("The rights from the current credentials.")
     counters: Counters = member("Totals since the process started.")
     versions: Mapping[str, str] = member("Version of the sidecar and of each component, by name.")
     last_error: Failure | None = member(
@@ -575,7 +575,7 @@ class AgentStateChanged:
 
     state: AgentState = member("The new state.")
     previous_state: AgentState = member("The state before.")
-    capabilities: Capabilities = member("What the current credentials allow.")
+    capabilities: Capabilities = member("The rights from the current credentials.")
     seq: int = member("+1 per notification.")
     epoch: str = member("A random id of this sidecar process.")
     reason: str | None = member(
@@ -601,7 +601,7 @@ class SessionEvent:
 
     session_id: str = member("The session's id.")
     name: str = member("The event's name: the plug-in's, `transcript` or `failed`.")
-    content: EncodedJson = member("What the plug-in gave, at most 64 KiB of JSON.")
+    content: EncodedJson = member("The event's content from the plug-in, at most 64 KiB of JSON.")
     number: int = member("+1 per event of the session, from 1. A gap shows a dropped event.")
     epoch: str = member("A random id of this sidecar process.")
 

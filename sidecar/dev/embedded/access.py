@@ -1,8 +1,8 @@
 """Checks access tokens like livekit-server, and refuses them with the same texts.
 
 Pure, except for the clock that token checks need. Sources: livekit-server 1.13.5
-pkg/service/auth.go and utils.go; livekit/protocol auth/verifier.go. The texts repeat the whole token, like the
-server's: the sidecar must never pass them on.
+pkg/service/auth.go and utils.go; livekit/protocol auth/verifier.go. The texts repeat the whole
+token, like the texts of the server: the sidecar must never pass them on.
 """
 
 from __future__ import annotations
