@@ -32,7 +32,7 @@ const SENT_WITHIN_MS = 10 * 1000;
 /** Seconds that a room stays open without people. An agent does not count as a person. */
 const ROOM_OPEN_S = 3600;
 
-/** What a request may have, with the type of each member. */
+/** The members that a request may have, each with its type. */
 const REQUEST = {
   purpose: 'string',
   room: 'string',
@@ -67,7 +67,7 @@ function demand(holds, message, status = 400) {
   if (!holds) throw new Refusal(status, message);
 }
 
-/** Gives an object whose members are known and of their types. A member may be left out. */
+/** Checks that an object has no unknown member and no wrong type. A member may be absent. */
 function checked(given, members, where) {
   const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
   demand(isObject, `${where}: an object is needed`);
@@ -80,7 +80,7 @@ function checked(given, members, where) {
   return given;
 }
 
-/** Gives what may be signed: who enters the room, and what they may do there. */
+/** Gives the content of the token: the participant, and the rights in the room. */
 function meant(body, ownRoom) {
   const request = checked(body, REQUEST, 'request');
   const { purpose, room, identity = newIdentity(), name = '' } = request;
@@ -146,7 +146,7 @@ function rateLimit(nowMs) {
   };
 }
 
-/** Refuses what a web page can send: its browser adds `Origin`, or its own name as `Host`. */
+/** Refuses the requests of web pages: a browser adds `Origin`, or its own name as `Host`. */
 function demandProgramOfThisMachine({ headers }, port) {
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
   demand(hosts.includes(headers.host), `Host: ask at http://${hosts[0]}`, 403);

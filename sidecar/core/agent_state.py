@@ -27,8 +27,8 @@ SHORTEST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
 SHORTEST_LOOK_S = 30.0
 LONGEST_LOOK_S = 300.0
-"""Delays before an agent that another participant put out looks whether its identity is free. They
-double, from the first to the second."""
+"""Delays before the agent looks whether its identity is free, after another participant took it.
+They double, from the first to the second."""
 
 
 class Event(Enum):
@@ -38,29 +38,30 @@ class Event(Enum):
     TIMER = "timer"
     WAKE = "wake"
     JOINED = "joined"
-    FAILED = "failed, retryable"
-    REFUSED = "failed: unauthorized, malformed, broken-install"
-    TOKEN_EXPIRED = "failed: the token alone is known, and has expired"  # noqa: S105 - no password
-    TOKEN_NEEDED = "a join is due, and needs a token of the client"  # noqa: S105 - no password
+    FAILED = "the join failed, and may succeed later"
+    REFUSED = "the join failed: unauthorized, malformed or broken-install"
+    TOKEN_EXPIRED = "the join failed: the only token has expired"  # noqa: S105 - no password
+    TOKEN_NEEDED = "a join is due, and needs a token from the client"  # noqa: S105 - no password
     TOKEN_GIVEN = "the client gave a token"  # noqa: S105 - no password
     TOKEN_FAILED = "the client gave no token"  # noqa: S105 - no password
-    TOKEN_REFUSED = "failed: a token that was not fresh"  # noqa: S105 - no password
-    FRESH_TOKEN_REFUSED = "failed: a fresh token of the client"  # noqa: S105 - no password
-    RECONNECTING = "SDK reconnecting"
-    RECONNECTED = "SDK reconnected"
-    WATCHDOG = "30 s of reconnecting over"
-    STEADY = "30 s of connected over"
-    DEAF = "the server's list shows that the Room is not told what happens"
-    LOST = "final, retryable"
-    ROOM_GONE = "final, ROOM_CLOSED or ROOM_DELETED"
+    TOKEN_REFUSED = "the join failed: the server refused an older token"  # noqa: S105 - no password
+    FRESH_TOKEN_REFUSED = "the join failed: the server refused a fresh token"  # noqa: S105 - no password
+    RECONNECTING = "the SDK reconnects"
+    RECONNECTED = "the SDK has reconnected"
+    WATCHDOG = "30 s in this state"
+    STEADY = "30 s in the room"
+    DEAF = "the server's list shows that the Room misses events"
+    LOST = "the Room ended, and a join may succeed later"
+    ROOM_GONE = "the Room ended: ROOM_CLOSED or ROOM_DELETED"
     EVICTED = (
-        "final, PARTICIPANT_REMOVED; or DUPLICATE_IDENTITY, and the agent may not read the list"
+        "the Room ended: PARTICIPANT_REMOVED; or DUPLICATE_IDENTITY without the right to read the"
+        " server's list"
     )
-    IDENTITY_TAKEN = "final, DUPLICATE_IDENTITY, and the agent may read the server's list"
+    IDENTITY_TAKEN = "the Room ended: DUPLICATE_IDENTITY, with the right to read the server's list"
     LOOK = "time to look whether the agent's identity is free"
     IDENTITY_FREE = "the server's list does not have the agent's identity"
-    NOBODY_THERE = "join: needed, and no person is in the room or about to join it"
-    NEEDED = "join: needed, and a person is in the room or about to join it"
+    NOBODY_THERE = "`join: 'needed'`, and no person is in the room or about to join it"
+    NEEDED = "`join: 'needed'`, and a person is in the room or about to join it"
     DISCONNECT = "disconnect"
     SHUTDOWN = "shutdown"
 
@@ -69,12 +70,12 @@ class Do(Enum):
     """The effects that the shell carries out, in order; `agent._carry_out` has a case for each."""
 
     OPEN = "open a Room, once the earlier one's connect and disconnect have ended"
-    ASK = "ask the client for a token, unless that is under way"
+    ASK = "ask the client for a token, unless a request is under way"
     DROP = "drop the Room"
     SNAPSHOT = "give the sessions the snapshot"
-    LINK_LOST = "tell the sessions that the link is lost, and LiveKit's reason if the Room ended"
+    LINK_LOST = "mark the link of the sessions as lost, with LiveKit's reason if the Room ended"
     CLOSE_ALL = "close all sessions"
-    LOG_FAILURE = "log the failure; the first of a series has the critical line"
+    LOG_FAILURE = "log the failure, with the critical line if it is the first of a series"
     ANSWER = "answer the callers of `connect`"
     POLL = "compare with the server's list"
     LOOK = "look whether the server's list has the agent's identity"

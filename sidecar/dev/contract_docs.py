@@ -227,7 +227,7 @@ def behaviour_md() -> str:
             "",
             "## The agent",
             "",
-            "A state and an event that have no row here change nothing together.",
+            "When an event has no row for the present state, nothing changes.",
             "",
             *table(
                 ("state", "event", "next", "does"),

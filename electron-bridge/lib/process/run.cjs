@@ -69,7 +69,7 @@ function startFailure(error, timeoutMs, stderrTail) {
 
 /**
  * The message names no line of stderr: a panic of the native library may be one, with anything in
- * it, and the message reaches the pages. `stderrTail` has the lines, for the app alone.
+ * it, and the message reaches the pages. `stderrTail` has the lines, for the app only.
  *
  * @param {import('./launch.cjs').Launch} launch
  * @param {SidecarError | undefined} reason why the sidecar was ended; undefined when it ended by itself
