@@ -76,8 +76,11 @@ async def test_a_native_thread_keeps_its_python_state_between_two_events(monkeyp
     logger.addHandler(handler)
     monkeypatch.setattr(logger, "level", logging.DEBUG)
     try:
-        with pytest.raises(rtc.ConnectError):
-            await rtc.Room().connect(NOBODY_LISTENS, "token")
+        for _ in range(20):  # the SDK has a thread for each processor, and a join few records
+            with pytest.raises(rtc.ConnectError):
+                await rtc.Room().connect(NOBODY_LISTENS, "token")
+            if max(events) > 1:
+                break
     finally:
         logger.removeHandler(handler)
     assert max(events) > 1
