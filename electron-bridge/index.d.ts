@@ -131,6 +131,8 @@ export interface PageRules {
     false | ((request: ConnectionParams) => ConnectionParams | Promise<ConnectionParams>);
   /** false: no page may call it. */
   closeSession?: false;
+  /** false: no page may call it. It speaks to a person in the agent's name. */
+  sendText?: false;
   /**
    * true: the app's own preload script imports `clara-voice-bridge/preload`. The bridge then does
    * not look for preload.cjs.

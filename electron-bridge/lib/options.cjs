@@ -116,6 +116,7 @@ const MEMBERS = Object.freeze({
   pages: {
     createConnection: [orFalse(isFunction), 'false, or a function (request) => request'],
     closeSession: [(value) => value === false, 'false'],
+    sendText: [(value) => value === false, 'false'],
     ownPreload: FLAG,
   },
   restart: {

@@ -149,6 +149,7 @@ const REFUSED = [
     '`pages.createConnection` must be false, or a function (request) => request, got true.',
   ],
   [{ connect: CONNECT, pages: { closeSession: true } }, '`pages.closeSession` must be false, got'],
+  [{ connect: CONNECT, pages: { sendText: true } }, '`pages.sendText` must be false, got'],
   [{ connect: CONNECT, pages: 'none' }, '`pages` must be an object'],
 ];
 for (const [given, words] of REFUSED) {

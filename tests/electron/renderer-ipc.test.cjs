@@ -252,8 +252,14 @@ test(
 );
 
 test('a page may not ask for what the rules of the app deny', async () => {
-  const { voice, clara } = served({ rules: { createConnection: false, closeSession: false } });
-  for (const call of [clara.createConnection(), clara.closeSession('session_1_a')]) {
+  const rules = { createConnection: false, closeSession: false, sendText: false };
+  const { voice, clara } = served({ rules });
+  const sessionId = 'session_1_a';
+  for (const call of [
+    clara.createConnection(),
+    clara.closeSession(sessionId),
+    clara.sendText({ sessionId, text: 'hello' }),
+  ]) {
     const { code, data } = await failure(call);
     assert.equal(code, 'DENIED');
     assert.match(data.fix, /`pages`/);

@@ -75,9 +75,8 @@ function servePages({ electron, allowedOrigins, pages: rules = {} }, sidecar, an
     const asked = sidecar.processState === 'ready' && sidecar.getStatus();
     const { epoch, ...told } = Object(await Promise.resolve(asked).catch(() => null));
     const { error, ...known } = announcer.statusForPage();
-    const lastError = error || told.lastError;
     const counted = { seq: announcer.seq, sessions: sidecar.sessions.length };
-    return { ...told, ...known, ...counted, ...(lastError && { lastError }) };
+    return { ...told, ...known, ...counted, ...(error && { lastError: error }) };
   };
 
   /**
