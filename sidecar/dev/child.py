@@ -187,9 +187,10 @@ class Child(ABC):
         finally:
             self.kill()
             # A grandchild outside the group may keep the pipes open: do not wait for it.
-            await asyncio.wait(self._readers, timeout=PIPES_TIMEOUT_S)
-            for reader in self._readers:
-                reader.cancel()
+            ends = [*self._readers, asyncio.create_task(self._started().wait())]
+            await asyncio.wait(ends, timeout=PIPES_TIMEOUT_S)
+            for each in ends:
+                each.cancel()
 
     def story(self, what: str) -> str:
         """Return *what* with the exit status and the end of stderr."""

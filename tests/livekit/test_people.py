@@ -24,6 +24,7 @@ from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import SidecarClient
 from sidecar.dev.tokens import mint_token
 from sidecar.redaction import Redactor
+from sidecar.rpc.jsonrpc import size_bytes
 from sidecar.rtc.livekit_api import LiveKitServerApi
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.room import LiveKitRoom
@@ -183,6 +184,7 @@ class _World:
             process=self,
             followers=(),
             needs=Needs.NOTHING,
+            size_bytes=size_bytes,
             protect=lambda secrets: None,
             epoch="test",
         )
