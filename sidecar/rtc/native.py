@@ -88,7 +88,8 @@ class _Events:
         self._event = client_module.proto_ffi.FfiEvent
         self._sdk_take = client_module.ffi_event_callback
         self._keep_state = ctypes.pythonapi.PyGILState_Ensure
-        self._kept: set[int] = set()
+        self._own = threading.local()
+        self._kept = 0
 
     def take(self, start: Any, length: int) -> None:
         """Put the event of *length* bytes at *start* into the SDK's queue."""
@@ -107,9 +108,10 @@ class _Events:
 
         That takes 40 microseconds: a mapping of memory, and an interrupt of the other processors.
         """
-        thread = threading.get_ident()
-        if thread not in self._kept and len(self._kept) < MAX_KEPT:
-            self._kept.add(thread)
+        # In the state itself: a later thread may have the number of a thread that has ended.
+        if self._kept < MAX_KEPT and not hasattr(self._own, "is_kept"):
+            self._own.is_kept = True
+            self._kept += 1
             self._keep_state()
 
 
