@@ -193,3 +193,33 @@ def test_nothing_starts_again_after_a_shutdown(event: Event):
 @pytest.mark.parametrize("state", sorted(set(AgentState) - {AgentState.BACKOFF}))
 def test_a_wake_up_call_means_nothing_outside_a_backoff(state: AgentState):
     assert machine_in(state).on(Event.WAKE, 1.0).does == ()
+
+
+def put_out(machine: AgentMachine) -> AgentMachine:
+    """Take the machine into a room, and out of it by another participant of its identity."""
+    machine.on(Event.CONNECT, 0.0)
+    machine.on(Event.JOINED, 0.0)
+    machine.on(Event.IDENTITY_TAKEN, 0.0)
+    return machine
+
+
+def test_an_agent_that_was_put_out_only_looks_until_its_identity_is_free_or_the_app_says_connect():
+    machine = put_out(AgentMachine())
+    assert machine.is_put_out
+    machine.on(Event.LOOK, 30.0)
+    assert machine.is_put_out
+    machine.on(Event.IDENTITY_FREE, 60.0)
+    assert not machine.is_put_out
+    for event in (Event.CONNECT, Event.DISCONNECT):
+        machine = put_out(AgentMachine())
+        machine.on(event, 10.0)
+        assert not machine.is_put_out
+
+
+def test_the_looks_of_an_agent_that_was_put_out_double_from_30_s_to_5_minutes_and_begin_anew():
+    machine = put_out(AgentMachine())
+    looks = [machine.on(Event.LOOK, 0.0).retry_in_s for _ in range(6)]
+    assert looks == [60, 120, 240, 300, 300, 300]
+    machine.on(Event.DISCONNECT, 0.0)
+    put_out(machine)
+    assert machine.on(Event.LOOK, 0.0).retry_in_s == 60

@@ -100,7 +100,7 @@ def test_without_a_target_or_with_a_malformed_url_the_configuration_is_all_there
         assert "secret" not in str(found)
 
 
-@pytest.mark.parametrize("state", set(AgentState) - {AgentState.CONNECTED})
+@pytest.mark.parametrize("state", [each for each in AgentState if each is not AgentState.CONNECTED])
 def test_an_agent_that_is_not_in_its_room_is_told_with_the_last_failure(state: AgentState):
     bad = only_bad(diagnosed(state=state, last=Category.MEDIA_BLOCKED))
     last = failure(Category.MEDIA_BLOCKED, URL)
