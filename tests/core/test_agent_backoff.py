@@ -124,6 +124,13 @@ def test_a_closed_room_is_rejoined_at_once_only_when_it_lived_5_s(
     assert decision.retry_in_s == (0.0 if at_once else 1.0)
 
 
+def test_the_life_of_a_room_begins_when_the_agent_has_joined_it():
+    machine = AgentMachine()
+    machine.on(Event.CONNECT, 0.0)
+    machine.on(Event.JOINED, 100.0)
+    assert machine.on(Event.ROOM_GONE, 101.0).retry_in_s == 1.0
+
+
 def test_a_room_that_closes_again_and_again_is_rejoined_ever_more_slowly():
     machine = AgentMachine()
     delays = []

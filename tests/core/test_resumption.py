@@ -147,3 +147,7 @@ def test_a_time_comes_back_as_the_milliseconds_it_was_made_of(milliseconds: int)
 def test_a_clock_thousands_of_years_from_this_machine_s_is_refused(ahead_ms: int):
     with pytest.raises(InvalidParams, match="serverAheadMs"):
         inheritance(InitializeParams(protocol_version=1, server_ahead_ms=ahead_ms))
+
+
+def test_the_outage_of_the_earlier_process_goes_on_in_seconds():
+    assert inheritance(InitializeParams(protocol_version=1, outage_ms=45_000)).outage_s == 45.0

@@ -36,8 +36,7 @@ class Sessions:
         """Start with no session and the link down; *counts_outages* in reconnectionAttempts."""
         self._clock = LinkClock()
         self._texts = Texts()
-        self._stays = OpenStays(self._clock, self._texts)
-        self._stays.counts_outages = counts_outages
+        self._stays = OpenStays(self._clock, self._texts, counts_outages=counts_outages)
         self.comparison = Comparison(self._clock, self._stays)
         """Compares these sessions with the server's own list."""
 

@@ -142,7 +142,7 @@ class OpenStays:
     Look stays up in `by_sid`, `by_identity` and `by_session_id`. Only this class changes them.
     """
 
-    def __init__(self, clock: LinkClock, texts: Texts) -> None:
+    def __init__(self, clock: LinkClock, texts: Texts, *, counts_outages: bool) -> None:
         """Start empty; *clock* has the stays' deadlines, *texts* the messages kept for later."""
         self._clock = clock
         self._texts = texts
@@ -154,7 +154,7 @@ class OpenStays:
         self.own_identity = ""
         """The agent's identity."""
         self.ever_created = False
-        self.counts_outages = False
+        self.counts_outages = counts_outages
         """Whether sessions show how many outages they lived through."""
         self._added = 0
         self.by_sid: dict[str, Stay] = {}
