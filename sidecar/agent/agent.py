@@ -517,16 +517,19 @@ class ClaraVoiceAgent:
     # Time
 
     def _arm(self) -> None:
+        self._count_people()
         due_s = earliest(self._machine.due_s, self._sessions.deadline(), self._leave_at_s())
         self._clock.call_at(due_s, self._carry_out_what_is_due)
 
+    def _count_people(self) -> None:
+        if self._machine.state is AgentState.CONNECTED:
+            self._attendance.counted(len(self._sessions), self._clock.tick().attended_s)
+        else:
+            self._attendance.not_counted()
+
     def _leave_at_s(self) -> float | None:
         """Return when the agent leaves its empty room, in attended seconds; None: it stays."""
-        if self._machine.state is not AgentState.CONNECTED:
-            self._attendance.not_counted()
-            return None
-        self._attendance.counted(len(self._sessions), self._clock.tick().attended_s)
-        if not self._destination.is_join_on_need:
+        if self._machine.state is not AgentState.CONNECTED or not self._destination.is_join_on_need:
             return None
         return self._attendance.leave_at_s(self._destination.required().leave_after_s)
 

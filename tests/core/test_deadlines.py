@@ -15,7 +15,7 @@ TIMES = st.sampled_from([0.0, 1.0, 1.5, 2.0, 3.0, 1e9, float("inf")])
 def test_nothing_is_due_at_first():
     deadlines: Deadlines[str] = Deadlines()
     assert deadlines.earliest() is None
-    assert list(deadlines.passed(1e12)) == []
+    assert list(deadlines.take_passed(1e12)) == []
     assert "a" not in deadlines
 
 
@@ -23,8 +23,8 @@ def test_what_has_passed_comes_out_earliest_first_and_once():
     deadlines: Deadlines[str] = Deadlines()
     for key, due_s in (("late", 9.0), ("soon", 1.0), ("next", 2.0)):
         deadlines.set(key, due_s)
-    assert list(deadlines.passed(2.0)) == ["soon", "next"]
-    assert list(deadlines.passed(2.0)) == []
+    assert list(deadlines.take_passed(2.0)) == ["soon", "next"]
+    assert list(deadlines.take_passed(2.0)) == []
     assert deadlines.earliest() == 9.0
 
 
@@ -32,7 +32,7 @@ def test_deadlines_of_the_same_time_come_in_the_order_in_which_they_were_set():
     deadlines: Deadlines[str] = Deadlines()
     for key in "cab":
         deadlines.set(key, 1.0)
-    assert list(deadlines.passed(1.0)) == ["c", "a", "b"]
+    assert list(deadlines.take_passed(1.0)) == ["c", "a", "b"]
 
 
 @pytest.mark.parametrize(("first_s", "second_s"), [(1.0, 5.0), (5.0, 1.0), (3.0, 3.0)])
@@ -41,8 +41,8 @@ def test_a_key_has_the_deadline_set_last(first_s: float, second_s: float):
     deadlines.set("a", first_s)
     deadlines.set("a", second_s)
     assert deadlines.earliest() == second_s
-    assert list(deadlines.passed(10.0)) == ["a"]
-    assert list(deadlines.passed(10.0)) == []
+    assert list(deadlines.take_passed(10.0)) == ["a"]
+    assert list(deadlines.take_passed(10.0)) == []
 
 
 def test_a_key_set_again_after_it_was_cancelled_is_due_when_set_last():
@@ -50,8 +50,8 @@ def test_a_key_set_again_after_it_was_cancelled_is_due_when_set_last():
     deadlines.set("a", 1.0)
     deadlines.pop("a", None)
     deadlines.set("a", 2.0)
-    assert list(deadlines.passed(1.5)) == []
-    assert list(deadlines.passed(2.0)) == ["a"]
+    assert list(deadlines.take_passed(1.5)) == []
+    assert list(deadlines.take_passed(2.0)) == ["a"]
 
 
 def test_a_deadline_set_or_cancelled_while_others_come_out_counts():
@@ -59,7 +59,7 @@ def test_a_deadline_set_or_cancelled_while_others_come_out_counts():
     for key in "abc":
         deadlines.set(key, 1.0)
     came = []
-    for key in deadlines.passed(1.0):
+    for key in deadlines.take_passed(1.0):
         came.append(key)
         deadlines.pop("b", None)
         if len(came) == 1:
@@ -73,7 +73,7 @@ def test_ten_thousand_that_are_set_and_cancelled_leave_nothing_behind():
         deadlines.set(number, float(number))
         deadlines.pop(number, None)
     assert deadlines.earliest() is None
-    assert list(deadlines.passed(1e9)) == []
+    assert list(deadlines.take_passed(1e9)) == []
 
 
 class CountedKey:
@@ -122,7 +122,7 @@ class DeadlineLaws(RuleBasedStateMachine):
 
     @rule(now_s=TIMES)
     def let_pass(self, now_s: float) -> None:
-        came = list(self.deadlines.passed(now_s))
+        came = list(self.deadlines.take_passed(now_s))
         expected = {key: due_s for key, due_s in self.model.items() if due_s <= now_s}
         assert len(came) == len(set(came))
         assert set(came) == set(expected)

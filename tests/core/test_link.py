@@ -29,8 +29,8 @@ def test_every_deadline_runs_while_the_link_is_up(due: Due):
     clock.set(due, "PA_1", 110.0)
     due_s = 110.0 + RUNS_S[due]
     assert clock.earliest() == pytest.approx(due_s)
-    assert list(clock.passed(due_s - 0.001)) == []
-    assert list(clock.passed(due_s)) == [(due, "PA_1")]
+    assert list(clock.take_passed(due_s - 0.001)) == []
+    assert list(clock.take_passed(due_s)) == [(due, "PA_1")]
     assert clock.earliest() is None
 
 
@@ -43,11 +43,11 @@ def test_holds_and_active_deadlines_stand_still_without_the_link(due: Due):
         assert clock.earliest() == RUNS_S[due]
         return
     assert clock.earliest() is None
-    assert list(clock.passed(1e6)) == []
+    assert list(clock.take_passed(1e6)) == []
     clock.up(1_000.0)
     assert clock.earliest() == pytest.approx(999.0 + RUNS_S[due])
-    assert list(clock.passed(998.9 + RUNS_S[due])) == []
-    assert list(clock.passed(999.0 + RUNS_S[due])) == [(due, "PA_1")]
+    assert list(clock.take_passed(998.9 + RUNS_S[due])) == []
+    assert list(clock.take_passed(999.0 + RUNS_S[due])) == [(due, "PA_1")]
 
 
 @pytest.mark.parametrize("due", sorted(STANDS_STILL, key=str))
@@ -65,7 +65,7 @@ def test_many_short_links_add_up():
         clock.down(second * 10 + 0.5)
         clock.up(second * 10 + 10.0)
     # 10.5 s of link before the first loss: due long since.
-    assert list(clock.passed(40.0)) == [(Due.HOLD, "PA_1")]
+    assert list(clock.take_passed(40.0)) == [(Due.HOLD, "PA_1")]
 
 
 def test_what_is_due_according_to_earliest_comes_out_at_that_time():
@@ -77,7 +77,7 @@ def test_what_is_due_according_to_earliest_comes_out_at_that_time():
         clock.set(Due.HOLD, "PA_1", start_s + 0.7)
         due_s = clock.earliest()
         assert due_s is not None
-        assert list(clock.passed(due_s)) == [(Due.HOLD, "PA_1")]
+        assert list(clock.take_passed(due_s)) == [(Due.HOLD, "PA_1")]
 
 
 def test_the_number_of_the_link_grows_each_time_that_the_link_comes_up():
@@ -111,7 +111,7 @@ def test_forgetting_one_leaves_the_others_and_the_outage():
         clock.set(due, "PA_2", 0.0)
     clock.start_outage(0.0)
     clock.forget("PA_1")
-    assert sorted(clock.passed(100.0), key=str) == sorted(
+    assert sorted(clock.take_passed(100.0), key=str) == sorted(
         [(Due.OUTAGE, ""), (Due.HOLD, "PA_2"), (Due.ACTIVE, "PA_2"), (Due.REMOVAL, "PA_2")], key=str
     )
 

@@ -52,7 +52,7 @@ class Deadlines(dict[Key, float]):
             heapq.heappop(self._heap)
         return None
 
-    def passed(self, now_s: float) -> Iterator[Key]:
+    def take_passed(self, now_s: float) -> Iterator[Key]:
         """Remove and yield each key due at *now_s*, earliest first."""
         while (due_s := self.earliest()) is not None and due_s <= now_s:
             key = heapq.heappop(self._heap)[2]
@@ -183,12 +183,12 @@ class LinkClock:
             found = earliest(found, self._up_since_s + linked_s - self._linked_s)
         return found
 
-    def passed(self, now_s: float) -> Iterator[tuple[Due, str]]:
+    def take_passed(self, now_s: float) -> Iterator[tuple[Due, str]]:
         """Remove and yield each deadline that has passed at *now_s*, attended seconds."""
-        yield from self._attended.passed(now_s)
+        yield from self._attended.take_passed(now_s)
         if self.is_up:
             # The same sum as in `earliest`; the 1 µs covers rounding.
-            yield from self._linked.passed(self._linked_now_s(now_s) + 1e-6)
+            yield from self._linked.take_passed(self._linked_now_s(now_s) + 1e-6)
 
     def _linked_now_s(self, now_s: float) -> float:
         if not self.is_up:

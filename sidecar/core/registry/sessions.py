@@ -274,7 +274,7 @@ class Sessions:
         return self._expire_each(at)
 
     def _expire_each(self, at: Moment) -> Iterator[Change]:
-        for due, sid in self._clock.passed(at.attended_s):
+        for due, sid in self._clock.take_passed(at.attended_s):
             yield from self._expired(due, sid, at)
 
     def _expired(self, due: Due, sid: str, at: Moment) -> Iterator[Change]:
