@@ -25,6 +25,7 @@ from sidecar.dev.server_build import find_server
 from sidecar.dev.stdio_client import SidecarClient
 from sidecar.dev.tokens import mint_token
 from sidecar.voice import Needs, Session, Voice
+from tests.livekit.stdio import with_plug_in
 
 ROOM = "bench"
 STARTS_WITHIN_S = 60.0
@@ -174,7 +175,7 @@ class Bench:
         """The sidecar with a plug-in of this file."""
         named = f"tests.bench.voice:{plugin.__name__}"
         root = Path(__file__).resolve().parents[2]
-        command = [sys.executable, "-m", "sidecar", "--wait", "--voice", named]
+        command = with_plug_in(named)
         return SidecarClient(command, cwd=root)
 
     async def connect(self, sidecar: SidecarClient) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from sidecar.dev.stdio_client import SidecarClient
 from tests.electron.chromium import blank_page, installed_chromium
 from tests.electron.devtools import Page
 from tests.electron.npm import installed, run
-from tests.livekit.stdio import connect_params, session_of
+from tests.livekit.stdio import connect_params, session_of, with_plug_in
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.full
@@ -59,9 +58,7 @@ async def test_livekit_s_components_find_the_agent_its_state_its_sound_and_whose
     page: Page, server: DevServer, tmp_path: Path
 ) -> None:
     """They take an agent with `lk.publish_on_behalf` for an avatar: so the sidecar sets none."""
-    command = [sys.executable, "-m", "sidecar", "--wait", "--voice"]
-    command.append("tests.livekit.voice.probe:Probe")
-    async with SidecarClient(command, cwd=ROOT) as sidecar:
+    async with SidecarClient(with_plug_in(), cwd=ROOT) as sidecar:
         await sidecar.call("connect", connect_params(server, tmp_path.name))
         connection = await sidecar.call("createConnection", {"identity": "anna"})
         joining = json.dumps([connection["url"], connection["token"]])

@@ -17,7 +17,7 @@ from livekit.protocol.rtc import ParticipantUpdate, SignalResponse
 from sidecar.dev.stdio_client import SidecarClient
 from tests.embedded.conftest import scripted
 from tests.embedded.scripts import AGENT, Peopled, imagined
-from tests.livekit.stdio import connect_params
+from tests.livekit.stdio import connect_params, with_plug_in
 from tests.repository import ROOT
 
 AT_ONCE, ROUNDS = 10, 100
@@ -39,9 +39,7 @@ def _arrives(identity: str) -> ParticipantInfo:
 async def test_a_thousand_visits_leave_no_more_threads_tracks_and_memory_than_ten(
     room: str,
 ) -> None:
-    command = [sys.executable, "-m", "sidecar", "--wait", "--voice"]
-    command.append("tests.livekit.voice.probe:Probe")
-    async with scripted(Peopled()) as server, SidecarClient(command, cwd=ROOT) as sidecar:
+    async with scripted(Peopled()) as server, SidecarClient(with_plug_in(), cwd=ROOT) as sidecar:
         await sidecar.call("connect", connect_params(server, room), timeout_s=WITHIN_S)
         agent = server.participant(room, AGENT)
         assert agent is not None

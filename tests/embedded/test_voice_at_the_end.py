@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 
 import pytest
@@ -12,7 +11,7 @@ from livekit.protocol.rtc import ParticipantUpdate, SignalResponse
 from sidecar.dev.stdio_client import RpcError, SidecarClient
 from tests.embedded.conftest import scripted
 from tests.embedded.scripts import AGENT, Peopled, imagined
-from tests.livekit.stdio import connect_params, session_of
+from tests.livekit.stdio import connect_params, session_of, with_plug_in
 from tests.repository import ROOT
 
 WITHIN_S = 60.0
@@ -28,9 +27,7 @@ ENDS_WITHIN_S = 3.0
     ],
 )
 async def test_a_busy_plug_in_does_not_keep_the_sidecar(room: str, does: str) -> None:
-    command = [sys.executable, "-m", "sidecar", "--wait", "--voice"]
-    command.append("tests.livekit.voice.probe:Probe")
-    async with scripted(Peopled()) as server, SidecarClient(command, cwd=ROOT) as sidecar:
+    async with scripted(Peopled()) as server, SidecarClient(with_plug_in(), cwd=ROOT) as sidecar:
         await sidecar.call("connect", connect_params(server, room), timeout_s=WITHIN_S)
         agent = server.participant(room, AGENT)
         assert agent is not None

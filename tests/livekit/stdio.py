@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Protocol
 
 from sidecar.dev.stdio_client import JsonObject, SidecarClient
@@ -60,3 +61,8 @@ def closes(sidecar: SidecarClient) -> list[tuple[str, str]]:
         for n in sidecar.notifications
         if n.method == "session-closed"
     ]
+
+
+def with_plug_in(named: str = "tests.livekit.voice.probe:Probe") -> list[str]:
+    """Give the command of a sidecar with this plug-in, `module:Class`."""
+    return [sys.executable, "-m", "sidecar", "--wait", "--voice", named]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -13,7 +12,7 @@ import pytest_asyncio
 from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import JsonObject, SidecarClient
 from tests.livekit.conftest import Arrive
-from tests.livekit.stdio import connect_params, session_of
+from tests.livekit.stdio import connect_params, session_of, with_plug_in
 from tests.livekit.voice.talker import Talker
 from tests.repository import ROOT
 
@@ -33,7 +32,7 @@ def serve(server: DevServer, room: str) -> Serve:
         plugin: str = "Probe", *, params: JsonObject | None = None, **initialize: object
     ) -> AsyncIterator[SidecarClient]:
         named = f"tests.livekit.voice.probe:{plugin}"
-        command = [sys.executable, "-m", "sidecar", "--wait", "--voice", named]
+        command = with_plug_in(named)
         async with SidecarClient(command, cwd=ROOT) as sidecar:
             first = {"protocolVersion": 1, **initialize}
             await sidecar.call("initialize", first, timeout_s=STARTS_WITHIN_S)
