@@ -9,59 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-from types import TracebackType
 from urllib.parse import urlsplit
 
+from tests.livekit.listener import Listener, pump
 
-class HttpProxy:
+
+class HttpProxy(Listener):
     """`async with HttpProxy() as proxy`: listens at `proxy.url`; `proxy.asked` is its ledger."""
 
     def __init__(self, credentials: str | None = None) -> None:
         """`credentials` is `user:password`; who does not bring it is answered 407."""
+        super().__init__()
         self.asked: list[str] = []
         """The first line of each request, in order."""
         self._authorization = credentials and (
             "Basic " + base64.b64encode(credentials.encode()).decode()
         )
         self._userinfo = f"{credentials}@" if credentials else ""
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{self._userinfo}127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"http://{self._userinfo}127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> HttpProxy:
-        """Listen."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End all connections."""
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await self._serve(reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request, or open one tunnel."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         request, *fields = head.rstrip().split("\r\n")
         self.asked.append(request)
@@ -91,14 +63,6 @@ class HttpProxy:
         there = await asyncio.open_connection("127.0.0.1", port)
         there[1].write(onward)
         try:
-            await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
+            await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
         finally:
             there[1].close()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while part := await reader.read(65_536):
-        writer.write(part)
-        await writer.drain()
-    with contextlib.suppress(OSError):
-        writer.write_eof()
