@@ -5,34 +5,27 @@
  * carries its moment (process.hrtime, which all processes share on Linux) as the session's metadata.
  */
 
-const { VERSION } = require('../../../electron-bridge/lib/protocol.cjs');
+const { session, standIn } = require('../../electron/fixtures/stand-in.cjs');
 
 const FEW = 10;
-let seq = 0;
-let sessions = [];
+const { notify, greeting, connected, list, serve } = standIn('lines');
+const sessions = [];
 
 const METHODS = {
-  initialize: () => ({
-    protocolVersion: 1,
-    server: { name: 'clara-voice-sidecar', version: VERSION },
-    pid: process.pid,
-    epoch: 'lines',
-  }),
+  initialize: greeting,
   connect() {
-    const capabilities = { createConnection: true, closeSession: true, reconcile: true };
-    notify('agent-state-changed', { state: 'connected', previousState: 'idle', capabilities });
+    connected();
     return { state: 'connected' };
   },
-  listSessions: () => ({ sessions, seq, epoch: 'lines' }),
-  ping: () => 'pong',
-  shutdown() {
-    setImmediate(() => process.exit(0));
-    return null;
-  },
+  listSessions: () => list(sessions),
   /** Announces people until there are so many. */
   fill({ count }) {
     for (let number = sessions.length; number < count; number += 1) {
-      const made = { ...session(number), connectionState: 'connecting' };
+      const made = {
+        ...session(`p${number}`, 'bench'),
+        name: `Person ${number}`,
+        attributes: { theme: 'dark' },
+      };
       notify('session-created', { session: made });
       sessions.push({ ...made, connectionState: 'connected' });
       notify('session-updated', { session: sessions[number], changed: ['connectionState'] });
@@ -59,39 +52,4 @@ function change(number, metadata) {
   notify('session-updated', { session: sessions[number], changed: ['metadata'] });
 }
 
-function session(number) {
-  return {
-    sessionId: `session_1795409234722_p${number}`,
-    participantId: `p${number}`,
-    participantSid: `PA_p${number}`,
-    roomName: 'bench',
-    startTime: '2026-11-23T10:00:34.722Z',
-    messageCount: 0,
-    name: `Person ${number}`,
-    kind: 'standard',
-    metadata: '',
-    attributes: { theme: 'dark' },
-    connectionQuality: 'unknown',
-  };
-}
-
-function notify(method, params) {
-  seq += 1;
-  send({ method, params: { ...params, seq, epoch: 'lines' } });
-}
-
-function send(message) {
-  process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
-}
-
-let rest = '';
-process.stdin.setEncoding('utf8');
-process.stdin.on('data', (text) => {
-  const lines = (rest + text).split('\n');
-  rest = lines.pop();
-  for (const line of lines) {
-    const { id, method, params = {} } = JSON.parse(line);
-    Promise.resolve(METHODS[method](params)).then((result) => send({ id, result }));
-  }
-});
-process.stdin.on('end', () => process.exit(0));
+serve(METHODS);
