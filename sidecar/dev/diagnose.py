@@ -20,11 +20,11 @@ from sidecar.core.config import Settings, Target, missing, target
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.failures import BrokenInstall
 from sidecar.core.contract.messages import AgentState, Check
-from sidecar.core.contract.wire import to_wire
 from sidecar.core.diagnosis import diagnosis
 from sidecar.dev.child import ChildGone
 from sidecar.dev.commands import FAILED_STATUS
 from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
+from sidecar.rpc.jsonrpc import to_json
 from sidecar.rtc import native
 from sidecar.rtc.livekit_api import LiveKitServerApi
 from sidecar.rtc.proxies import Proxies
@@ -76,8 +76,9 @@ async def _diagnosis_without_join(where: Target) -> JsonObject:
     made = diagnosis(where, probe, now_ms, AgentState.IDLE, None, broken)
     # The check of the room is that of an idle agent here: it says nothing about the room.
     checks = tuple(_left_out(where) if each.name == "room" else each for each in made.checks)
-    shown = to_wire(replace(made, ok=all(each.ok for each in checks), checks=checks))
-    assert isinstance(shown, dict)  # noqa: S101 - a Diagnosis is an object; for the type checker
+    shown: JsonObject = json.loads(
+        to_json(replace(made, ok=all(each.ok for each in checks), checks=checks))
+    )
     return shown
 
 

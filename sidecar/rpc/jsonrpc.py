@@ -1,8 +1,8 @@
-"""Owns JSON-RPC 2.0: takes a line, sends its answer. The only importer of orjson.
+"""Owns JSON-RPC 2.0: takes a line, sends its answer, writes each message as JSON.
 
-jsonrpcserver 5.0.9 dispatches (dispatching.py). This module corrects the points where jsonrpcserver
-deviates from the specification; tests/rpc/test_conformance.py names the clause of each. Knows no
-method, no thread and no stream.
+The only importer of orjson. jsonrpcserver 5.0.9 dispatches (dispatching.py). This module corrects
+the points where jsonrpcserver deviates from the specification; tests/rpc/test_conformance.py names
+the clause of each. Knows no method, no thread and no stream.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sidecar.core.contract.protocol import (
     MAX_VALUES,
     NOTIFICATIONS,
 )
-from sidecar.core.contract.wire import EncodedJson, KeepsJson, json_object
+from sidecar.core.contract.wire import EncodedJson, KeepsJson, fields_of
 from sidecar.rpc.dispatching import Error, Success, dispatch
 
 Handler = Callable[..., object]
@@ -271,17 +271,62 @@ def encode_notification(notification: Notification) -> bytes:
         TypeError: the notification holds a value that JSON has no form for.
     """
     method = NOTIFICATIONS[type(notification)]
-    return _json({"jsonrpc": "2.0", "method": method, "params": notification})
+    return to_json({"jsonrpc": "2.0", "method": method, "params": notification})
+
+
+def to_json(value: object) -> bytes:
+    """Return *value* as JSON. Its dataclasses must come from `core/contract/`.
+
+    Raises:
+        TypeError: *value* holds a value that JSON has no form for.
+    """
+    return orjson.dumps(value, default=_part, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+
+
+def _part(value: object) -> object:
+    """Return *value* in a form that orjson knows; orjson asks for each value that it does not."""
+    if isinstance(value, KeepsJson):
+        return orjson.Fragment(_kept_json(value))
+    if isinstance(value, EncodedJson):
+        return orjson.Fragment(value.text)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return _members(value)
+
+
+def _kept_json(value: KeepsJson) -> bytes:
+    """Return *value* as JSON, which is made once."""
+    try:
+        return value.kept_json
+    except AttributeError:
+        made = to_json(_members(value))
+        # A copy, since orjson reserves 4 KiB for each result.
+        object.__setattr__(value, "kept_json", bytes(memoryview(made)))
+        return value.kept_json
+
+
+def _members(value: object) -> dict[str, object]:
+    """Return the members of a dataclass by their names on the wire.
+
+    Raises:
+        TypeError: *value* is no dataclass.
+    """
+    members = {}
+    for each in fields_of(type(value)):  # type: ignore[arg-type]  # as in wire.parse
+        inner = getattr(value, each.name)
+        if inner is not None or not each.optional:
+            members[each.wire_name] = inner
+    return members
 
 
 def size_bytes(session: AgentSession) -> int:
     """Return the length of *session* as JSON, which is made once."""
-    return len(session.json(_kept_json))
+    return len(_kept_json(session))
 
 
 def encode_request(request_id: str, method: str, params: object) -> bytes:
     """Return a request as one line of JSON without its newline."""
-    return _json({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+    return to_json({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
 
 
 def _failed(error: BaseException) -> tuple[ErrorCode, str, Mapping[str, object] | None]:
@@ -385,31 +430,7 @@ def _encode(message: _Message) -> bytes:
     request_id = message.get("id")
     if isinstance(request_id, int) and not -(2**63) <= request_id < 2**64:
         message = {**message, "id": orjson.Fragment(str(request_id).encode())}
-    return _json(message)
-
-
-def _json(value: object) -> bytes:
-    """Return *value* as JSON. Its dataclasses must come from `core/contract/`."""
-    if isinstance(value, KeepsJson):
-        value = json_object(value)
-    return orjson.dumps(value, default=_part, option=orjson.OPT_PASSTHROUGH_DATACLASS)
-
-
-def _kept_json(value: object) -> bytes:
-    """Return *value* as JSON to keep: a copy, since orjson reserves 4 KiB for each result."""
-    return bytes(memoryview(_json(value)))
-
-
-def _part(value: object) -> object:
-    if isinstance(value, KeepsJson):
-        return orjson.Fragment(value.json(_kept_json))
-    if isinstance(value, EncodedJson):
-        return orjson.Fragment(value.text)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if (members := json_object(value)) is not None:
-        return members
-    raise TypeError
+    return to_json(message)
 
 
 def _restore_ids(decoded: Any, line: bytes) -> None:

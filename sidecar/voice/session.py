@@ -13,7 +13,7 @@ from typing import Literal
 
 from sidecar import tasks
 from sidecar.core.contract.messages import AgentSession, ConversationPage, Message, Role
-from sidecar.core.contract.wire import EncodedJson, iso_time, to_wire
+from sidecar.core.contract.wire import EncodedJson, iso_time
 from sidecar.core.conversation import Conversation, heard_part
 from sidecar.core.sound import SAMPLE_BYTES, Frame, Needs
 from sidecar.voice.events import Events
@@ -256,16 +256,14 @@ def _unfinished(who: Role, text: str, segment: str) -> dict[str, object]:
 
 
 def _finished(message: Message, segment: str) -> dict[str, object]:
-    shown = to_wire(message)
-    rest = (
-        {k: v for k, v in shown.items() if k not in ("role", "content")}
-        if (isinstance(shown, dict))
-        else {}
-    )
-    return {
+    shown: dict[str, object] = {
         "role": message.role.value,
         "text": message.content,
         "final": True,
         "segment": segment,
-        **rest,
+        "number": message.number,
+        "timestamp": message.timestamp,
     }
+    if message.interrupted is not None:
+        shown["interrupted"] = message.interrupted
+    return shown

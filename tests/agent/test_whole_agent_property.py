@@ -29,7 +29,6 @@ from sidecar.core.contract.messages import (
 )
 from sidecar.core.contract.messages import Notification as AnyNotification
 from sidecar.core.contract.protocol import NOTIFICATIONS
-from sidecar.core.contract.wire import to_wire
 from sidecar.core.facts import (
     Fact,
     Joined,
@@ -49,6 +48,7 @@ from tests.agent.world import World
 from tests.core.played import someone
 from tests.core.registry_model import REASONS
 from tests.livekit.faults.law import Law
+from tests.written import written
 
 IDENTITIES = ("alice", "bob", "cid")
 Join = Literal["always", "needed"]
@@ -229,12 +229,12 @@ class Play:
         told = self.world.notify.notifications
         for each in told[self._told :]:
             self._note(each)
-            params = to_wire(each)
+            params = written(each)
             assert isinstance(params, dict)
             self.law.take(Notification(NOTIFICATIONS[type(each)], params, 0.0))
         self._told = len(told)
         self.reasons.listed(self.world.api.listed)
-        listed = to_wire(self.world.agent.session_list())
+        listed = written(self.world.agent.session_list())
         assert isinstance(listed, dict)
         self.law.check_list(listed)
         assert self.world.rooms.most_at_once <= 1

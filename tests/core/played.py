@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from sidecar.core.contract.messages import AgentSession, ConnectionState
-from sidecar.core.contract.wire import IsoTime, to_wire
+from sidecar.core.contract.wire import IsoTime
 from sidecar.core.facts import (
     ConnectionQuality,
     Joined,
@@ -22,6 +22,7 @@ from sidecar.core.facts import (
 from sidecar.core.registry.changes import Change, Closed, Created
 from sidecar.core.registry.comparison import Poll
 from sidecar.core.registry.sessions import Sessions
+from tests.written import written
 
 START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: the wall clock at attended second 0."""
@@ -183,6 +184,5 @@ def _line(change: Change) -> str:
         return f"created {sid} {change.session.connection_state}"
     if isinstance(change, Closed):
         return f"closed {sid} {change.reason}" + (f" {change.detail}" if change.detail else "")
-    shown = to_wire(change.session)
-    assert isinstance(shown, dict)
+    shown = written(change.session)
     return f"updated {sid} " + " ".join(f"{name}={shown.get(name)}" for name in change.changed)

@@ -7,7 +7,7 @@ import pytest
 from sidecar.core.contract.errors import ErrorCode, ShuttingDown, SidecarError, UnknownSession
 from sidecar.core.contract.failures import FATAL, Category, failure
 from sidecar.core.contract.protocol import ERRORS
-from sidecar.core.contract.wire import to_wire
+from tests.written import written
 
 URL = "ws://127.0.0.1:7880"
 
@@ -57,7 +57,7 @@ def test_each_category_names_its_cause_with_the_url_and_its_fix(category: Catego
     assert URL in found.detail or category is Category.BROKEN_INSTALL
     assert found.detail.endswith(".")
     assert found.fix.endswith(".")
-    assert to_wire(found) == {
+    assert written(found) == {
         "category": category.value,
         "detail": found.detail,
         "fix": found.fix,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import orjson
 import pytest
 
 from sidecar.core.contract.messages import AgentSession, ConnectionState
 from sidecar.core.contract.protocol import MAX_LINE_BYTES
-from sidecar.core.contract.wire import IsoTime, to_wire
+from sidecar.core.contract.wire import IsoTime
 from sidecar.core.registry.pages import PAGE_BYTES, page
 from sidecar.core.registry.stays import shown_session
-from sidecar.rpc.jsonrpc import size_bytes
+from sidecar.rpc.jsonrpc import size_bytes, to_json
 from tests.core.played import someone
 
 Numbered = list[tuple[int, AgentSession]]
@@ -54,7 +53,7 @@ def test_no_page_is_over_the_line_and_a_page_is_full(text: str):
     rest = [(number, session) for number in range(1, 801)]
     while rest:
         sessions, last = page(rest, None, size_bytes)
-        page_bytes = len(orjson.dumps(to_wire(sessions)))
+        page_bytes = len(to_json(sessions))
         assert page_bytes < MAX_LINE_BYTES
         if last is None:
             return

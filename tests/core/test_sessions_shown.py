@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.contract.close_reasons import CloseReason
-from sidecar.core.contract.wire import EncodedJson, iso_time, to_wire, wall_ms
+from sidecar.core.contract.wire import EncodedJson, iso_time, wall_ms
 from sidecar.core.facts import MAX_SHOWN_BYTES, Moment, Participant
 from sidecar.core.registry.changes import Closed
 from sidecar.core.registry.resumption import Inheritance
 from sidecar.core.registry.stays import believable_ms
 from tests.core.played import START_MS, UPTIME_MS, Registry, earlier, moment, someone
+from tests.written import written
 
 ALICE = someone("alice")
 WIRE_NAMES = (
@@ -25,8 +26,7 @@ WIRE_NAMES = (
 def first_shown(person: Participant) -> dict[str, object]:
     """The wire object of the session that *person* gets."""
     registry = Registry().joined(person)
-    shown = to_wire(registry.sessions.listed()[0])
-    assert isinstance(shown, dict)
+    shown = written(registry.sessions.listed()[0])
     return shown
 
 
@@ -37,8 +37,7 @@ def test_a_session_has_the_members_of_the_contract_in_its_order():
 def test_a_closed_session_has_an_end_time_too():
     registry = Registry().joined(ALICE)
     registry.at(5, "left", "PA_alice", 1)
-    shown = to_wire(registry.changes[-1].session)
-    assert isinstance(shown, dict)
+    shown = written(registry.changes[-1].session)
     assert list(shown) == [*WIRE_NAMES, "endTime"]
     assert (shown["connectionState"], shown["endTime"]) == ("closed", "2026-01-01T00:00:05.000Z")
 
@@ -301,8 +300,7 @@ def test_a_change_beyond_the_cut_is_no_update():
 def test_truncated_goes_when_nothing_is_cut_any_more():
     registry = Registry().joined(someone("alice", metadata="a" * 20_000))
     registry.at(1, "seen", replace(ALICE, metadata="short"))
-    shown = to_wire(registry.session_of("PA_alice"))
-    assert isinstance(shown, dict)
+    shown = written(registry.session_of("PA_alice"))
     assert (shown["metadata"], "truncated" in shown) == ("short", False)
 
 
@@ -319,8 +317,7 @@ def test_a_context_of_null_takes_the_context_away():
     contexts = []
     for value in ({"step": 1}, None):
         registry.sessions.say(session.session_id, moment(1), context=EncodedJson(value, 100))
-        shown = to_wire(registry.session_of("PA_alice"))
-        assert isinstance(shown, dict)
+        shown = written(registry.session_of("PA_alice"))
         contexts.append("context" in shown)
     assert contexts == [True, False]
 

@@ -7,11 +7,12 @@ import pytest
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import AudioQuality, ClosedSessionsParams, Microphone
-from sidecar.core.contract.wire import EncodedJson, to_wire
+from sidecar.core.contract.wire import EncodedJson
 from sidecar.core.facts import Audible, Joined, Moment, Participant
 from sidecar.core.registry.changes import Closed, Updated
 from sidecar.core.registry.closed_sessions import ClosedSessions
 from sidecar.core.registry.sessions import Sessions
+from tests.written import written
 
 ANNA = Participant("PA_anna", "anna", joined_at_ms=1_000)
 QUALITY = AudioQuality(0.01, 2.5, 32_000, 48_000, 2)
@@ -32,8 +33,7 @@ def joined(*, counts_outages: bool = True) -> tuple[Sessions, str]:
 
 def members(sessions: Sessions) -> dict[str, object]:
     (session,) = sessions.listed()
-    shown = to_wire(session)
-    assert isinstance(shown, dict)
+    shown = written(session)
     return shown
 
 

@@ -13,7 +13,7 @@ from sidecar.core.config import Settings
 from sidecar.core.contract.errors import ApiCallFailed
 from sidecar.core.contract.messages import SessionEvent
 from sidecar.core.contract.protocol import METHODS, NOTIFICATIONS
-from sidecar.core.contract.wire import EncodedJson, to_wire
+from sidecar.core.contract.wire import EncodedJson
 from sidecar.core.facts import (
     ConnectionQuality,
     DisconnectReason,
@@ -40,6 +40,7 @@ from tests.rpc.asked import VALID, FakeClient, FakeProcess
 from tests.rpc.contract_reader import Contract
 from tests.rpc.peer import Json, Peer, request, strictly
 from tests.started import refusing_url
+from tests.written import written
 
 
 def test_the_generated_files_are_what_the_contract_says(capsys):
@@ -157,7 +158,7 @@ async def test_every_result_and_notification_of_a_life_with_people_is_as_documen
         room.emit(fact)
         await ask("listSessions")
         await ask("getStatus")
-    sent = [(NOTIFICATIONS[type(each)], to_wire(each)) for each in world.notify.notifications]
+    sent = [(NOTIFICATIONS[type(each)], written(each)) for each in world.notify.notifications]
     for notification, (method, _) in zip(world.notify.notifications, sent, strict=True):
         line = encode_notification(notification)
         assert len(line.splitlines()) == 1

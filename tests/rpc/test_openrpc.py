@@ -11,11 +11,12 @@ from jsonschema import Draft202012Validator
 
 from sidecar.core.contract.errors import ErrorCode, InvalidParams
 from sidecar.core.contract.protocol import ERRORS, METHODS, NOTIFICATIONS, PROTOCOL_VERSION
-from sidecar.core.contract.wire import fields_of, parse, to_wire
+from sidecar.core.contract.wire import fields_of, parse
 from sidecar.rpc.openrpc import document
 from tests.rpc import notices
 from tests.rpc.asked import VALID
 from tests.rpc.contract_reader import Contract, references_in, schemas_in
+from tests.written import written
 
 DOCUMENT = document()
 CONTRACT = Contract(DOCUMENT)
@@ -204,12 +205,12 @@ def test_the_parser_takes_null_exactly_where_the_document_says():
 )
 def test_a_notification_is_as_documented(notice):
     method = NOTIFICATIONS[type(notice)]
-    assert CONTRACT.problems_of_notification(method, to_wire(notice)) == []
+    assert CONTRACT.problems_of_notification(method, written(notice)) == []
 
 
 def test_our_reader_of_the_contract_sees_what_is_wrong():
     """A guard of the tests that use it: unknown members, null for what is never null, bad times."""
-    good = to_wire(notices.created("anna", 1))
+    good = written(notices.created("anna", 1))
     for wrong in (
         {**good, "colour": 1},
         {**good, "seq": None},

@@ -1,6 +1,6 @@
-"""Owns the conversion between dataclasses and JSON: names, shapes, times, and checks of input.
+"""Owns how dataclasses look in JSON: names, shapes and times; and the checks of what comes in.
 
-Python has `snake_case`, JSON has `camelCase`. Does not know any message, nor bytes.
+Python has `snake_case`, JSON has `camelCase`. Does not know any message, nor how JSON is written.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from operator import attrgetter
 from typing import Literal, NewType, TypeVar, Union, get_args, get_origin
 
 from sidecar.core.contract.errors import InvalidParams
@@ -83,18 +82,11 @@ class EncodedJson:
 
 
 class KeepsJson:
-    """A value that never changes, and keeps its JSON from the first time that it is written."""
+    """A value that never changes, so that the writer of JSON may keep its JSON with it."""
 
-    __slots__ = ("_json",)
-    _json: bytes
-
-    def json(self, write: Callable[[object], bytes]) -> bytes:
-        """Return the JSON of this value. The first call makes it with *write*."""
-        try:
-            return self._json
-        except AttributeError:
-            object.__setattr__(self, "_json", write(self))
-            return self._json
+    __slots__ = ("kept_json",)
+    kept_json: bytes
+    """Not set before the value is first written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +127,18 @@ def wire_name(name: str) -> str:
 
 @functools.cache
 def fields_of(cls: type) -> tuple[WireField, ...]:
-    """Return the members of *cls*'s JSON object, in order."""
+    """Return the members of *cls*'s JSON object, in order.
+
+    Raises:
+        TypeError: *cls* is no dataclass.
+    """
     return tuple(_read_fields(cls))
 
 
 def _read_fields(cls: type) -> Iterator[WireField]:
+    fields = dataclasses.fields(cls)
     hints = typing.get_type_hints(cls)
-    for each in dataclasses.fields(cls):
+    for each in fields:
         inner, has_none = _without_none(hints[each.name])
         optional = bool(each.metadata.get("optional"))
         has_default = each.default is not dataclasses.MISSING or (
@@ -156,56 +153,6 @@ def _read_fields(cls: type) -> Iterator[WireField]:
             nullable=has_none and not optional,
             required=not (optional or has_default),
         )
-
-
-def to_wire(value: object) -> object:
-    """Convert *value* to JSON's types; a dataclass becomes an object with camelCase members."""
-    kind = type(value)
-    if kind in _AS_THEY_ARE:
-        return value
-    if (members := json_object(value)) is not None:
-        return {name: to_wire(inner) for name, inner in members.items()}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, (list, tuple)):
-        return [to_wire(each) for each in value]
-    if isinstance(value, Mapping):
-        return {key: to_wire(each) for key, each in value.items()}
-    return value
-
-
-_AS_THEY_ARE = frozenset((str, int, bool, float, type(None)))
-
-
-def json_object(value: object) -> dict[str, object] | None:
-    """Return the members of a dataclass by their wire names; None if *value* is no dataclass.
-
-    The members themselves are not converted: see `to_wire`.
-    """
-    read = _reader_of(type(value))  # type: ignore[arg-type]  # as in parse
-    return None if read is None else read(value)
-
-
-@functools.cache
-def _reader_of(cls: type) -> Callable[[object], dict[str, object]] | None:
-    if not dataclasses.is_dataclass(cls):
-        return None
-    fields = fields_of(cls)
-    names = [each.wire_name for each in fields]
-    optional = [each.wire_name for each in fields if each.optional]
-    values_of = attrgetter(*(each.name for each in fields)) if fields else None
-
-    def read(value: object) -> dict[str, object]:
-        if values_of is None:
-            return {}
-        values = values_of(value)
-        members = dict(zip(names, values if len(names) > 1 else (values,), strict=True))
-        for name in optional:
-            if members[name] is None:
-                del members[name]
-        return members
-
-    return read
 
 
 def parse(cls: type[T], value: object, *, ignore_unknown: bool = False, where: str = "params") -> T:
