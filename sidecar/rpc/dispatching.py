@@ -40,10 +40,10 @@ def _only_submodules(*packages: str) -> Iterator[None]:
 
 
 with _only_submodules("jsonrpcserver", "oslash"):
-    from jsonrpcserver.dispatcher import dispatch_to_response_pure
+    from jsonrpcserver.dispatcher import create_request, dispatch_request, to_response
     from jsonrpcserver.response import to_serializable_one
     from jsonrpcserver.result import Error, Success
-    from jsonrpcserver.sentinels import NOCONTEXT
+    from jsonrpcserver.sentinels import NOCONTEXT, NOID
 
 __all__ = ["Error", "Success", "dispatch"]
 
@@ -54,15 +54,7 @@ def dispatch(request: Any, methods: dict[str, Callable[..., Any]]) -> Any:
     *request* is a decoded and valid Request object. Each of *methods* returns what `Success` or
     `Error` returns. Any other failure becomes an error response; nothing is raised.
     """
-    return dispatch_to_response_pure(
-        deserializer=_as_is,
-        validator=_as_is,
-        methods=methods,
-        context=NOCONTEXT,
-        post_process=to_serializable_one,  # type: ignore[arg-type]  # as in its own main.py
-        request=request,
-    )
-
-
-def _as_is(value: Any) -> Any:
-    return value
+    asked, result = dispatch_request(methods, NOCONTEXT, create_request(request))
+    if asked.id is NOID:
+        return None
+    return to_serializable_one(to_response(asked, result))

@@ -30,16 +30,17 @@ class LineSplitter:
 
     def feed(self, chunk: bytes) -> Iterator[bytes | LineTooLong]:
         """Yield the lines that *chunk* completes. The rest waits for the next chunk."""
-        start = 0
-        while (end := chunk.find(b"\n", start)) != -1:
-            self._keep(chunk[start:end])
-            yield from self._line()
-            start = end + 1
-        self._keep(chunk[start:])
+        *lines, rest = chunk.split(b"\n")
+        for last_part in lines:
+            self._keep(last_part)
+            if (line := self._line()) is not None:
+                yield line
+        self._keep(rest)
 
     def end(self) -> Iterator[bytes | LineTooLong]:
         """Yield the last line if the input ended without a newline. Call it at the end of input."""
-        yield from self._line()
+        if (line := self._line()) is not None:
+            yield line
 
     def _keep(self, part: bytes) -> None:
         self._length += len(part)
@@ -48,12 +49,12 @@ class LineSplitter:
         elif part:
             self._parts.append(part)
 
-    def _line(self) -> Iterator[bytes | LineTooLong]:
+    def _line(self) -> bytes | LineTooLong | None:
+        """Join the parts to a line; None if it is blank."""
         line = b"".join(self._parts).removesuffix(b"\r")
         is_too_long = self._length > self._max_bytes + 1 or len(line) > self._max_bytes
         self._parts.clear()
         self._length = 0
         if is_too_long:
-            yield LineTooLong()
-        elif line.strip():
-            yield line
+            return LineTooLong()
+        return line if line.strip() else None

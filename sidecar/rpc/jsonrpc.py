@@ -8,7 +8,6 @@ the clause of each. Knows no method, no thread and no stream.
 from __future__ import annotations
 
 import asyncio
-import functools
 import inspect
 import json
 import logging
@@ -161,14 +160,13 @@ class Dispatcher:
         return self._done(message, awaited)
 
     def _answerable(self, handler: Handler) -> Callable[..., Any]:
-        @functools.wraps(handler)
         def call(*args: object, **params: object) -> Any:
             try:
                 result = handler(*args, **params)
             except (Exception, asyncio.CancelledError) as error:
                 code, text, data = _failed(error)
                 return Error(int(code), text, data)
-            if not inspect.isawaitable(result):
+            if not isinstance(result, Awaitable):
                 return Success(result)
             self._awaited = result
             return Success(None)  # a placeholder: `_done` makes the answer
@@ -404,7 +402,7 @@ def _too_long(response: _Response) -> _Response:
 
 def _has_too_many_values(line: bytes) -> bool:
     """Whether *line* has more than MAX_VALUES values; costs milliseconds, unlike decoding."""
-    if _values(line) <= MAX_VALUES:
+    if len(line) <= MAX_VALUES or _values(line) <= MAX_VALUES:
         return False
     return _values(_STRING.sub(b"", line)) > MAX_VALUES
 

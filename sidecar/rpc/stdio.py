@@ -123,7 +123,7 @@ class Reader:
         self._on_chunk = on_chunk
         self._on_end = on_end
         self._on_broken = on_broken
-        self._is_taken = threading.Semaphore()
+        self._is_taken = threading.Lock()
 
     def start(self) -> None:
         """Start the thread that reads."""
