@@ -33,6 +33,15 @@ test('a deadline is met after its time, once, and not before', async (t) => {
   assert.deepEqual([met, owner.pending.size], [[2500], 0]);
 });
 
+test('the last millisecond counts, also behind a whole step', async (t) => {
+  const { met, set, pass } = deadlines(t);
+  set(1001);
+  await pass(1000);
+  assert.deepEqual(met, []);
+  await pass(1);
+  assert.deepEqual(met, [1001]);
+});
+
 test('a cleared deadline is never met, also not one that is due in this turn', async (t) => {
   const { owner, met, set, pass } = deadlines(t);
   const early = set(500);
@@ -70,6 +79,9 @@ test('between suspend and resume time stands still, for new deadlines too', asyn
   assert.deepEqual(met, [500]);
   for (const ms of [500, 1000]) await pass(ms);
   assert.deepEqual(met, [500, 3000]);
+  set(10);
+  await pass(10);
+  assert.deepEqual(met, [500, 3000, 10], 'one that is set after the sleep runs');
 });
 
 test('a stop of the app itself counts as one step', async () => {

@@ -185,6 +185,48 @@ test('after a stop it can be started again', BOUND, async (t) => {
   assert.notEqual((await sidecar.request('surroundings')).pid, first.pid);
 });
 
+test('each stop() is done when its own process is gone', BOUND, async (t) => {
+  const sidecar = await started(t);
+  for (const round of ['first', 'second']) {
+    await sidecar.start();
+    await sidecar.stop();
+    assert.equal(sidecar.processState, 'idle', round);
+  }
+});
+
+test('a connect that the stop leaves unanswered is not logged as refused', BOUND, async (t) => {
+  const sidecar = await started(t, { connect: 'at-shutdown' });
+  const messages = [];
+  sidecar.on('log', ({ message }) => messages.push(message));
+  await sidecar.stop();
+  assert.deepEqual(messages, []);
+});
+
+test('what was not sent for want of a process says what to do about it', BOUND, async (t) => {
+  const sidecar = scripted(t, {}, { restart: { delaysMs: [600_000] } });
+  const fix = () => sidecar.request('ping').then(assert.fail, (error) => error.fix);
+  assert.equal(await fix(), 'Call start() first.');
+  await sidecar.start();
+  await crash(sidecar, { status: 3 });
+  assert.equal(await fix(), 'It is started again soon.');
+});
+
+test('the broken pipes of the app are held from the first start to dispose()', BOUND, async (t) => {
+  const streams = [process.stdout, process.stderr];
+  const held = () => streams.map((stream) => stream.listenerCount('error'));
+  const before = held();
+  const sidecar = scripted(t);
+  for (const round of ['first', 'second']) {
+    await sidecar.start();
+    const once = before.map((count) => count + 1);
+    assert.deepEqual(held(), once, round);
+    await sidecar.stop();
+    assert.deepEqual(held(), once, round);
+  }
+  await sidecar.dispose();
+  assert.deepEqual(held(), before);
+});
+
 test('a listener may start it again as soon as it has failed', BOUND, async (t) => {
   const sidecar = await started(t, {}, NO_RESTART);
   const ready = next(sidecar, 'process-state', ({ state }) => state === 'ready');

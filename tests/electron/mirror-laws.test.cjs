@@ -6,6 +6,7 @@ const { test } = require('node:test');
 const { Mirror } = require('../../electron-bridge/lib/sessions/mirror.cjs');
 const { MAX_LINE_BYTES } = require('../../electron-bridge/lib/protocol.cjs');
 const { Listener, Room, SidecarModel, seeded } = require('./fixtures/mirror-model.cjs');
+const { session } = require('./fixtures/scripted.cjs');
 
 const ROUNDS = Number(process.env.MIRROR_ROUNDS || 300);
 const STEPS = 120;
@@ -149,4 +150,41 @@ test('sessions that are too large for one line are handed over without their tex
     startTime: '2026-01-01T00:00:00.000Z',
     messageCount: 3,
   });
+});
+
+test('whole sessions are handed over up to 8 MiB, to the byte', () => {
+  for (const [excess, isWhole] of [
+    [0, true],
+    [1, false],
+  ]) {
+    const mirror = new Mirror('m', () => 1767225700000, { set: () => ({}) });
+    mirror.begin();
+    const bare = session('alice', { connectionState: 'reconnecting' });
+    const metadata = 'x'.repeat(8 * 1024 * 1024 - JSON.stringify(bare).length + excess);
+    mirror.take('session-created', { session: { ...bare, metadata }, seq: 1, epoch: 'e' });
+    const [resumed] = mirror.begin().resume;
+    assert.equal('metadata' in resumed, isWhole);
+  }
+});
+
+test('a session that a listing lacks is replaced where its identity has another one', () => {
+  const mirror = new Mirror('m', () => 1767225700000, { set: () => ({}), clear: () => {} });
+  mirror.begin();
+  mirror.take('agent-state-changed', { state: 'connected', seq: 1, epoch: 'e' });
+  for (const [seq, identity] of [
+    [2, 'alice'],
+    [3, 'bob'],
+  ]) {
+    mirror.take('session-created', { session: session(identity), seq, epoch: 'e' });
+  }
+  const back = session('alice', { sessionId: 'session_2_alice', participantSid: 'PA_2' });
+  const told = mirror.takeListing({ sessions: [back], seq: 6, epoch: 'e' });
+  const closes = told.filter(({ name }) => name === 'session-closed');
+  assert.deepEqual(
+    closes.map(({ event }) => [event.session.participantId, event.reason, event.detail]),
+    [
+      ['alice', 'replaced', 'reconcile'],
+      ['bob', 'left', 'reconcile'],
+    ],
+  );
 });

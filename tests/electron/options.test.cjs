@@ -151,6 +151,10 @@ const REFUSED = [
   [{ connect: CONNECT, pages: { closeSession: true } }, '`pages.closeSession` must be false, got'],
   [{ connect: CONNECT, pages: { sendText: true } }, '`pages.sendText` must be false, got'],
   [{ connect: CONNECT, pages: 'none' }, '`pages` must be an object'],
+  [
+    { connect: CONNECT, voice: { language: 'x'.repeat(64 * 1024 - 14) } },
+    '`voice` must be an object of at most 64 KiB of JSON',
+  ],
 ];
 for (const [given, words] of REFUSED) {
   test(`refused at once: ${words}`, () => {
@@ -164,6 +168,19 @@ for (const [given, words] of REFUSED) {
         return true;
       },
     );
+  });
+}
+
+const MAX_MS = 2 ** 31 - 1;
+const TOO_LONG = 'x'.repeat(64 * 1024 - '{"language":""}'.length + 1);
+for (const [what, options] of Object.entries({
+  'the longest delays that a timer knows': { startTimeoutMs: MAX_MS, requestTimeoutMs: MAX_MS },
+  'the shortest ones': { startTimeoutMs: 1, restart: { max: 0, delaysMs: [0] } },
+  'settings of the voice of 64 KiB': { voice: { language: TOO_LONG.slice(1) } },
+})) {
+  test(`taken: ${what}`, () => {
+    const given = { connect: CONNECT, ...options };
+    assert.deepEqual(checkedOptions(given).voice, options.voice);
   });
 }
 

@@ -103,6 +103,19 @@ test('a callback that was taken back is not called again, and main sends no more
   assert.deepEqual(again, [['snapshot', undefined, 2, 2]]);
 });
 
+test('a callback that was taken back leaves the others their events', async () => {
+  const { voice, clara } = served();
+  const stops = [];
+  heard(clara, stops);
+  const other = heard(clara);
+  await settled();
+  stops[0]();
+  await settled();
+  voice.create('alice');
+  await settled();
+  assert.deepEqual(other.slice(1), [['created', 'alice', 1, 1]]);
+});
+
 test('a callback may take itself back while it is called', async () => {
   const { voice, clara } = served();
   let calls = 0;

@@ -298,3 +298,14 @@ test('a page that is refused is one line in the log', async () => {
   assert.equal(lines.length, 1);
   assert.match(lines[0], /https:\/\/example\.org\/.*allowedOrigins/);
 });
+
+test('pages that try one address after the other are a hundred lines in the log, no more', async () => {
+  const lines = [];
+  const { contents } = served({ warn: (line) => lines.push(line) });
+  for (let page = 1; page <= 105; page += 1) {
+    contents.navigate(`${FOREIGN}${page}`);
+    const { ok } = await contents.invoke(contents.mainFrame, CALL, ['listSessions']);
+    assert.equal(ok, false);
+  }
+  assert.equal(lines.length, 100);
+});

@@ -195,6 +195,15 @@ test('a gap is healed by one listing, and a difference', BOUND, async (t) => {
   assert.equal(await sidecar.request('listings'), 1);
 });
 
+test('while a listing is on its way no second one is asked for', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice']);
+  await sidecar.request('lose-news', { sessions: [], count: 1 });
+  const told = next(sidecar, 'session-closed');
+  const twice = ['of-tomorrow', 'of-tomorrow'].map((name) => notified(sidecar, name, {}));
+  await Promise.all([told, ...twice]);
+  assert.equal(await sidecar.request('listings'), 1);
+});
+
 test('a gap is healed page by page, and what is lost between two pages, too', BOUND, async (t) => {
   const sidecar = await withSessions(t, ['alice', 'bob', 'carol']);
   const seen = eventsOf(sidecar);

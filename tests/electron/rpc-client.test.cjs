@@ -162,6 +162,17 @@ test('over 8 MiB that wait to be read reject with BUSY, until the system has tak
   wire.client.rejectAll(() => new Error('end of the test'));
 });
 
+test('8 MiB may wait, to the byte', async () => {
+  const wire = new Wire();
+  const bare = Buffer.byteLength('{"jsonrpc":"2.0","id":1,"method":"a","params":{"text":""}}\n');
+  const half = 'x'.repeat(MAX_WAITING_BYTES / 2 - bare);
+  wire.client.request('a', { text: half }, PATIENT).catch(() => {});
+  await assert.rejects(wire.client.request('a', { text: `${half}x` }, PATIENT), code('BUSY'));
+  wire.client.request('a', { text: half }, PATIENT).catch(() => {});
+  assert.equal(wire.frames.length, 2);
+  wire.client.rejectAll(() => new Error('end of the test'));
+});
+
 test('held requests count as waiting, and no longer once they are taken back', async () => {
   const wire = new Wire({ released: false });
   const half = { text: 'x'.repeat(MAX_WAITING_BYTES / 2) };
@@ -207,6 +218,7 @@ const ODD_LINES = {
   'another version': '{"id":1,"result":1}',
   'an array': '[]',
   null: 'null',
+  'neither response nor notification': '{"jsonrpc":"2.0","id":1}',
   'an answer without an id': '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"?"}}',
   'an answer to what was not asked': '{"jsonrpc":"2.0","id":7,"result":1}',
   'an answer to id 0': '{"jsonrpc":"2.0","id":0,"result":1}',
@@ -233,8 +245,10 @@ test('an error whose message is no text, which no String() takes, rejects its re
 
 test('of a long odd line only the first 200 characters are reported', () => {
   const wire = new Wire();
+  wire.client.handleLine('x'.repeat(200));
+  assert.ok(wire.odd[0].endsWith(`: ${'x'.repeat(200)}`));
   wire.client.handleLine('x'.repeat(100_000));
-  assert.ok(wire.odd[0].endsWith(`${'x'.repeat(200)}…`));
+  assert.ok(wire.odd[1].endsWith(`: ${'x'.repeat(200)}…`));
 });
 
 /** An answer of the app that the test gives. */

@@ -1,11 +1,14 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const childProcess = require('node:child_process');
+const path = require('node:path');
 const { test } = require('node:test');
 
 const { sidecarProcess } = require('../../electron-bridge/lib/process/sidecar-process.cjs');
 const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
 const { liveness } = require('./fixtures/liveness.cjs');
+const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 const { SCRIPTED_SIDECAR } = require('./fixtures/scripted.cjs');
 
 /** No test waits for one of these unless it gives it a shorter one. */
@@ -17,8 +20,9 @@ const PATIENT = Object.freeze({
 });
 const BOUND = Object.freeze({ timeout: 20_000 });
 
-/** A scripted child; killed at the end of the test. */
-function spawned(t, script, patience = PATIENT) {
+/** A scripted child; killed at the end of the test. `run` is sidecarProcess() of another system. */
+function spawned(t, script, patience = PATIENT, others = {}) {
+  const { deadlines = new Deadlines(), run = sidecarProcess } = others;
   const seen = { lines: [], logLines: [], problems: [], ends: [] };
   let tell = () => {};
   const until = (isTrue) =>
@@ -47,8 +51,7 @@ function spawned(t, script, patience = PATIENT) {
     onProblem: keep(seen.problems),
     onEnded: keep(seen.ends),
   };
-  const deadlines = new Deadlines();
-  const child = sidecarProcess({ ...launch, ...script.launch }, deadlines, handlers, patience);
+  const child = run({ ...launch, ...script.launch }, deadlines, handlers, patience);
   t.after(async () => {
     child.kill();
     await until(() => seen.ends.length > 0);
@@ -67,6 +70,29 @@ function spawned(t, script, patience = PATIENT) {
     return JSON.parse(seen.lines.shift()).result.pid;
   };
   return { child, ask, answered, ended, pidOf, seen };
+}
+
+/** sidecarProcess() as Windows loads it, with a taskkill that the test plays. */
+function onWindows(t) {
+  const file = require.resolve('../../electron-bridge/lib/process/sidecar-process.cjs');
+  const ours = require.cache[file];
+  const { platform } = process;
+  delete require.cache[file];
+  Object.defineProperty(process, 'platform', { value: 'win32' });
+  const { sidecarProcess: run } = require(file);
+  Object.defineProperty(process, 'platform', { value: platform });
+  require.cache[file] = ours;
+  const spawn = t.mock.method(childProcess, 'spawn').mock;
+  const taskkill = t.mock.method(childProcess, 'execFile', () => {}).mock;
+  const signals = t.mock.method(process, 'kill').mock;
+  return { run, spawn, taskkill, signals };
+}
+
+/** What taskkill is told, to end this process with all below it. */
+function isTaskkillOf(pid, [program, args, options]) {
+  assert.match(program, /\\System32\\taskkill\.exe$/);
+  assert.deepEqual(args, ['/pid', String(pid), '/T', '/F']);
+  assert.equal(options.windowsHide, true);
 }
 
 /** Waits until this process has taken note of a child's exit: its pid is then nobody's. */
@@ -262,3 +288,122 @@ test('a process that not even SIGKILL ends is abandoned', BOUND, async (t) => {
   t.mock.restoreAll();
   process.kill(pid, 'SIGKILL');
 });
+
+test('a process that was left takes its group along when it ends after all', BOUND, async (t) => {
+  const { port, arrived, gone } = await liveness(t);
+  const deadlines = new ScriptedDeadlines();
+  const script = { liveness: port, heir: 'in-group' };
+  const { child, pidOf, seen } = spawned(t, script, { ...PATIENT, killMs: 100 }, { deadlines });
+  await arrived(2);
+  const pid = await pidOf();
+  t.mock.method(process, 'kill', () => true);
+  child.kill();
+  await deadlines.pass(100);
+  t.mock.restoreAll();
+  process.kill(pid, 'SIGKILL');
+  await gone(2);
+  assert.deepEqual([deadlines.left(), seen.ends.length], [[], 1]);
+});
+
+test('a process that was left does not keep the app alive', BOUND, async () => {
+  const program = path.join(__dirname, 'fixtures', 'leaving-app.cjs');
+  const app = childProcess.spawn(process.execPath, [program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [pid] = await new Promise((resolve) =>
+    app.stdout.once('data', (words) => resolve(String(words).split('\n'))),
+  );
+  await new Promise((resolve) => app.on('exit', resolve));
+  process.kill(Number(pid), 'SIGKILL'); // it was alive, or this would throw
+});
+
+test('a second kill() gives a process no more time', BOUND, async (t) => {
+  const deadlines = new ScriptedDeadlines();
+  const { child, ask, answered } = spawned(t, {}, { ...PATIENT, killMs: 100 }, { deadlines });
+  ask('ping');
+  await answered();
+  const { mock } = t.mock.method(process, 'kill', () => true);
+  child.kill();
+  await deadlines.pass(60);
+  child.kill();
+  assert.deepEqual([deadlines.left(), mock.callCount()], [[40], 1]);
+  t.mock.restoreAll();
+  await deadlines.pass(40);
+});
+
+test(
+  'a group that cannot be signalled leaves its first process to be signalled',
+  BOUND,
+  async (t) => {
+    // So macOS answers for a group of zombies.
+    const { child, ask, answered, ended } = spawned(t, {});
+    ask('ping');
+    await answered();
+    t.mock.method(process, 'kill', () => {
+      throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
+    });
+    child.kill();
+    assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+  },
+);
+
+test(
+  'a process that has ended is signalled no more, and its pipes get no more time',
+  BOUND,
+  async (t) => {
+    const { port, arrived, say } = await liveness(t);
+    const deadlines = new ScriptedDeadlines();
+    const script = { liveness: port, heir: 'own-group' };
+    const { child, ask, ended, pidOf } = spawned(t, script, PATIENT, { deadlines });
+    await arrived(2);
+    const pid = await pidOf();
+    ask('exit', { status: 3 });
+    await reaped(pid);
+    const { mock } = t.mock.method(process, 'kill');
+    for (const call of ['end', 'kill', 'hurry', 'killNow']) child[call]();
+    assert.deepEqual([deadlines.left(), mock.callCount()], [[PATIENT.pipesMs], 0]);
+    say('bye\n');
+    assert.deepEqual(await ended(), end({ code: 3 }));
+  },
+);
+
+test(
+  'on Windows taskkill ends the tree below a living process, and that process if it cannot',
+  BOUND,
+  async (t) => {
+    const { run, spawn, taskkill, signals } = onWindows(t);
+    const { child, ended, pidOf } = spawned(t, {}, PATIENT, { run });
+    const [, , options] = spawn.calls[0].arguments;
+    assert.deepEqual([options.windowsHide, options.detached], [true, false]);
+    const pid = await pidOf();
+    child.kill();
+    const [first] = taskkill.calls;
+    isTaskkillOf(pid, first.arguments);
+    assert.equal(await pidOf(), pid, 'it lives while taskkill looks for what is below it');
+    first.arguments[3](new Error('a policy forbids it'));
+    assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+    assert.deepEqual([taskkill.callCount(), signals.callCount()], [1, 0]);
+  },
+);
+
+for (const [status, signal] of [
+  [0, null],
+  [1, 'SIGKILL'],
+]) {
+  test(
+    `on Windows the app's end waits for taskkill, which ends with ${status}`,
+    BOUND,
+    async (t) => {
+      const { run } = onWindows(t);
+      const { mock } = t.mock.method(childProcess, 'spawnSync', () => ({ status }));
+      const { child, ask, ended, pidOf } = spawned(t, {}, PATIENT, { run });
+      const pid = await pidOf();
+      child.killNow();
+      const { arguments: given } = mock.calls[0];
+      isTaskkillOf(pid, given);
+      assert.equal(given[2].timeout, PATIENT.killMs);
+      ask('exit', { status: 3 }); // a taskkill that does its work leaves nothing to signal
+      assert.deepEqual(await ended(), end(signal ? { signal } : { code: 3 }));
+    },
+  );
+}

@@ -117,10 +117,14 @@ test(
 test('a room that cannot be joined does not fail the start', BOUND, async (t) => {
   const sidecar = scripted(t, {}, { connect: { ...CONNECT, room: 'unreachable' } });
   const told = next(sidecar, 'agent-state-changed');
+  const logged = [];
+  sidecar.on('log', ({ message }) => logged.push(message));
   await sidecar.start();
   assert.equal((await told).state, 'backoff');
   assert.equal(sidecar.agentState, 'backoff');
   assert.equal(sidecar.processState, 'ready');
+  await sidecar.request('ping');
+  assert.deepEqual(logged, [], 'the sidecar itself logs why');
 });
 
 test('a connect that is refused for its parameters is logged with the fix', BOUND, async (t) => {

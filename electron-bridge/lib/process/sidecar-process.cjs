@@ -114,9 +114,9 @@ function sidecarProcess(launch, deadlines, handlers, patience = PATIENCE) {
     });
     if (!stdout) return; // out of file descriptors: there is an error and nothing else
     spawned.on('exit', (code, signal) => {
-      if (hasEnded) return;
       // At once, while the group's number cannot have been given to another.
       if (!IS_WINDOWS) endTree(spawned, 'SIGKILL');
+      if (hasEnded) return; // it was left
       // Neither 'exit' nor 'close' will do alone: now stdout may still be full of answers, and
       // 'close' waits for whoever else holds the pipes.
       wait(patience.pipesMs, () => finish({ code, signal }));
@@ -216,7 +216,7 @@ function hasExited(child) {
  * @param {NodeJS.Signals} signal Windows knows no other than the last
  */
 function endTree(child, signal) {
-  const end = () => hasExited(child) || child.kill(signal);
+  const end = () => child.kill(signal);
   if (IS_WINDOWS) {
     childProcess.execFile(TASKKILL, taskkillArgs(child), { windowsHide: true }, end);
     return;

@@ -208,7 +208,7 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
 
   /** @param {Run} run */
   const heal = (run) => {
-    if (!mirror.isBehind || isHealing || current !== run) return;
+    if (!mirror.isBehind || isHealing) return;
     isHealing = true;
     const end = (/** @type {unknown} */ isTaken) => {
       isHealing = false;

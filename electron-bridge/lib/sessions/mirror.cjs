@@ -382,8 +382,9 @@ function sessionOf(params) {
  * @returns {T} the same, frozen with all in it
  */
 function frozen(value) {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.values(value).forEach(frozen);
+  // Only an object is not frozen.
+  if (!Object.isFrozen(value)) {
+    Object.values(Object(value)).forEach(frozen);
     Object.freeze(value);
   }
   return value;
