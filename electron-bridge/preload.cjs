@@ -7,7 +7,7 @@
  * decides nothing: the main process checks every call (lib/pages/ipc.cjs).
  */
 
-const { contextBridge, ipcRenderer } = require('electron');
+const { contextBridge, ipcRenderer, webFrame } = require('electron');
 
 // As in lib/pages.
 const CALL = 'clara-voice:call';
@@ -16,33 +16,36 @@ const MAIN_FRAME_ASKED = 'clara-voice:main-frame?';
 
 /** Milliseconds until a subscription is tried again while the app has made no sidecar. */
 const RETRY_MS = 500;
-/** In the preload's own world, which all preload scripts of a frame share. */
-const MARK = Symbol.for('clara-voice-bridge');
+/** What window.clara is made of in the page's world, and a mark in the preload scripts' shared world. */
+const NAME = 'clara-voice-bridge';
+
+/**
+ * Runs in the page's world, before the page's scripts. contextBridge copies each argument of a
+ * callback, so only the change comes through it, and the list is kept on this side: with the list in
+ * each of them, a burst of changes would cost the square of its length. A text, because a bundler may
+ * put calls of its own functions into a function.
+ */
+const IN_THE_PAGE = `((bridge) => {
+  const onSessions = (callback) => {
+    const open = new Map();
+    const take = ({ sessions, ...event }) => {
+      if (sessions) open.clear();
+      for (const each of sessions || [event.session]) open.set(each.sessionId, each);
+      if (event.type === 'closed') open.delete(event.session.sessionId);
+      callback({ ...event, sessions: [...open.values()] });
+    };
+    return bridge.onSessions(typeof callback === 'function' && take);
+  };
+  Object.defineProperty(window, 'clara', { value: Object.freeze({ ...bridge, onSessions }) });
+})(window['${NAME}'])`;
 
 /**
  * @typedef {import('./preload').ClaraError} ClaraError
- * @typedef {import('./preload').SessionsChange} SessionsChange
- * @typedef {import('./preload').SessionsSnapshot} SessionsSnapshot
- *
- * @typedef {object} Listener a callback of the page
- * @property {string} topic
- * @property {(kind: 'snapshot' | 'change' | 'end', event: any) => void} take
+ * @typedef {(kind: 'snapshot' | 'change' | 'end', event: any) => void} Take
  */
 
-/** @type {Set<Listener>} */
-const listeners = new Set();
-
-/**
- * @param {SessionsSnapshot} last
- * @param {SessionsChange} change
- * @returns {import('./preload').SessionsEvent}
- */
-function changed(last, change) {
-  const open = new Map(last.sessions.map((session) => [session.sessionId, session]));
-  if (change.type === 'closed') open.delete(change.session.sessionId);
-  else open.set(change.session.sessionId, change.session);
-  return { ...change, sessions: [...open.values()] };
-}
+/** @type {Map<Take, string>} for each callback of the page what takes its events, and their topic */
+const listeners = new Map();
 
 /**
  * A failure of the bridge's own, as a plain object: contextBridge takes the members of an Error.
@@ -87,45 +90,44 @@ function listen(topic, name, callback) {
   if (typeof callback !== 'function') {
     throw new TypeError(`${name}: the callback must be a function.`);
   }
-  /** @type {any} the last event; undefined until the snapshot is there */
-  let last;
+  let hasSnapshot = false;
   const subscribe = () =>
     call('subscribe', topic).catch(({ code, message }) => {
       if (code !== 'NO_SIDECAR') console.error(`window.clara: ${message} (${code})`);
-      else setTimeout(() => listeners.has(listener) && subscribe(), RETRY_MS);
+      else setTimeout(() => listeners.has(take) && subscribe(), RETRY_MS);
     });
-  /** @type {Listener['take']} */
+  /** @type {Take} */
   const take = (kind, event) => {
-    if (kind === 'end') {
-      last = undefined;
-      subscribe(); // there may be another sidecar
-    }
-    if (last === undefined ? kind !== 'snapshot' : kind !== 'change') return;
-    last = kind === 'change' && topic === 'sessions' ? changed(last, event) : event;
-    if (last === null) return; // these events have no snapshot
+    if (kind === 'end') subscribe(); // there may be another sidecar
+    if (kind === (hasSnapshot ? 'snapshot' : 'change')) return;
+    hasSnapshot = kind !== 'end';
+    if (!event) return; // an end, or a snapshot of events that have none
     try {
-      callback(last);
+      callback(event);
     } catch (error) {
       console.error('window.clara: a callback of the page threw.', error);
     }
   };
-  const listener = { topic, take };
-  listeners.add(listener);
+  listeners.set(take, topic);
   subscribe();
   return () => {
-    const wasLast = listeners.delete(listener) && !hearing(topic).length;
+    const wasLast = listeners.delete(take) && ![...listeners.values()].includes(topic);
     if (wasLast) call('unsubscribe', topic).catch(() => {}); // there is no sidecar any more
   };
 }
 
-/** @param {string} topic */
-function hearing(topic) {
-  return [...listeners].filter((each) => each.topic === topic);
+/** @type {any} */
+const world = globalThis;
+if (process.contextIsolated === false) {
+  const why = 'without it any script of the page could reach the main process';
+  throw new Error(`preload.cjs needs webPreferences.contextIsolation to be true: ${why}.`);
 }
-
-function install() {
+// A window whose session has it and whose webPreferences.preload names it, too, runs it twice.
+if (!world[Symbol.for(NAME)]) {
   ipcRenderer.on(EVENT, (_, topic, kind, event) => {
-    for (const each of hearing(topic)) if (listeners.has(each)) each.take(kind, event);
+    for (const [take, its] of [...listeners]) {
+      if (its === topic && listeners.has(take)) take(kind, event);
+    }
   });
   ipcRenderer.on(MAIN_FRAME_ASKED, (_, channel) => ipcRenderer.send(channel));
   window.addEventListener('online', () => {
@@ -146,17 +148,7 @@ function install() {
     createConnection: (options) => call('createConnection', options),
     closeSession: (sessionId) => call('closeSession', sessionId),
   };
-  contextBridge.exposeInMainWorld('clara', clara);
-}
-
-/** @type {any} */
-const world = globalThis;
-if (process.contextIsolated === false) {
-  const why = 'without it any script of the page could reach the main process';
-  throw new Error(`preload.cjs needs webPreferences.contextIsolation to be true: ${why}.`);
-}
-// A window whose session has it and whose webPreferences.preload names it, too, runs it twice.
-if (!world[MARK]) {
-  install();
-  world[MARK] = true;
+  contextBridge.exposeInMainWorld(NAME, clara);
+  webFrame.executeJavaScript(IN_THE_PAGE);
+  world[Symbol.for(NAME)] = true;
 }

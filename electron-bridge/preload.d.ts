@@ -82,8 +82,9 @@ export interface SessionsSnapshot {
 }
 
 /**
- * `session` is the session that changed; `sessions` is the whole list after the change. `seq`
- * increases with each event. It may skip numbers, because it also counts events of the agent.
+ * `session` is the session that changed; `sessions` is the whole list after the change. The list is a
+ * new array in each event. A session that did not change is the same object as in the event before.
+ * `seq` increases with each event. It may skip numbers, because it also counts events of the agent.
  */
 export type SessionsEvent =
   | { type: 'snapshot'; sessions: AgentSession[]; session?: undefined; seq: number }

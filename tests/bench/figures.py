@@ -163,13 +163,21 @@ FIGURES = (
         more_is_better=True,
     ),
     Figure("heap", "heap that 100,000 lines leave", "KB", Goal(500), _READER),
-    Figure("event to page", "an event to a page, and back", "ms", of_floor(1, 0.2), _IPC),
+    Figure(
+        "event to page",
+        "an event to a page, and back",
+        "ms",
+        of_floor(1, 0.2),
+        _IPC,
+        waited_for="an event of a session, until a page has it and the app knows that",
+    ),
     Figure(
         "page flood",
         "300 people announced at once, until a page has told of all",
         "ms",
         of_floor(3),
         _IPC,
+        waited_for="300 people who join at once, until a page has told of all",
     ),
     Figure(
         "page reload",

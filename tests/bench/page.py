@@ -32,8 +32,6 @@ EXPLANATION = """\
   waits as long.
 - Two raw agents hear of each join. The time of `session-created` counts from the earlier one, and
   the floor is the later one.
-- The page of the figure with 300 people gets the whole list with each change, as `onSessions`
-  promises. Electron copies this list each time.
 - A figure that cannot be measured on a machine is left out, and named below.
 """
 

@@ -23,6 +23,53 @@ test('a page gets a snapshot first, then every change once and in order', async 
   ]);
 });
 
+test('each event has the list as it was then, also once later events have come', async () => {
+  const { voice, clara } = served();
+  const lists = [];
+  clara.onSessions(({ sessions }) => lists.push(sessions));
+  await settled();
+  voice.create('alice');
+  voice.create('bob');
+  voice.update('alice', { messageCount: 1 });
+  voice.close('bob', 'left');
+  voice.create('bob');
+  await settled();
+  const shown = (list) => list.map((each) => `${each.participantId} ${each.messageCount}`);
+  assert.deepEqual(lists.map(shown), [
+    [],
+    ['alice 0'],
+    ['alice 0', 'bob 0'],
+    ['alice 1', 'bob 0'],
+    ['alice 1'],
+    ['alice 1', 'bob 0'],
+  ]);
+});
+
+test('contextBridge copies each session of a burst once, and not the list with each change', async () => {
+  const { voice, contents, clara } = served();
+  voice.create('first');
+  const events = heard(clara);
+  await settled();
+  for (let number = 0; number < 300; number += 1) voice.create(`person ${number}`);
+  await settled();
+  assert.deepEqual(events.slice(-1), [['created', 'person 299', 301, 301]]);
+  const copied = contents.handedOver.flatMap(({ session, sessions = [session] }) => sessions);
+  assert.equal(copied.length, 301);
+});
+
+test('a page that changes an event changes nothing for another callback', async () => {
+  const { voice, clara } = served();
+  clara.onSessions(({ sessions }) => {
+    for (const each of sessions.splice(0)) each.participantId = 'changed';
+  });
+  const events = heard(clara);
+  voice.create('alice');
+  await settled();
+  voice.update('alice', { messageCount: 1 });
+  await settled();
+  assert.deepEqual(events.slice(-1), [['updated', 'alice', 2, 1]]);
+});
+
 test('what reaches the page before its snapshot is neither lost nor told twice', async () => {
   const { contents, clara, voice } = served();
   voice.create('alice');
