@@ -38,11 +38,17 @@ def main() -> int:
     parser.add_argument("--faults", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--bridge", action="store_true", help="hear it through the bridge, by Node")
     parser.add_argument("--frozen", type=Path, help="this sidecar instead of the sources")
-    parser.add_argument("--journal", type=Path, help="write the whole course to this file")
+    parser.add_argument(
+        "--journal",
+        type=Path,
+        help="write the whole course, or the samples of the day, to this file",
+    )
     told = parser.parse_args()
     if told.seconds is None:
         day = asyncio.run(run_day(told.minutes * 60, find("node")))
         print("\n".join(day.lines()))
+        if told.journal is not None:
+            told.journal.write_text("\n".join(day.samples()) + "\n", encoding="utf-8")
         return 0 if day.is_good else 1
     given = os.environ.pop("LIVEKIT_SERVER", None)
     command = None if told.frozen is None else (str(told.frozen.resolve()),)

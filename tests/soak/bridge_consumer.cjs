@@ -5,7 +5,9 @@
  * as JSON-RPC lines, what a consumer of the bridge sees. Knows neither people nor faults.
  *
  * Methods: `start` {options of createSidecar()}, `stop`, `listSessions`, `closeSession`
- * {sessionId}, `resources` (of this process; with `--expose-gc` after a collection); any other is asked of the sidecar. Notifications: the bridge's events by their names.
+ * {sessionId}, `resources` (of this process; with `--expose-gc` after a collection); any other is
+ * asked of the sidecar. Notifications: the bridge's events by their names. With the argument
+ * `--leak` it leaves a listener behind for each session, which the soak must see.
  */
 
 const { createSidecar } = require('../../electron-bridge/index.cjs');
@@ -36,6 +38,10 @@ const METHODS = {
         logger: { debug: silent, info: silent, warn: silent, error: silent },
       });
       for (const name of EVENTS) sidecar.on(name, (params) => say({ method: name, params }));
+      if (process.argv.includes('--leak')) {
+        process.setMaxListeners(0);
+        sidecar.on('session-created', () => process.on('message', () => {}));
+      }
     }
     await sidecar.start();
     return null;

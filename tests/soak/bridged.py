@@ -6,13 +6,14 @@ and the resume, is the bridge's own work here, and so is the order of what is he
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sidecar.dev.stdio_client import Direction, JsonObject, SidecarClient
+from sidecar.dev.stdio_client import MAX_NOTIFICATIONS, Direction, JsonObject, SidecarClient
 from tests.soak.watched import ANSWER_TIMEOUT_S, WatchedSidecar
 
 CONSUMER = Path(__file__).with_name("bridge_consumer.cjs")
@@ -37,6 +38,11 @@ class BridgeClient(SidecarClient):
         """The processes that Node has started and that are not over."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
         return [int(pid) for pid in children.split()]
+
+    def forget(self) -> None:
+        """Drop the notifications that were kept: a day has more than a client keeps."""
+        self.notifications.clear()
+        self.queue = asyncio.Queue(MAX_NOTIFICATIONS)
 
     def freeze(self) -> None:
         """Stop the sidecar in its tracks."""
@@ -64,8 +70,12 @@ class WatchedBridge(WatchedSidecar):
         command: Sequence[str],
         target: Mapping[str, object],
         handle: Path | None,
+        arguments: Sequence[str] = (),
     ) -> None:
-        """*command*: of the sidecar, without arguments of the bridge's own."""
+        """*command*: of the sidecar, without arguments of the bridge's own.
+
+        *arguments*: of the consumer.
+        """
         super().__init__(command, target, handle)
         self._options = {
             "command": command[0],
@@ -74,7 +84,7 @@ class WatchedBridge(WatchedSidecar):
             "restart": RESTART,
             "startTimeoutMs": START_TIMEOUT_MS,
         }
-        command = [str(node), "--expose-gc", str(CONSUMER)]
+        command = [str(node), "--expose-gc", str(CONSUMER), *arguments]
         self.bridge = BridgeClient(command, trace=self._take)
         self._is_heard = False
         self._crashes = 0

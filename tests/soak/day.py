@@ -3,45 +3,53 @@
 Owns the rounds of the day and its samples. The server is the double, whose people have no media: a
 real server with real people makes some hundred stays in the time. The sidecar, the SDK, its links,
 the bridge and its Node are real. The random soak (soak.py) has the real server.
+
+A whole day takes about 25 minutes. What takes the time is the SDK: it resumes its connection in
+3 s, whatever the server does. So everything else happens meanwhile.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from livekit.protocol.models import DisconnectReason, ParticipantInfo
-from livekit.protocol.rtc import SignalResponse
+from livekit.protocol.models import DisconnectReason
 
-from sidecar.dev.embedded.access import Grants
-from sidecar.dev.embedded.participant import Participant
+from sidecar.dev.embedded.script import Script
 from sidecar.dev.embedded_room import EmbeddedRoom
 from tests.soak import resources
 from tests.soak.bridged import WatchedBridge
+from tests.soak.guests import Guests, Stay
+from tests.soak.slopes import CRASHES as BY_CRASHES
 from tests.soak.slopes import Sample, Slope, slopes
 
 STAYS, OUTAGES, RESTARTS, CRASHES = 20_000, 500, 50, 50
 """Of a whole day."""
 ROUNDS = 250
-WAVE = 20
-"""People who come at a time."""
-NAMES = 500
-"""Identities: most people come again."""
+WAVE = 18
+"""People who come at a time; with those who reload or never connect a wave has 20 stays."""
+FULL_EVERY = 2
+"""One outage in so many is a full reconnect of the agent's SDK, the others are resumed."""
 ROOM = "day"
 AGENT = "clara"
 DRIVEN = Path(__file__).parents[1] / "livekit" / "faults" / "driven.py"
 ANNOUNCE_EVERY_S = 0.02
 HEARD_WITHIN_S = 60.0
-CRASH_SHARE = 0.3
-"""Of the time, for the crashes: they come last, since a crash ends the samples of a sidecar."""
-CLIENT_PROTOCOL = 16
+CRASH_SHARE = 0.25
+CRASH_S = 6.0
+"""Of the time, and for each, for the crashes: they come last, since a crash ends the samples of a
+sidecar."""
 SHOWN = 20
 """Broken promises."""
+TOLD_EVERY = 10
+"""Rounds."""
 
 
 @dataclass
@@ -55,176 +63,242 @@ class Day:
     crashes: int = 0
     sidecar: list[Sample] = field(default_factory=list)
     bridge: list[Sample] = field(default_factory=list)
+    crashed: list[Sample] = field(default_factory=list)
+    """Of the bridge, by crashes."""
     broken: list[str] = field(default_factory=list)
     """Promises that did not hold."""
 
     @property
     def slopes(self) -> list[Slope]:
         """The slopes of both processes."""
-        return slopes("sidecar", self.sidecar) + slopes("bridge", self.bridge)
+        return [
+            *slopes("sidecar", self.sidecar),
+            *slopes("bridge", self.bridge),
+            *slopes("bridge", self.crashed, BY_CRASHES),
+        ]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it had all that a day has."""
+        had = (self.stays, self.outages, self.restarts, self.crashes)
+        return all(a >= b for a, b in zip(had, (STAYS, OUTAGES, RESTARTS, CRASHES), strict=True))
 
     @property
     def is_good(self) -> bool:
-        """Whether every promise held and every figure is flat."""
-        return not self.broken and all(each.is_flat or not each.is_judged for each in self.slopes)
+        """Whether every promise held and no figure grows; of a whole day, whether all are flat."""
+        found = self.slopes
+        if self.broken or any(each.grows for each in found):
+            return False
+        return not self.is_whole or (bool(found) and all(each.is_flat for each in found))
+
+    def done(self) -> str:
+        """Tell how much of a day it was."""
+        return (
+            f"day: {self.stays} stays of {STAYS:,}, {self.outages} outages of {OUTAGES},"
+            f" {self.restarts} server restarts of {RESTARTS}, {self.crashes} crashes of {CRASHES},"
+            f" in {self.seconds:.0f} s"
+        )
+
+    def samples(self) -> Iterator[str]:
+        """Give every sample as a line of JSON."""
+        kinds = {"sidecar": self.sidecar, "bridge": self.bridge, "bridge by crashes": self.crashed}
+        for whose, taken in kinds.items():
+            for each in taken:
+                yield json.dumps({"of": whose, "after": each.after, **each.figures})
 
     def lines(self) -> list[str]:
         """Tell it."""
-        done = (
-            f"day: {self.stays} stays, {self.outages} outages, {self.restarts} server restarts,"
-            f" {self.crashes} crashes in {self.seconds:.0f} s"
-        )
-        told = [f"BROKEN: {each}" for each in self.broken[:SHOWN]]
         counts = f"samples: {len(self.sidecar)} of the sidecar, {len(self.bridge)} of the bridge"
-        return [done, counts, *(each.line() for each in self.slopes), *told]
+        broken = [f"BROKEN: {each}" for each in self.broken[:SHOWN]]
+        promises = f"broken promises: {len(self.broken)}"
+        return [self.done(), counts, *(each.line() for each in self.slopes), *broken, promises]
 
 
-class _NoLink:
-    """The signalling of a person who has none: what is sent goes nowhere."""
+class _Forgetful(Script):
+    """The server forgets the agent, when told to."""
 
-    def send(self, message: SignalResponse) -> None:
-        """Drop it."""
+    is_forgotten = False
 
-    def close(self) -> None:
-        """Do nothing."""
+    def refuses_resume(self, identity: str) -> bool:
+        """Whether *identity* must reconnect in full."""
+        return self.is_forgotten
 
 
 class _Play:
     """One day on one double, heard through one bridge."""
 
-    def __init__(self, server: EmbeddedRoom, sidecar: WatchedBridge, handle: Path) -> None:
+    def __init__(
+        self, server: EmbeddedRoom, script: _Forgetful, sidecar: WatchedBridge, handle: Path
+    ) -> None:
         self._server = server
+        self._script = script
         self._sidecar = sidecar
         self._handle = handle
-        self._numbers = 0
-        self._there: list[Participant] = []
-        self._sids: set[str] = set()
+        self._guests = Guests(server, ROOM)
+        self._began_s = time.monotonic()
         self.day = Day()
 
-    async def run(self, until_s: float, rounds: int) -> None:
-        """Play *rounds*, or fewer when *until_s* comes first: then the crashes."""
-        began_s = time.monotonic()
-        calm_until_s = began_s + (until_s - began_s) * (1 - CRASH_SHARE)
+    async def run(self, seconds: float) -> None:
+        """Play the whole day, or as many of its rounds as fit: then the crashes."""
+        until_s = self._began_s + seconds
+        calm_until_s = until_s - min(seconds * CRASH_SHARE, CRASHES * CRASH_S)
         await self._connected()
         played = 0
-        while played < rounds and time.monotonic() < calm_until_s:
+        while played < ROUNDS and time.monotonic() < calm_until_s:
             await self._round(played)
             played += 1
-        while self.day.crashes < CRASHES and time.monotonic() < until_s:
+            self._tell_progress(played)
+        await self._settled()
+        while self.day.crashes < CRASHES and (not self.day.crashes or time.monotonic() < until_s):
             await self._crash()
-        self.day.seconds = time.monotonic() - began_s
-        self._judge()
+        await self._settled()
+        self._note_time()
+        self.day.broken += self._broken()
 
     async def _round(self, number: int) -> None:
-        for _ in range(STAYS // ROUNDS // WAVE):
-            await self._come(WAVE)
-            await self._leave()
-        for _ in range(OUTAGES // ROUNDS):
-            await self._outage()
+        for outage in range(number * OUTAGES // ROUNDS, (number + 1) * OUTAGES // ROUNDS):
+            await self._outage(is_full=outage % FULL_EVERY == 0)
         if number % (ROUNDS // RESTARTS) == 0:
             await self._restart()
-        await self._sample(of_sidecar=True)
+        while len(self._guests.stays) < STAYS * (number + 1) // ROUNDS:
+            await self._wave()
 
-    async def _come(self, count: int) -> None:
-        """Let people join, and wait for their sessions."""
-        for _ in range(count):
-            self._join()
+    async def _wave(self) -> None:
+        """Let people join, speak and go, each in one of the ways."""
+        guests = self._guests
+        people = [guests.join() for _ in range(WAVE)]
+        waits = guests.join(is_active=False)
         await self._shown()
-
-    def _join(self) -> None:
-        self._numbers += 1
-        self.day.stays += 1
-        room = self._server.open(ROOM)
-        grants = Grants(f"h{self._numbers % NAMES}", room=ROOM, room_join=True)
-        person = room.join(grants, CLIENT_PROTOCOL, _NoLink(), "")  # type: ignore[arg-type]
-        person.info.state = ParticipantInfo.State.ACTIVE
-        room.changed(person, at_once=True)
-        self._there.append(person)
-        self._sids.add(person.info.sid)
-
-    async def _leave(self) -> None:
-        """Let everybody leave, and wait for the ends of their sessions."""
-        while self._there:
-            self._depart()
+        speaks, is_removed, is_lost, reloads = people[:4]
+        for text in ("hello", "goodbye"):
+            guests.speak(speaks, text)
+        guests.leave(is_lost, DisconnectReason.CONNECTION_TIMEOUT)
+        guests.leave(waits, DisconnectReason.JOIN_FAILURE)
+        guests.reload(reloads)
+        await self._close(is_removed)
         await self._shown()
+        guests.leave_all()
+        await self._shown()
+        await self._sample()
 
-    def _depart(self) -> None:
-        person = self._there.pop()
-        self._server.open(ROOM).left(person, DisconnectReason.CLIENT_INITIATED)
+    async def _close(self, stay: Stay) -> None:
+        """Have the agent remove a person, as the app does."""
+        shown = self._sidecar.hearing.shown.values()
+        (session_id,) = (each["sessionId"] for each in shown if each["participantSid"] == stay.sid)
+        self._guests.removed(stay)
+        await self._sidecar.bridge.request("closeSession", {"sessionId": session_id})
 
     async def _shown(self) -> None:
-        """Wait until the open sessions are those of the people who are there."""
-        sids = {each.info.sid for each in self._there}
-        await self._sidecar.until(
-            lambda heard: {str(each["participantSid"]) for each in heard.shown.values()} == sids,
-            HEARD_WITHIN_S,
-        )
+        await self._sidecar.until(self._guests.are_shown, HEARD_WITHIN_S)
+
+    async def _settled(self) -> None:
+        """Wait until no session is open; nobody may be there."""
+        await self._sidecar.until(self._guests.are_over, HEARD_WITHIN_S)
 
     async def _connected(self) -> None:
         await self._sidecar.until(lambda heard: heard.state == "connected", HEARD_WITHIN_S)
 
-    async def _outage(self) -> None:
-        """Cut the agent's link; meanwhile one person leaves, and one comes."""
-        await self._come(2)
+    async def _outage(self, *, is_full: bool) -> None:
+        """Cut the agent's link: meanwhile people leave, reload and come. Then a wave of people.
+
+        *is_full*: the server has forgotten the agent, whose SDK must reconnect fully.
+        """
+        guests = self._guests
+        leaves, reloads, _ = (guests.join() for _ in range(3))
+        await self._shown()
         agent = self._server.participant(ROOM, AGENT)
         assert agent is not None
         assert agent.link is not None
         before = len(self._sidecar.hearing.states)
+        self._script.is_forgotten = is_full
         agent.link.cut()
-        self._depart()
-        self._join()
+        guests.leave_unheard(leaves)
+        guests.reload(reloads)
+        guests.join()
         await self._sidecar.until(lambda heard: len(heard.states) > before, HEARD_WITHIN_S)
+        await self._shown()
+        await self._wave()
         await self._connected()
         await self._shown()
-        await self._leave()
         self.day.outages += 1
 
     async def _restart(self) -> None:
-        """Stop the server with people in the room, and start it again."""
-        await self._come(WAVE)
-        self._there.clear()
+        """Stop the server with people in the room, and start it again; half of them return."""
+        guests = self._guests
+        for _ in range(WAVE):
+            guests.join()
+        await self._shown()
+        gone = guests.lost()
         await self._server.stop()
         await self._sidecar.until(lambda heard: heard.state != "connected", HEARD_WITHIN_S)
         await self._server.start()
+        for stay in gone[::2]:
+            guests.return_to(stay)
         await self._connected()
+        await self._shown()
+        guests.leave_all()
         await self._shown()
         self.day.restarts += 1
 
     async def _crash(self) -> None:
-        """End the sidecar with people in the room, who are there afterwards."""
-        await self._come(5)
-        await self._sidecar.crash(0.0)
+        """End the sidecar with people in the room; meanwhile some leave, reload and come."""
+        guests = self._guests
+        people = [guests.join() for _ in range(5)]
+        await self._shown()
+        crash = asyncio.create_task(self._sidecar.crash(0.0))
+        guests.leave_unheard(people[0])
+        guests.reload(people[1])
+        guests.join()
+        await crash
         await self._connected()
-        await self._leave()
+        await self._shown()
+        guests.leave_all()
+        await self._shown()
         self.day.crashes += 1
-        await self._sample(of_sidecar=False)
+        self.day.crashed.append(Sample(self.day.crashes, await self._of_bridge()))
 
-    async def _sample(self, *, of_sidecar: bool) -> None:
+    async def _sample(self) -> None:
+        client, after = self._sidecar.bridge, len(self._guests.stays)
+        (pid,) = client.sidecar_pids()
+        self.day.sidecar.append(Sample(after, await resources.of_sidecar(pid, self._handle)))
+        self.day.bridge.append(Sample(after, await self._of_bridge()))
+
+    async def _of_bridge(self) -> dict[str, float]:
         client = self._sidecar.bridge
-        self.day.bridge.append(Sample(self.day.stays, await resources.of_bridge(client)))
-        if of_sidecar:
-            (pid,) = client.sidecar_pids()
-            figures = await resources.of_sidecar(pid, self._handle)
-            self.day.sidecar.append(Sample(self.day.stays, figures))
+        client.forget()
+        return await resources.of_bridge(client)
 
-    def _judge(self) -> None:
-        heard, broken = self._sidecar.hearing, self.day.broken
-        of_sid = Counter(each.sid for each in heard.sessions)
-        broken += [f"no session for {sid}" for sid in self._sids - of_sid.keys()]
-        broken += [f"{count} sessions for {sid}" for sid, count in of_sid.items() if count != 1]
-        broken += [f"{each.id} has no end" for each in heard.sessions if not each.reason]
-        broken += [each.words for each in heard.disorders]
-        broken += [line for _, line in self._sidecar.errors()]
-        broken += [words for _, words in self._sidecar.deaths]
+    def _tell_progress(self, played: int) -> None:
+        if played % TOLD_EVERY == 0:
+            self._note_time()
+            print(self.day.done(), file=sys.stderr, flush=True)
+
+    def _note_time(self) -> None:
+        self.day.seconds = time.monotonic() - self._began_s
+        self.day.stays = len(self._guests.stays)
+
+    def _broken(self) -> Iterator[str]:
+        heard = self._sidecar.hearing
+        yield from self._guests.broken(heard)
+        yield from (each.words for each in heard.disorders)
+        yield from (line for _, line in self._sidecar.errors())
+        yield from (words for _, words in self._sidecar.deaths)
 
 
-async def run_day(seconds: float, node: Path, rounds: int = ROUNDS) -> Day:
-    """Play a day of *rounds*, or as much of it as fits into *seconds*.
+async def run_day(
+    seconds: float, node: Path, *, driven: Path = DRIVEN, consumer: Sequence[str] = ()
+) -> Day:
+    """Play a day, or as much of it as fits into *seconds*.
+
+    *driven*: the sidecar's program, *consumer*: arguments of the bridge's; other ones leak.
 
     Raises TimeoutError when a session, its end or the agent's return did not come in a minute.
     """
+    script = _Forgetful()
     async with contextlib.AsyncExitStack() as stage:
-        server = await stage.enter_async_context(EmbeddedRoom(announce_every_s=ANNOUNCE_EVERY_S))
+        server = await stage.enter_async_context(
+            EmbeddedRoom(announce_every_s=ANNOUNCE_EVERY_S, script=script)
+        )
         folder = Path(stage.enter_context(tempfile.TemporaryDirectory()))
         handle = folder / "room.sock"
         target = {
@@ -234,10 +308,12 @@ async def run_day(seconds: float, node: Path, rounds: int = ROUNDS) -> Day:
             "room": ROOM,
             "identity": AGENT,
         }
-        sidecar = WatchedBridge(node, (sys.executable, str(DRIVEN), str(handle)), target, handle)
+        sidecar = WatchedBridge(
+            node, (sys.executable, str(driven), str(handle)), target, handle, consumer
+        )
         await sidecar.start()
-        stage.callback(sidecar.client.kill)
-        play = _Play(server, sidecar, handle)
-        await play.run(time.monotonic() + seconds, rounds)
+        stage.push_async_callback(sidecar.bridge.stop)
+        play = _Play(server, script, sidecar, handle)
+        await play.run(seconds)
         await sidecar.stop()
     return play.day

@@ -1,101 +1,141 @@
-"""Whether a figure stays flat: its slope over the stays, with the confidence interval.
+"""Whether a figure stays flat: how it grows with the stays, or the crashes, and how sure that is.
 
-Pure: samples in, slopes out. The first third of the samples is left out: caches fill there. What
-has bounded caches, like memory, is judged after so many stays alone.
+Pure: samples in, slopes out. The first third of the samples is left out: caches fill there. The
+others are averaged in blocks, since neighbours are alike and would make the interval too narrow.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 WARM_UP = 1 / 3
 LEAST_SAMPLES = 4
 """After the warm-up; with fewer there is no interval."""
-CAPACITY: Mapping[str, tuple[str, float]] = {
-    "memory": ("MB", 0.5),
-    "objects": ("objects", 100.0),
-    "threads": ("threads", 0.5),
-    "fds": ("descriptors", 0.5),
-    "tasks": ("tasks", 0.5),
-    "heap": ("MB", 0.1),
-    "listeners": ("listeners", 0.5),
-    "handles": ("handles", 0.5),
+BLOCKS = 20
+"""Of the samples that count, at most."""
+
+
+class Allowed(NamedTuple):
+    """What a figure may grow: the larger of both."""
+
+    unit: str
+    per_measure: float
+    """In 1,000 stays, or in 100 crashes. One thing leaked a stay is 1,000."""
+    in_all: float
+    """Between the first and the last sample that counts: pools fill by steps, at any time."""
+
+
+ALLOWED: Mapping[str, Allowed] = {
+    "memory": Allowed("MB", 0.5, 5.0),
+    "objects": Allowed("objects", 100.0, 1_000.0),
+    "threads": Allowed("threads", 0.5, 4.0),
+    "fds": Allowed("descriptors", 0.5, 4.0),
+    "tasks": Allowed("tasks", 0.5, 4.0),
+    "heap": Allowed("MB", 0.1, 0.5),
+    "listeners": Allowed("listeners", 0.5, 4.0),
+    "handles": Allowed("handles", 0.5, 4.0),
 }
-"""Each figure: its unit, and what it may grow in 1,000 stays. One thing leaked a stay is 1,000."""
 CACHED = frozenset({"memory", "objects", "heap"})
 """What grows until bounded caches are full: the last 256 closed sessions, 500 names, the logs."""
-CACHED_STAYS = 2_000
-"""Stays of the judged samples from which the figures of CACHED are judged."""
-_T_95 = {2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 8: 2.31, 10: 2.23, 15: 2.13, 30: 2.04}
+_T_95 = {2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 8: 2.31, 10: 2.23, 12: 2.18, 15: 2.13}
 """Student's t for 95 %, two-sided, by degrees of freedom."""
+
+
+class Measure(NamedTuple):
+    """What a slope is told in."""
+
+    size: int
+    word: str
+    least: int
+    """From so many on CACHED is judged: a leak is told from a cache that fills."""
+
+
+STAYS = Measure(1_000, "stays", 2_000)
+CRASHES = Measure(100, "crashes", 25)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The figures after so many stays."""
+    """The figures after so many stays, or crashes."""
 
-    stays: int
+    after: int
     figures: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Slope:
-    """How a figure of one process changes in 1,000 stays: the estimate, and half its interval."""
+    """How a figure of one process grows: the estimate, and half its interval at 95 %."""
 
     whose: str
     name: str
+    measure: Measure
     first: float
     last: float
-    per_1000: float
+    """Means of the first and the last block."""
+    slope: float
     half_width: float
-    stays: int
-    """Between the first and the last sample that counts."""
+    span: int
+    """Stays, or crashes, between the first and the last sample that counts."""
 
     @property
     def is_judged(self) -> bool:
-        """Whether there are stays enough to tell a leak from a cache that fills."""
-        return self.name not in CACHED or self.stays >= CACHED_STAYS
+        """Whether there are enough stays, or crashes, to judge by."""
+        return self.name not in CACHED or self.span >= self.measure.least
+
+    @property
+    def allowed(self) -> float:
+        """How much the figure may grow in the measure."""
+        allowed = ALLOWED[self.name]
+        return max(allowed.per_measure, allowed.in_all * self.measure.size / self.span)
+
+    @property
+    def grows(self) -> bool:
+        """Whether it is certain at 95 % that the figure grows by more than is allowed."""
+        return self.is_judged and self.slope - self.half_width > self.allowed
 
     @property
     def is_flat(self) -> bool:
-        """Whether no growth over what is allowed is certain at 95 %."""
-        return self.per_1000 - self.half_width <= CAPACITY[self.name][1]
+        """Whether it is certain at 95 % that the figure does not."""
+        return self.is_judged and self.slope + self.half_width <= self.allowed
 
     def line(self) -> str:
         """Tell it in one line."""
-        unit, allowed = CAPACITY[self.name]
-        verdict = "flat" if self.is_flat else f"GROWS, over {allowed} allowed"
+        size, word, least = self.measure
         if not self.is_judged:
-            verdict = f"not judged, {self.stays} of {CACHED_STAYS} stays"
+            verdict = f"not judged, {self.span} of {least} {word}"
+        elif self.grows:
+            verdict = f"GROWS, {self.allowed:.2f} allowed"
+        else:
+            verdict = "flat" if self.is_flat else f"unsure, {self.allowed:.2f} allowed"
         return (
-            f"{self.whose} {self.name}: {self.first:.2f} to {self.last:.2f} {unit},"
-            f" {self.per_1000:+.3f} +- {self.half_width:.3f} in 1,000 stays (95 %): {verdict}"
+            f"{self.whose} {self.name}: {self.first:.2f} to {self.last:.2f}"
+            f" {ALLOWED[self.name].unit}, {self.slope:+.3f} +- {self.half_width:.3f}"
+            f" in {size:,} {word} (95 %): {verdict}"
         )
 
 
-def slopes(whose: str, samples: Sequence[Sample]) -> list[Slope]:
+def slopes(whose: str, samples: Sequence[Sample], measure: Measure = STAYS) -> list[Slope]:
     """Estimate the slope of each figure by least squares. Empty with too few samples."""
     used = samples[math.ceil(len(samples) * WARM_UP) :]
-    if len(used) < LEAST_SAMPLES:
+    if len(used) < LEAST_SAMPLES or used[0].after == used[-1].after:
         return []
-    return [
-        _slope(whose, name, [(each.stays, each.figures[name]) for each in used])
-        for name in used[0].figures
-        if name in CAPACITY
-    ]
+    return [_slope(whose, name, used, measure) for name in used[0].figures if name in ALLOWED]
 
 
-def _slope(whose: str, name: str, measured: Sequence[tuple[int, float]]) -> Slope:
-    points = [(stays / 1000, figure) for stays, figure in measured]
-    count = len(points)
-    mean_x = sum(x for x, _ in points) / count
-    mean_y = sum(y for _, y in points) / count
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    rise = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
-    left = sum((y - mean_y - rise * (x - mean_x)) ** 2 for x, y in points)
-    error = math.sqrt(left / (count - 2) / spread)
-    t = next((t for freedom, t in reversed(_T_95.items()) if count - 2 >= freedom), 4.30)
-    stays = measured[-1][0] - measured[0][0]
-    return Slope(whose, name, points[0][1], points[-1][1], rise, t * error, stays)
+def _slope(whose: str, name: str, used: Sequence[Sample], measure: Measure) -> Slope:
+    blocks = min(BLOCKS, len(used))
+    bounds = [len(used) * number // blocks for number in range(blocks + 1)]
+    parts = [used[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    x = [statistics.fmean(each.after / measure.size for each in part) for part in parts]
+    y = [statistics.fmean(each.figures[name] for each in part) for part in parts]
+    slope, base = statistics.linear_regression(x, y)
+    spread = statistics.pvariance(x) * blocks
+    left = sum((b - base - slope * a) ** 2 for a, b in zip(x, y, strict=True))
+    t = next(t for freedom, t in reversed(_T_95.items()) if blocks - 2 >= freedom)
+    half_width = t * math.sqrt(left / (blocks - 2) / spread)
+    span = used[-1].after - used[0].after
+    return Slope(whose, name, measure, y[0], y[-1], slope, half_width, span)

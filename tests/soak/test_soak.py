@@ -18,6 +18,8 @@ SEED = 14
 """Its minute has faults of all four lanes: the server, the link, the sidecar, the humans."""
 SECONDS = 60.0
 PEOPLE = 24
+DAY_S = 30.0
+LEAKY = Path(__file__).with_name("leaky.py")
 
 
 async def keep(settings: Settings) -> None:
@@ -45,9 +47,18 @@ async def test_a_minute_heard_through_the_bridge_breaks_no_promise(
 
 
 @pytest.mark.full
-async def test_a_minute_of_a_working_day_leaves_nothing_behind(node: Path) -> None:
-    day = await run_day(SECONDS, node)
+async def test_half_a_minute_of_a_working_day_leaves_nothing_behind(node: Path) -> None:
+    day = await run_day(DAY_S, node)
     told = "\n".join(day.lines())
     print(told)
     assert day.is_good, told
-    assert min(day.stays, day.outages, day.restarts) >= 1, told
+    assert min(day.stays, day.outages, day.restarts, day.crashes) >= 1, told
+
+
+@pytest.mark.full
+async def test_what_the_sidecar_or_a_consumer_leaves_behind_is_seen(node: Path) -> None:
+    day = await run_day(DAY_S, node, driven=LEAKY, consumer=["--leak"])
+    told = "\n".join(day.lines())
+    assert day.broken == [], told
+    assert {each.name for each in day.slopes if each.grows} == {"tasks", "fds", "listeners"}, told
+    assert not day.is_good

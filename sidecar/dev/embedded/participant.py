@@ -66,7 +66,7 @@ class Participant:
         self.grants = grants
         self.link: Link | None = None
         self.info = _info(grants, client_protocol)
-        self._peer = Peer(self._received, self._activate)
+        self._peer = Peer(self._received, self.activate)
         self._room = room
         loop = asyncio.get_running_loop()
         self._overdue = loop.call_later(
@@ -102,6 +102,12 @@ class Participant:
     def joined(self) -> None:
         """Note that the server has answered the join."""
         self._set_state(ParticipantInfo.State.JOINED)
+
+    def activate(self) -> None:
+        """Note that the participant's connection is up."""
+        if self.info.state == ParticipantInfo.State.JOINED:
+            self._overdue.cancel()
+            self._set_state(ParticipantInfo.State.ACTIVE)
 
     def resume(self, link: Link) -> None:
         """Continue the stay over another signalling connection."""
@@ -198,11 +204,6 @@ class Participant:
                 self.info.attributes.pop(name, None)
         self._changed(at_once=True)
         self.send(SignalResponse(request_response=answer))
-
-    def _activate(self) -> None:
-        if self.info.state == ParticipantInfo.State.JOINED:
-            self._overdue.cancel()
-            self._set_state(ParticipantInfo.State.ACTIVE)
 
     def _received(self, label: str, data: bytes) -> None:
         if label not in KINDS or not self.grants.can_publish_data or self.is_gone:
