@@ -17,7 +17,7 @@ from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import Listed
 from sidecar.core.page_access import WantedConnection
 from sidecar.rtc import access_tokens, native
-from sidecar.rtc.participants import listed
+from sidecar.rtc.participants import listed_in
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.room_service import NotFound, RoomService
 from sidecar.rtc.server_probe import http_url, look
@@ -78,12 +78,9 @@ class LiveKitServerApi:
 
         wanted = api.ListParticipantsRequest(room=target.room)
         try:
-            answer = await self._service.call(
-                target, "ListParticipants", wanted, api.ListParticipantsResponse
-            )
+            return await self._service.call(target, "ListParticipants", wanted, listed_in)
         except NotFound:
             return ()
-        return tuple(listed(each) for each in answer.participants)
 
     async def broadcast_participant(self, target: Target, identity: str) -> bool:
         """Make the server broadcast the participant *identity* to the target's room now.
@@ -158,14 +155,26 @@ class LiveKitServerApi:
 
     async def _finds(self, target: Target, method: str, request: Message) -> bool:
         """Call *method*. Returns False when the server does not find the participant."""
-        from google.protobuf.empty_pb2 import Empty
-
         try:
-            # Every answer can be read as an empty message: its members are then unknown.
-            await self._service.call(target, method, request, Empty)
+            await self._service.call(target, method, request, _empty)
         except NotFound:
             return False
         return True
+
+
+def _empty(body: bytes) -> None:
+    """Check that *body* is a message. Each is an empty message with unknown members.
+
+    Raises:
+        DecodeError: it is something else, like a page.
+    """
+    from google.protobuf.empty_pb2 import Empty
+    from google.protobuf.message import DecodeError
+
+    try:
+        Empty.FromString(body)
+    except DecodeError:
+        raise DecodeError("something else than a message") from None
 
 
 def load() -> None:

@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from sidecar.core.config import Target, shown_url
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     import aiohttp
     from google.protobuf.message import Message
 
-    Answer = TypeVar("Answer", bound=Message)
+
+Answer = TypeVar("Answer")
 
 CALL_WITHIN_S = 8.0
 """Seconds for one call, the way through the proxy included."""
@@ -53,9 +55,11 @@ class RoomService:
         """How far the server's clock is ahead of this machine's, once it refused a token."""
 
     async def call(
-        self, target: Target, method: str, request: Message, answer_type: type[Answer]
+        self, target: Target, method: str, request: Message, read: Callable[[bytes], Answer]
     ) -> Answer:
-        """Call *method* of the target's server with *request*.
+        """Call *method* of the target's server with *request*; return what *read* makes of it.
+
+        *read* gets the answer on a thread, and raises DecodeError for an answer that is not fit.
 
         Raises:
             ApiCallFailed: the server refused, gave no fit answer, or none within 8 s.
@@ -73,9 +77,9 @@ class RoomService:
                 except _ClockWrong as wrong:
                     self._ahead = wrong.ahead
                     body = await self._post(target, method, request, proxy)
-                return await asyncio.to_thread(_parsed, body, answer_type)
-        except DecodeError:
-            raise _failed(Category.OTHER_SERVER, url, "something else than a list") from None
+                return await asyncio.to_thread(read, body)
+        except DecodeError as error:
+            raise _failed(Category.OTHER_SERVER, url, str(error)) from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _failed(_category_of(error), url) from None
 
@@ -155,12 +159,6 @@ async def _refusal(answer: aiohttp.ClientResponse, url: str) -> Exception:
     text = body.decode("utf-8", "replace").lower()
     category = category_of_status(answer.status, text, is_handshake=False)
     return _failed(category, url, f"status {answer.status}")
-
-
-def _parsed(body: bytes, answer_type: type[Answer]) -> Answer:
-    answer = answer_type()
-    answer.ParseFromString(body)
-    return answer
 
 
 def _failed(category: Category, url: str, answer: str = "") -> ApiCallFailed:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 
 import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import given
+from hypothesis import strategies as st
 from livekit import api, rtc
 
 from sidecar.core.contract.messages import ConnectionState
 from sidecar.core.contract.wire import IsoTime
-from sidecar.core.facts import MAX_WORD_BYTES
+from sidecar.core.facts import MAX_WORD_BYTES, Listed
 from sidecar.core.registry.stays import shown_session
-from sidecar.rtc.participants import listed, participant
+from sidecar.rtc.participants import MAX_INFO_BYTES, MAX_LISTED, listed, listed_in, participant
 
 LONG = "\U0001f3a4" * 750_000
 """3 MB."""
@@ -55,3 +59,42 @@ def test_a_usual_participant_is_whole():
 def test_a_listed_participant_is_cut_alike():
     one = listed(api.ParticipantInfo(sid="PA_x", identity=LONG))
     assert one.identity == participant(Person(identity=LONG)).identity
+
+
+INFOS = st.builds(
+    api.ParticipantInfo,
+    sid=st.text(max_size=300),
+    identity=st.text(max_size=300),
+    state=st.sampled_from(api.ParticipantInfo.State.values()),
+    kind=st.sampled_from(api.ParticipantInfo.Kind.values()),
+    permission=st.builds(api.ParticipantPermission, hidden=st.booleans()),
+    metadata=st.text(max_size=300),
+    joined_at=st.integers(-(2**63), 2**63 - 1),
+)
+
+
+@given(st.lists(INFOS, max_size=5))
+def test_a_list_is_read_as_livekit_s_library_reads_it(infos: list[api.ParticipantInfo]):
+    body = api.ListParticipantsResponse(participants=infos).SerializeToString()
+    newer = b"\x10\xac\x02" + body + b"\x1a\x02ok"  # members that a newer server may add
+    assert listed_in(body) == listed_in(newer) == tuple(map(listed, infos))
+
+
+@given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda tail: b"\n\x05\n\x03sid" + tail))
+def test_any_bytes_are_a_list_or_are_refused(body: bytes):
+    with contextlib.suppress(DecodeError):
+        assert all(isinstance(each, Listed) for each in listed_in(body))
+
+
+@pytest.mark.parametrize(
+    ("body", "limit"),
+    [
+        (b"\n\x00" * (MAX_LISTED + 1), "more than 20000 participants"),
+        (b"\n\x81\x80\x40" + b"\x22\x00" * (MAX_INFO_BYTES // 2) + b"\x00", "1048576 bytes"),
+    ],
+    ids=["participants", "tracks"],
+)
+def test_a_list_of_small_parts_makes_no_more_objects_than_a_limit(body: bytes, limit: str):
+    """2 MiB of empty participants took 190 MB, and held the event loop for 26 s."""
+    with pytest.raises(DecodeError, match=limit):
+        listed_in(body)

@@ -99,6 +99,14 @@ async def test_a_packed_answer_is_refused_unread() -> None:
     assert peak_bytes < 10_000_000
 
 
+async def test_a_list_of_ten_million_participants_is_refused_and_holds_no_other_work() -> None:
+    async def crowd(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"\n\x00" * 10_000_000)
+
+    async with serving(crowd) as at:
+        assert "more than 20000 participants" in await refusal(at)
+
+
 async def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else() -> None:
     asked: list[str] = []
 
