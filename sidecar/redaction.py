@@ -13,6 +13,10 @@ MAX_SECRETS = 64
 """The redactor searches every line for each secret. A process has two or three of them, and
 sometimes gets a newer token."""
 
+MAX_SECRET_CHARS = 8_192
+"""The first characters of a secret, which the redactor searches for. A log line has no more, and a
+pattern of a megabyte takes seconds to compile."""
+
 _SECRET = "[secret]"  # noqa: S105 - the replacement
 _KEPT_CHARS = 12
 """A long secret is found by its first characters, because the SDK cuts long texts."""
@@ -56,13 +60,13 @@ class Redactor:
     def protect(self, secrets: Iterable[str]) -> None:
         """Replace *secrets* from now on. Call it before a secret can reach a log line.
 
-        Also replaces a text that begins like a long secret. Keeps the newest MAX_SECRETS of all
-        calls.
+        Also replaces a text that begins like a long secret; only MAX_SECRET_CHARS of it count.
+        Keeps the newest MAX_SECRETS of all calls.
         """
         for secret in secrets:
             if secret:
-                known = self._secrets.pop(secret, None) or _pattern(secret)
-                self._secrets[secret] = known
+                kept = secret[: MAX_SECRET_CHARS + 1]
+                self._secrets[kept] = self._secrets.pop(kept, None) or _pattern(kept)
         for oldest in list(self._secrets)[:-MAX_SECRETS]:
             del self._secrets[oldest]
         longest_first = sorted(self._secrets, key=len, reverse=True)
@@ -99,7 +103,9 @@ def _anywhere(secret: str) -> _Pattern:
     kept = _KEPT_CHARS
     while kept < len(secret) and _may_be_a_word(secret[:kept]):
         kept += 1
-    cut = re.compile(re.escape(secret) + "|" + re.escape(secret[:kept]) + r"[^\s\"',&]*")
+    rest = r"[^\s\"',&]*"
+    whole = re.escape(secret) + (rest if len(secret) > MAX_SECRET_CHARS else "")
+    cut = re.compile(whole + "|" + re.escape(secret[:kept]) + rest)
     return lambda text: cut.sub(_SECRET, text)
 
 

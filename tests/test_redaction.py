@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from sidecar.redaction import Redactor
 from tests.piped_log import Log
 
 HEADER = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
@@ -112,6 +113,15 @@ def test_a_secret_that_begins_another_does_not_uncover_it():
     (line,) = log.lines()
     assert "long" not in line
     assert line.count("secret") == 3
+
+
+def test_a_secret_of_16_mib_is_taken_out_whole_and_holds_no_other_work():
+    """Its pattern took minutes: the watchdog ended the process."""
+    secret = "0aZ" * (16 * 1024 * 1024 // 3)
+    redactor = Redactor()
+    redactor.protect([secret])
+    told = redactor(f"before {secret[:20_000]} after {secret[:100]} end")
+    assert told == "before [secret] after [secret] end"
 
 
 def test_a_record_that_cannot_be_formatted_gives_its_arguments_away_nowhere(capfd):

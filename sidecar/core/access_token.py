@@ -20,6 +20,8 @@ from sidecar.core.contract.protocol import AGENT_IDENTITY_PREFIX
 SHORT_LIVED_S = 30.0
 """A token with fewer seconds left is not used for a join if the client can give another."""
 
+MAX_TOKEN_CHARS = 256 * 1024
+"""A token with all texts that a LiveKit server allows has 180 KiB."""
 LONGEST_S = 86_400.0
 """A token that is valid for longer gets a warning."""
 TOKEN_LEEWAY_S = 60.0
@@ -114,6 +116,8 @@ def given_token(answer: object) -> AccessToken:
         raise ClientFailed(
             f"getToken must give {{ token }} with an access token, but it gave {what}"
         )
+    if len(token) > MAX_TOKEN_CHARS:
+        raise ClientFailed(f"getToken gave a token of over {MAX_TOKEN_CHARS} characters")
     if url is not None and not isinstance(url, str):
         raise ClientFailed("getToken gave a url that is not a string")
     return AccessToken(token, url)

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from urllib.parse import urlsplit
 
-from sidecar.core.access_token import TokenClaims, has_expired, is_worth_a_join, token_claims
+from sidecar.core.access_token import (
+    MAX_TOKEN_CHARS,
+    TokenClaims,
+    has_expired,
+    is_worth_a_join,
+    token_claims,
+)
 from sidecar.core.contract.errors import ClientFailed, InvalidParams
 from sidecar.core.contract.messages import Capabilities, ConnectParams
 from sidecar.core.contract.protocol import AGENT_IDENTITY_PREFIX
@@ -21,6 +27,10 @@ DEFAULT_NAME = "Clara"
 MAX_NAME_BYTES = 256
 """Bytes of UTF-8. The server refuses a longer room, identity or name (livekit-server
 pkg/config/config.go, LimitConfig)."""
+
+MAX_URL_CHARS = 2_048
+MAX_SETTING_BYTES = MAX_TOKEN_CHARS
+"""Bytes of UTF-8 of a key, a secret or a token."""
 
 ENVIRONMENT = {
     "LIVEKIT_URL": "url",
@@ -191,6 +201,8 @@ def target(
             raise _refusal(name, "is empty")
         if text is not None and text.encode("utf-8", "ignore").decode() != text:
             raise _refusal(name, "is not valid UTF-8")
+        if text is not None and len(text.encode()) > MAX_SETTING_BYTES:
+            raise _refusal(name, f"is longer than {MAX_SETTING_BYTES} bytes of UTF-8")
     lacking = missing(settings, client_gives_tokens=client_gives_tokens)
     if lacking:
         raise InvalidParams(
@@ -236,6 +248,8 @@ def target(
 
 def url_problem(url: str) -> str | None:
     """Return the fault of *url*, as the end of a sentence, or None if *url* is valid."""
+    if len(url) > MAX_URL_CHARS:
+        return f"is longer than {MAX_URL_CHARS} characters"
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

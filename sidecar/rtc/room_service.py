@@ -7,11 +7,11 @@ without end, and signs each call with a token for six hours. Does not know the c
 from __future__ import annotations
 
 import asyncio
-import datetime
 import errno
 import json
 import os
 import ssl
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,8 +35,8 @@ CALL_WITHIN_S = 8.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """A list of 260 participants with all texts at the server's limits."""
 MAX_ERROR_BYTES = 4 * 1024
-TOKEN_TTL = datetime.timedelta(minutes=1)
-"""How long the token of one call is valid."""
+TOKEN_S = 60
+"""Seconds for which the token of one call is valid, by the server's clock."""
 
 _LOCAL = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EACCES, errno.EPERM}
 
@@ -51,8 +51,8 @@ class RoomService:
     def __init__(self, proxies: Proxies) -> None:
         """Ask *proxies* which proxy to use for each server."""
         self._proxies = proxies
-        self._ahead = datetime.timedelta()
-        """How far the server's clock is ahead of this machine's, once it refused a token."""
+        self._ahead_s = 0.0
+        """How far the server's clock is ahead of this machine's, once it refused a token for it."""
 
     async def call(
         self, target: Target, method: str, request: Message, read: Callable[[bytes], Answer]
@@ -72,11 +72,7 @@ class RoomService:
         try:
             async with asyncio.timeout(CALL_WITHIN_S):
                 proxy = await self._proxies.of(target.url)
-                try:
-                    body = await self._post(target, method, request, proxy)
-                except _ClockWrong as wrong:
-                    self._ahead = wrong.ahead
-                    body = await self._post(target, method, request, proxy)
+                body = await self._post(target, method, request, proxy)
                 return await asyncio.to_thread(read, body)
         except DecodeError as error:
             raise _failed(Category.OTHER_SERVER, url, str(error)) from None
@@ -84,13 +80,18 @@ class RoomService:
             raise _failed(_category_of(error), url) from None
 
     async def _post(
-        self, target: Target, method: str, request: Message, proxy: str | None
+        self,
+        target: Target,
+        method: str,
+        request: Message,
+        proxy: str | None,
+        *,
+        is_again: bool = False,
     ) -> bytes:
+        """Return the answer. Asks again, with a token by the server's clock, if clocks differ."""
         import aiohttp
 
-        # A clock behind the server's makes tokens that have expired already.
-        valid_for = TOKEN_TTL + max(self._ahead, datetime.timedelta())
-        token = access_tokens.service_token(target, valid_for.total_seconds())
+        token = access_tokens.service_token(target, TOKEN_S, self._ahead_s)
         headers = {
             "Authorization": f"Bearer {token}",
             "Content-Type": "application/protobuf",
@@ -110,24 +111,20 @@ class RoomService:
         ):
             if answer.status == 200:
                 return await _read(answer, shown_url(target.url))
-            self._check_clock(answer, target)
+            if not is_again and self._learns_clock(answer, target):
+                return await self._post(target, method, request, proxy, is_again=True)
             raise await _refusal(answer, shown_url(target.url))
 
-    def _check_clock(self, answer: aiohttp.ClientResponse, target: Target) -> None:
-        """Raise _ClockWrong if the token may have expired only because the clocks differ."""
+    def _learns_clock(self, answer: aiohttp.ClientResponse, target: Target) -> bool:
+        """Take the server's clock if it may be why the server refused the token."""
         server_ms = time_ms(answer.headers.get("Date", ""))
         if answer.status != 401 or target.api_secret is None or server_ms is None:
-            return
-        now = datetime.datetime.now(datetime.UTC)
-        ahead = datetime.datetime.fromtimestamp(server_ms / 1000, datetime.UTC) - now
-        if ahead - self._ahead > TOKEN_TTL:
-            raise _ClockWrong(ahead)
-
-
-class _ClockWrong(Exception):
-    def __init__(self, ahead: datetime.timedelta) -> None:
-        super().__init__()
-        self.ahead = ahead
+            return False
+        ahead_s = server_ms / 1000 - time.time()
+        if abs(ahead_s - self._ahead_s) <= TOKEN_S:
+            return False
+        self._ahead_s = ahead_s
+        return True
 
 
 async def _read(answer: aiohttp.ClientResponse, url: str) -> bytes:

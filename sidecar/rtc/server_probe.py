@@ -129,5 +129,5 @@ def time_ms(date: str) -> int | None:
 
     try:
         return round(email.utils.parsedate_to_datetime(date).timestamp() * 1000)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -135,6 +135,13 @@ def test_an_empty_setting_is_refused(name: str):
         target(Settings(**{name: ""}).over(whole))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["url", "api_key", "api_secret", "token"])
+def test_a_setting_of_megabytes_is_refused_unread(name: str):
+    whole = BY_TOKEN if name == "token" else BY_SECRET
+    with pytest.raises(InvalidParams, match="is longer than 262144 bytes"):
+        target(Settings(**{name: "e.J." * 1_000_000}).over(whole))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ["room", "identity"])
 def test_a_name_longer_than_the_server_takes_is_refused(name: str):
     assert target(Settings(**{name: "x" * 256}).over(BY_SECRET))  # type: ignore[arg-type]

@@ -49,6 +49,7 @@ def test_a_livekit_url_is_taken_and_shown(url: str):
         "ws://host#sesame",
         "ws://host\x00",
         "ws://ho\x1bst",
+        "ws://" + "host." * 1_000,
     ],
     ids=ascii,
 )

@@ -98,7 +98,7 @@ def test_a_page_s_token_is_the_one_that_livekit_s_library_makes(
 
 
 def test_livekit_s_verifier_takes_the_token_of_a_call_of_the_room_service():
-    token = access_tokens.service_token(target(), 60.0)
+    token = access_tokens.service_token(target(), 60.0, 0.0)
     claims = api.TokenVerifier("key", SECRET).verify(token)
     assert claims.video is not None
     assert (claims.video.room_admin, claims.video.room) == (True, "den")
@@ -108,4 +108,4 @@ def test_livekit_s_verifier_takes_the_token_of_a_call_of_the_room_service():
 
 def test_without_a_secret_the_target_s_own_token_is_used_as_it_is():
     at = target(token="given")
-    assert access_tokens.agent_token(at) == access_tokens.service_token(at, 60.0) == "given"
+    assert access_tokens.agent_token(at) == access_tokens.service_token(at, 60.0, 0.0) == "given"

@@ -28,6 +28,7 @@ from sidecar.rtc import trust
 from sidecar.rtc.livekit_api import LiveKitServerApi
 from sidecar.rtc.proxies import Proxies
 from sidecar.rtc.room_service import MAX_ANSWER_BYTES
+from sidecar.rtc.server_probe import time_ms
 
 SECRET = "a-secret-that-is-long-enough-0123456789"
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -159,21 +160,47 @@ async def test_each_call_has_a_token_for_this_call_alone() -> None:
     assert claims["exp"] - claims["nbf"] == 60
 
 
-async def test_a_clock_behind_the_server_s_does_not_end_the_calls() -> None:
-    """The token of a minute has then expired already, although the agent could join."""
-    ahead = timedelta(minutes=5)
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(hours=-3), timedelta(days=999)])
+async def test_a_clock_that_differs_from_the_server_s_does_not_end_the_calls(
+    ahead: timedelta,
+) -> None:
+    """A token for a minute has expired then, or is not valid yet. A server may name any time."""
+    spans: list[int] = []
 
     async def check(request: web.Request) -> web.StreamResponse:
         token = request.headers["Authorization"].removeprefix("Bearer ")
         now = datetime.now(UTC) + ahead
-        claims = jwt.decode(token, SECRET, algorithms=["HS256"], options={"verify_exp": False})
-        if claims["exp"] + 60 < now.timestamp():
+        times = {"verify_exp": False, "verify_nbf": False}
+        claims = jwt.decode(token, SECRET, algorithms=["HS256"], options=times)
+        spans.append(claims["exp"] - claims["nbf"])
+        if not claims["nbf"] - 60 < now.timestamp() < claims["exp"] + 60:
             date = {"Date": format_datetime(now, usegmt=True)}
             return web.Response(status=401, text="invalid token", headers=date)
         return web.Response(body=api.ListParticipantsResponse().SerializeToString())
 
     async with serving(check) as at:
         assert await listing(at) == 0
+    assert spans == [60, 60]
+
+
+async def test_a_server_whose_clock_runs_wild_is_asked_twice() -> None:
+    asked = 0
+
+    async def refuse(_: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        then = datetime(2000 + 10 * asked, 1, 1, tzinfo=UTC)
+        date = {"Date": format_datetime(then, usegmt=True)}
+        return web.Response(status=401, text="invalid token", headers=date)
+
+    async with serving(refuse) as at:
+        assert "refused the access token" in await refusal(at)
+    assert asked == 2
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Mon, 01 Jan 2024 00:00:99999999999 GMT"])
+def test_a_date_that_no_clock_can_show_is_no_time(date: str) -> None:
+    assert time_ms(date) is None
 
 
 async def test_the_calls_trust_the_authorities_that_the_native_layer_trusts(
