@@ -66,7 +66,8 @@ class Redactor:
         for secret in secrets:
             if secret:
                 kept = secret[: MAX_SECRET_CHARS + 1]
-                self._secrets[kept] = self._secrets.pop(kept, None) or _pattern(kept)
+                known = self._secrets.pop(kept, None) or _pattern(kept)
+                self._secrets[kept] = known
         for oldest in list(self._secrets)[:-MAX_SECRETS]:
             del self._secrets[oldest]
         longest_first = sorted(self._secrets, key=len, reverse=True)

@@ -162,12 +162,12 @@ class ClaraVoiceAgent:
         return SessionList(sessions, self._announcer.seq, self._announcer.epoch, next_page)
 
     def closed_sessions(self, params: ClosedSessionsParams) -> ClosedSessionList:
-        """Return a page of the last 256 closed sessions.
+        """Return a page of the last 256 closed sessions; see `ClosedSessions.page`.
 
         Raises:
             InvalidParams: after or limit is out of range.
         """
-        return self._announcer.closed_sessions.page(params)
+        return self._announcer.closed_sessions.page(params, self._ports.size_bytes)
 
     def session(self, session_id: str) -> AgentSession:
         """Return the open session with this id.

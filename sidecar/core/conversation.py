@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sidecar.core.contract.messages import ConversationPage, Message, Role
+from sidecar.core.contract.messages import MAX_MESSAGES, ConversationPage, Message, Role
 from sidecar.core.contract.wire import IsoTime
 
-MAX_MESSAGES = 1_000
 MAX_BYTES = 1024 * 1024
 """JSON of all messages of one session. The oldest messages go first."""
 MAX_MESSAGE_BYTES = 64 * 1024

@@ -13,9 +13,11 @@ from enum import Enum
 from typing import get_args, get_origin
 
 from sidecar.core.agent_state import TABLE
+from sidecar.core.config import MAX_SETTING_BYTES, MAX_URL_CHARS
 from sidecar.core.contract.close_reasons import REASON_TABLE, CloseReason
 from sidecar.core.contract.failures import Category, failure
 from sidecar.core.contract.messages import (
+    MAX_RESUMED,
     AgentSession,
     Status,
 )
@@ -89,6 +91,12 @@ def protocol_md() -> str:
                     ("values in a line", f"{MAX_VALUES:,}", "-32600, id null"),
                     ("members of a batch", f"{MAX_BATCH:,}", "-32600, id null; nothing runs"),
                     ("requests that wait for an answer", f"{MAX_IN_FLIGHT:,}", "-32600"),
+                    ("sessions of `resume`", f"{MAX_RESUMED:,}", "-32602; nothing is resumed"),
+                    (
+                        "a key, a secret or a token; a url",
+                        f"{MAX_SETTING_BYTES // 1024} KiB; {MAX_URL_CHARS:,} characters",
+                        "-32602; 1002 for a url; nothing changes",
+                    ),
                     ("updates of one session", f"{UPDATES_PER_S} a second", "told as one, later"),
                     (
                         "chat messages of one participant",

@@ -182,6 +182,8 @@ def _described(each: WireField, schemas: dict[str, Json]) -> Json:
 
 def _nullable(each: WireField, schemas: dict[str, Json], *, or_left_out: bool = False) -> Json:
     found = schema(each.type, schemas)
+    if each.max_items is not None:
+        found["maxItems"] = each.max_items
     is_nullable = each.nullable or (or_left_out and each.optional)
     return {"anyOf": [found, {"type": "null"}]} if is_nullable else found
 

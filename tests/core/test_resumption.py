@@ -133,9 +133,20 @@ def test_a_start_time_that_is_none_is_refused(nonsense: str):
         resumed_sessions([replace(ALICE, start_time=IsoTime(nonsense))])
 
 
-def test_a_negative_message_count_is_refused():
-    with pytest.raises(InvalidParams, match="resume"):
-        resumed_sessions([replace(ALICE, message_count=-1)])
+@pytest.mark.parametrize("count", [-1, 2**53, 2**64 - 1])
+def test_a_count_that_cannot_be_is_refused(count: int):
+    """One more message than 2**64 - 1 had no form in JSON, and ended the process."""
+    for odd in (replace(ALICE, message_count=count), replace(ALICE, reconnection_attempts=count)):
+        with pytest.raises(InvalidParams, match="resume"):
+            resumed_sessions([odd])
+
+
+@pytest.mark.parametrize("name", ["session_id", "room_name"])
+def test_an_id_of_megabytes_is_refused(name: str):
+    """Its control characters made lines over our own limit."""
+    odd = replace(ALICE, **{name: "\x01" * 3_000_000})  # type: ignore[arg-type]
+    with pytest.raises(InvalidParams, match="of over 2048 bytes"):
+        resumed_sessions([odd])
 
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 999, 1_767_225_599_123, 253_402_300_799_999])

@@ -6,12 +6,21 @@ import pytest
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.errors import InvalidParams
-from sidecar.core.contract.messages import AudioQuality, ClosedSessionsParams, Microphone
-from sidecar.core.contract.wire import EncodedJson
-from sidecar.core.facts import Audible, Joined, Moment, Participant
+from sidecar.core.contract.messages import (
+    AudioQuality,
+    ClosedSessionsParams,
+    ConnectionState,
+    Microphone,
+)
+from sidecar.core.contract.protocol import MAX_LINE_BYTES
+from sidecar.core.contract.wire import EncodedJson, IsoTime
+from sidecar.core.facts import MAX_SHOWN_BYTES, Audible, Joined, Moment, Participant
 from sidecar.core.registry.changes import Closed, Updated
 from sidecar.core.registry.closed_sessions import ClosedSessions
 from sidecar.core.registry.sessions import Sessions
+from sidecar.core.registry.stays import shown_session
+from sidecar.rpc.jsonrpc import size_bytes, to_json
+from tests.core.played import someone
 from tests.written import written
 
 ANNA = Participant("PA_anna", "anna", joined_at_ms=1_000)
@@ -97,11 +106,34 @@ def test_closed_sessions_are_numbered_paged_and_at_most_256():
     assert isinstance(change, Closed)
     for _ in range(300):
         closed.add(change)
-    page = closed.page(ClosedSessionsParams())
+    page = closed.page(ClosedSessionsParams(), size_bytes)
     assert [page.sessions[0].number, page.sessions[-1].number, page.next] == [45, 300, None]
     assert page.sessions[0].duration_ms == 61_000
     assert (page.sessions[0].reason, page.sessions[0].detail) == ("left", "CLIENT_INITIATED")
-    first = closed.page(ClosedSessionsParams(after=50, limit=2))
+    first = closed.page(ClosedSessionsParams(after=50, limit=2), size_bytes)
     assert ([each.number for each in first.sessions], first.next) == ([51, 52], 52)
     with pytest.raises(InvalidParams):
-        closed.page(ClosedSessionsParams(after=-1))
+        closed.page(ClosedSessionsParams(after=-1), size_bytes)
+
+
+def test_a_page_of_closed_sessions_is_never_over_a_line():
+    """256 closes with texts at their limits made an answer that was always too long."""
+    closed, text = ClosedSessions(), "\x01" * MAX_SHOWN_BYTES
+    shown = shown_session(
+        someone("alice", metadata=text, attributes={"a": text[1:]}),
+        session_id="session_1_alice",
+        room_name="den",
+        start_time=IsoTime("2026-01-01T00:00:00.000Z"),
+        message_count=0,
+        connection_state=ConnectionState.CLOSED,
+    )
+    for _ in range(256):
+        closed.add(Closed(shown, CloseReason.LEFT, "CLIENT_INITIATED"))
+    after: int | None = 0
+    numbers: list[int] = []
+    while after is not None:
+        page = closed.page(ClosedSessionsParams(after=after), size_bytes)
+        assert len(to_json(page)) < MAX_LINE_BYTES
+        numbers += [each.number for each in page.sessions]
+        after = page.next
+    assert numbers == list(range(1, 257))

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from sidecar import __version__
-from sidecar.core.contract.messages import ConnectionState
+from sidecar.core.contract.messages import MAX_RESUMED, ConnectionState
 from sidecar.core.contract.protocol import PROTOCOL_VERSION
 from sidecar.core.registry.resumption import Inheritance
 from tests.rpc.asked import ANNA, INITIALIZE, Methods
@@ -81,6 +81,21 @@ async def test_what_is_resumed_reaches_the_agent_as_it_was_announced(methods):
     }
     assert (resumed.participant_id, resumed.participant_sid) == ("anna", "PA_anna")
     assert (resumed.message_count, resumed.connection_state) == (4, ConnectionState.RECONNECTING)
+
+
+@pytest.mark.parametrize(
+    ("resume", "words"),
+    [
+        ([{}] * (MAX_RESUMED + 1), "params.resume has 20001 items, and 20000 are allowed"),
+        ([{**RESUMED, "conversation": [{}] * 1_001}], "params.resume[0].conversation has 1001"),
+    ],
+    ids=["sessions", "messages"],
+)
+async def test_more_than_a_process_may_hand_over_is_refused_unread(methods, resume, words):
+    answer = await methods.ask("initialize", {**INITIALIZE, "resume": resume})
+    assert answer["error"]["code"] == -32602
+    assert words in answer["error"]["message"]
+    assert methods.agent.asked == []
 
 
 async def test_ids_that_were_used_reach_the_agent_without_a_session_too(methods):

@@ -106,14 +106,19 @@ class WireField:
     """If None, the member is null; never absent."""
     required: bool
     """Whether a sender must pass the member."""
+    max_items: int | None
+    """How many items a sender may pass in an array."""
 
 
-def member(doc: str, *, optional: bool = False, secret: bool = False) -> typing.Any:
+def member(
+    doc: str, *, optional: bool = False, secret: bool = False, max_items: int | None = None
+) -> typing.Any:
     """Declare a dataclass field, with its sentence for the contract.
 
-    *optional*: absent on the wire when None. *secret*: not in the repr. (Any, as `field()` has it.)
+    *optional*: absent on the wire when None. *secret*: not in the repr. *max_items*: the limit of
+    an array that comes in. (Any, as `field()` has it.)
     """
-    metadata = {"doc": doc, "optional": optional}
+    metadata = {"doc": doc, "optional": optional, "max_items": max_items}
     if optional:
         return dataclasses.field(default=None, repr=not secret, metadata=metadata)
     return dataclasses.field(repr=not secret, metadata=metadata)
@@ -152,6 +157,7 @@ def _read_fields(cls: type) -> Iterator[WireField]:
             optional=optional,
             nullable=has_none and not optional,
             required=not (optional or has_default),
+            max_items=each.metadata.get("max_items"),
         )
 
 
@@ -181,6 +187,8 @@ def parse(cls: type[T], value: object, *, ignore_unknown: bool = False, where: s
             parsed[each.name] = None
             continue
         there = f"{where}.{each.wire_name}"
+        if each.max_items is not None and isinstance(inner, list) and len(inner) > each.max_items:
+            raise _refusal(there, f"has {len(inner)} items, and {each.max_items} are allowed")
         parsed[each.name] = _parse_value(each.type, inner, there, ignore_unknown)
     return cls(**parsed)
 

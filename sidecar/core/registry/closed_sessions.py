@@ -6,13 +6,22 @@ Does not know why a session closed.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from sidecar.core.contract.errors import InvalidParams
-from sidecar.core.contract.messages import ClosedSession, ClosedSessionList, ClosedSessionsParams
+from sidecar.core.contract.messages import (
+    AgentSession,
+    ClosedSession,
+    ClosedSessionList,
+    ClosedSessionsParams,
+)
 from sidecar.core.contract.wire import wall_ms
 from sidecar.core.registry.changes import Closed
+from sidecar.core.registry.pages import page
 
 MAX_CLOSED = 256
+_FRAME_BYTES = 256
+"""JSON of a close without its session, at most."""
 
 
 class ClosedSessions:
@@ -28,8 +37,12 @@ class ClosedSessions:
         self._added += 1
         self._kept.append(closed)
 
-    def page(self, params: ClosedSessionsParams) -> ClosedSessionList:
-        """Return the entries that *params* ask for.
+    def page(
+        self, params: ClosedSessionsParams, size_bytes: Callable[[AgentSession], int]
+    ) -> ClosedSessionList:
+        """Return the entries that *params* ask for, and no more than fit into a line.
+
+        *size_bytes* returns the length of a session on the wire.
 
         Raises:
             InvalidParams: after or limit is out of range.
@@ -42,8 +55,12 @@ class ClosedSessions:
             )
         first = self._added - len(self._kept) + 1
         rest = [each for each in enumerate(self._kept, first) if each[0] > after]
-        shown = tuple(_numbered(*each) for each in rest[:limit])
-        following = shown[-1].number if len(shown) < len(rest) else None
+        sessions, following = page(
+            ((number, closed.session) for number, closed in rest),
+            limit,
+            lambda session: size_bytes(session) + _FRAME_BYTES,
+        )
+        shown = tuple(_numbered(*each) for each in rest[: len(sessions)])
         return ClosedSessionList(shown, following)
 
 

@@ -1,4 +1,4 @@
-"""Owns a page of the open sessions: as many as fit into one line.
+"""Owns a page of sessions: as many as fit into one line.
 
 Does not know JSON-RPC.
 """

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import (
+    MAX_SAFE_INTEGER,
     AgentSession,
     ConnectionState,
     InitializeParams,
@@ -17,8 +18,17 @@ from sidecar.core.contract.messages import (
     ResumedSession,
 )
 from sidecar.core.contract.wire import iso_time, wall_ms
-from sidecar.core.facts import ConnectionQuality, Participant, ParticipantKind, bounded
+from sidecar.core.facts import (
+    MAX_WORD_BYTES,
+    ConnectionQuality,
+    Participant,
+    ParticipantKind,
+    bounded,
+)
 from sidecar.core.registry.stays import YEAR_10000_MS, shown_session
+
+MAX_ID_BYTES = 2 * MAX_WORD_BYTES
+"""Bytes of UTF-8 of a session's id, which has the identity in it, and of a room's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +80,8 @@ def resumed_sessions(entries: Sequence[ResumedSession]) -> tuple[AgentSession, .
     """Turn *entries* into sessions in state `reconnecting`.
 
     Raises:
-        InvalidParams: an entry is incomplete or closed, or two entries have the same id, sid or
-            identity.
+        InvalidParams: an entry is incomplete or closed, or an id or a count of it is over a limit,
+            or two entries have the same id, sid or identity.
     """
     sessions = tuple(map(_session, entries))
     for name in ("session_id", "participant_sid", "participant_id"):
@@ -86,8 +96,13 @@ def _session(entry: ResumedSession) -> AgentSession:
         start_time = iso_time(wall_ms(entry.start_time))
     except (ValueError, OverflowError):
         raise _refusal("holds a startTime that is no ISO-8601 time") from None
-    if entry.message_count < 0:
-        raise _refusal("holds a negative messageCount")
+    if not 0 <= entry.message_count <= MAX_SAFE_INTEGER:
+        raise _refusal("holds a messageCount that is negative or beyond every count")
+    if not 0 <= (entry.reconnection_attempts or 0) <= MAX_SAFE_INTEGER:
+        raise _refusal("holds reconnectionAttempts that are negative or beyond every count")
+    for name, text in (("sessionId", entry.session_id), ("roomName", entry.room_name)):
+        if len(text.encode("utf-8", "replace")) > MAX_ID_BYTES:
+            raise _refusal(f"holds a {name} of over {MAX_ID_BYTES} bytes")
     if entry.connection_state is ConnectionState.CLOSED or entry.end_time is not None:
         raise _refusal("holds a session that is closed")
     person = Participant(
