@@ -2,8 +2,6 @@
 
 /** Owns what the app holds in its hands, and puts the parts behind it together. Decides nothing. */
 
-const crypto = require('crypto');
-
 const { proxyAnswer, tokenAnswer } = require('./answers.cjs');
 const { absence, findElectron } = require('./electron/objects.cjs');
 const preload = require('./electron/preload-path.cjs');
@@ -24,7 +22,7 @@ const { Deadlines } = require('./time.cjs');
 function createSidecar(given) {
   const options = checkedOptions(given, findElectron);
   const { electron, getToken, proxy, requestTimeoutMs } = options;
-  const epoch = crypto.randomBytes(8).toString('hex');
+  const epoch = Math.random().toString(16).slice(2); // no secret; `crypto` is slow to load
   const tellBug = (/** @type {string} */ problem) => logs.tellLogger('error', problem);
   /** @type {Announcer} */
   const announcer = new Announcer(tellBug, () => supervisor.room());

@@ -1,6 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -32,6 +33,28 @@ async function failsToStart(sidecar, code) {
   await assert.rejects(sidecar.request('ping'), { code: 'NOT_READY' });
   return error;
 }
+
+test('what only a start needs is loaded at the first start', BOUND, () => {
+  const program = `
+    const { createSidecar } = require('./index.cjs');
+    const parts = () => Object.keys(require.cache).map((file) => file.split(/[/\\\\]/).pop());
+    const sidecar = createSidecar({ connect: ${JSON.stringify(CONNECT)}, command: '/none' });
+    const before = parts();
+    const told = () => console.log(JSON.stringify([before, parts()]));
+    sidecar.start().then(told, told);`;
+  const cwd = path.join(__dirname, '../../electron-bridge');
+  const said = execFileSync(process.execPath, ['-e', program], { cwd, encoding: 'utf8' });
+  const [before, after] = JSON.parse(said.trim().split('\n').pop());
+  const ofAStart = ['launch.cjs', 'sidecar-process.cjs', 'client.cjs'];
+  assert.deepEqual(
+    ofAStart.filter((name) => before.includes(name)),
+    [],
+  );
+  assert.deepEqual(
+    ofAStart.filter((name) => after.includes(name)),
+    ofAStart,
+  );
+});
 
 test('a start is done when the sidecar has answered, and the states say so', BOUND, async (t) => {
   const sidecar = scripted(t);

@@ -76,7 +76,7 @@ def test_the_tests_of_the_example_s_token_endpoint_pass(node: Path, livekit_clie
 
 def required(path: Path) -> Iterator[Path]:
     """Give the bridge's own files that *path* requires when it is loaded."""
-    for wanted in re.findall(r"^const .*require\('(\.[^']*)'\)", path.read_text("utf-8"), re.M):
+    for wanted in re.findall(r"^ *const .*require\('(\.[^']*)'\)", path.read_text("utf-8"), re.M):
         yield (path.parent / wanted).resolve()
 
 

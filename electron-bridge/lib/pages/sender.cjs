@@ -9,7 +9,6 @@
  * answer, since webContents.send() reaches no other frame, and its answer carries its id.
  */
 
-const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
 const { URL, fileURLToPath } = require('url');
@@ -110,6 +109,7 @@ function senderCheck(ipcMain, isAllowedUrl) {
  */
 async function isAllowedById(ipcMain, isAllowedUrl, { sender, frameId }) {
   if (sender.isDestroyed()) return false;
+  const crypto = require('crypto');
   // Nobody but the main frame hears of this channel.
   const channel = `clara-voice:main-frame:${crypto.randomBytes(16).toString('hex')}`;
   const { promise: answered, resolve } = deferred();

@@ -7,7 +7,6 @@
 
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { PROTOCOL_VERSION, VERSION } = require('../protocol.cjs');
-const { spawnFailure } = require('./launch.cjs');
 
 const CLIENT = Object.freeze({ name: 'clara-voice-bridge', version: VERSION });
 const SAME_RELEASE = 'Ship the sidecar and the bridge of one release.';
@@ -78,7 +77,7 @@ function startFailure(error, timeoutMs, stderrTail) {
  * @returns {SidecarError} why it ended, with its status; another object at each call
  */
 function endError(launch, reason, { code, signal, spawnError }, stderrTail) {
-  if (spawnError !== null) return spawnFailure(spawnError, launch);
+  if (spawnError !== null) return require('./launch.cjs').spawnFailure(spawnError, launch);
   const how = signal === null ? `with status ${code}` : `by signal ${signal}`;
   const ended = new SidecarError('EXITED', `The sidecar ended ${how}.`);
   const { code: why, problem, fix, cause } = /** @type {any} */ (reason || ended);

@@ -8,17 +8,13 @@
 
 const { performance } = require('perf_hooks');
 
-const { withIdentity } = require('../electron/agent-identity.cjs');
 const { holdQuit } = require('../electron/system.cjs');
 const { RpcError, SidecarError } = require('../errors.cjs');
 const { holdBrokenPipes } = require('../logs.cjs');
 const { ERRORS, METHODS } = require('../protocol.cjs');
-const { rpcClient } = require('../rpc/client.cjs');
 const { deferred } = require('../time.cjs');
-const { existingUserData, resolveLaunch } = require('./launch.cjs');
 const { crashLoop, restartDelay } = require('./restarts.cjs');
 const { endError, initializeParams, mismatch, startFailure } = require('./run.cjs');
-const { sidecarProcess } = require('./sidecar-process.cjs');
 
 /** Failures worth a restart; the others would fail the same way again. */
 const RESTARTABLE = Object.freeze(['EXITED', 'START_TIMEOUT']);
@@ -278,6 +274,10 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
   const warn = (text) => logs.report('warning', text);
 
   const startRun = () => {
+    // Loaded now, since an app makes its sidecar before its first window, and starts it after that.
+    const { rpcClient } = require('../rpc/client.cjs');
+    const { resolveLaunch } = require('./launch.cjs');
+    const { sidecarProcess } = require('./sidecar-process.cjs');
     const { electron = {}, requireSingleInstanceLock } = options;
     deadlines.clear(nextRun);
     logs.forget();
@@ -368,6 +368,8 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
 
   /** @returns {import('../../index').ConnectOptions} */
   const connectParams = () => {
+    const { withIdentity } = require('../electron/agent-identity.cjs');
+    const { existingUserData } = require('./launch.cjs');
     const { electron, getToken } = options;
     const folder = () => electron && existingUserData(electron.app);
     return withIdentity(aim.target, getToken !== undefined, folder, warn);
