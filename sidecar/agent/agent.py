@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import assert_never
 
 from sidecar.agent.announcer import Announcer
@@ -366,6 +367,7 @@ class ClaraVoiceAgent:
 
     def cleanup_session(self, closed: Closed) -> None:
         """Log and announce a closed session, then answer its `closeSession`."""
+        self._attendance.left(closed.session.participant_id, self._clock.tick().attended_s)
         self._announcer.session_closed(closed)
         self._removals.closed(closed)
 
@@ -386,6 +388,8 @@ class ClaraVoiceAgent:
         at = self._clock.tick()
         decision = self._machine.on(cause.event, at.attended_s, self._ports.chance())
         if decision.is_change:
+            if decision.previous is AgentState.CONNECTED:
+                self._attendance.is_person_there = len(self._sessions) > 0
             self._reconciler.stop()
             self._arrivals.stop()
             self._tokens.stop()
@@ -456,9 +460,12 @@ class ClaraVoiceAgent:
             self._destination.has_joined(joined.granted)
             url = shown_url(self._destination.required().url)
             self._announcer.joined(joined.room_name, url, joined.own_identity)
-        self._announce(self._sessions.snapshot(cause.people, self._clock.tick()))
-        for identity in self._attendance.expected(self._clock.tick().attended_s):
-            self._arrivals.expect(identity)
+        at = self._clock.tick()
+        self._attendance.joined(at.attended_s)
+        self._announce(self._sessions.snapshot(cause.people, at))
+        for identity in self._attendance.expected(at.attended_s):
+            if self._sessions.of_identity(identity) is None:
+                self._arrivals.expect(identity)
 
     def _log_failure(self, cause: Cause, decision: Decision) -> None:
         if cause.failure is None:
@@ -474,17 +481,13 @@ class ClaraVoiceAgent:
 
     def _announce(self, changes: Iterable[Change]) -> None:
         for change in changes:
-            self._announce_one(change)
+            if isinstance(change, Closed):
+                self.cleanup_session(change)
+            elif isinstance(change, Updated):
+                self._announcer.session_updated(change)
+            else:
+                self._announcer.session_created(change.session)
         self._arm()
-
-    def _announce_one(self, change: Change) -> None:
-        if isinstance(change, Closed):
-            self.cleanup_session(change)
-        elif isinstance(change, Updated):
-            self._announcer.session_updated(change)
-        else:
-            self._attendance.came(change.session.participant_id)
-            self._announcer.session_created(change.session)
 
     def _announce_in_turns(self, changes: Iterator[Change]) -> None:
         """Make and announce 100 of *changes*; later turns of the loop take the rest.
@@ -496,17 +499,17 @@ class ClaraVoiceAgent:
         self._take_turn()
 
     def _take_turn(self) -> None:
-        if self._rest is None:
+        rest = self._rest
+        if rest is None:
             return
         # Asks for the next turn first: so a bug in one change does not end the turns.
         asyncio.get_running_loop().call_soon(self._take_turn)
-        for _ in range(CLOSES_A_TURN):
-            change = next(self._rest, None)
-            if change is None:
-                self._rest = None
-                break
-            self._announce_one(change)
-        self._arm()
+        first = next(rest, None)
+        if first is None:
+            self._rest = None
+            self._arm()
+        else:
+            self._announce(chain((first,), islice(rest, CLOSES_A_TURN - 1)))
 
     def _announce_rest(self) -> None:
         """Make and announce now the changes that later turns of the loop would make."""
@@ -517,19 +520,14 @@ class ClaraVoiceAgent:
     # Time
 
     def _arm(self) -> None:
-        self._count_people()
         due_s = earliest(self._machine.due_s, self._sessions.deadline(), self._leave_at_s())
         self._clock.call_at(due_s, self._carry_out_what_is_due)
 
-    def _count_people(self) -> None:
-        if self._machine.state is AgentState.CONNECTED:
-            self._attendance.counted(len(self._sessions), self._clock.tick().attended_s)
-        else:
-            self._attendance.not_counted()
-
     def _leave_at_s(self) -> float | None:
         """Return when the agent leaves its empty room, in attended seconds; None: it stays."""
-        if self._machine.state is not AgentState.CONNECTED or not self._destination.is_join_on_need:
+        if self._machine.state is not AgentState.CONNECTED or len(self._sessions):
+            return None
+        if not self._destination.is_join_on_need:
             return None
         return self._attendance.leave_at_s(self._destination.required().leave_after_s)
 

@@ -24,8 +24,8 @@ class Attendance:
         """Whether a person was in the room when the agent last knew who is there."""
         self._expected: dict[str, float] = {}
         """Until when each identity is expected, in the order of the calls."""
-        self._empty_since_s: float | None = None
-        """Since when the agent is in the room without people; None if it is not."""
+        self._since_s = 0.0
+        """The later of the agent's join and the end of the last session."""
 
     def expect(self, identity: str, now_s: float, *, is_list_known: bool) -> None:
         """Note that *identity* has a token.
@@ -37,35 +37,26 @@ class Attendance:
             del self._expected[next(iter(self._expected))]
         self._expected[identity] = now_s + (EXPECTED_S if is_list_known else EXPECTED_UNSEEN_S)
 
-    def came(self, identity: str) -> None:
-        """Note that *identity* is in the room."""
+    def joined(self, now_s: float) -> None:
+        """Note that the agent is in the room, and is told who is there from now on."""
+        self._since_s = now_s
+
+    def left(self, identity: str, now_s: float) -> None:
+        """Note that the session of *identity* closed."""
         self._expected.pop(identity, None)
+        self._since_s = now_s
 
     def expected(self, now_s: float) -> tuple[str, ...]:
-        """Return the identities that have a token and have not come yet."""
+        """Return the identities that have a token and have not left since."""
         return tuple(who for who, until_s in self._expected.items() if until_s > now_s)
 
     def is_needed(self, now_s: float) -> bool:
         """Return whether a person is there, or expected."""
         return self.is_person_there or bool(self.expected(now_s))
 
-    def counted(self, sessions: int, now_s: float) -> None:
-        """Take the number of sessions while the agent is in the room."""
-        self.is_person_there = sessions > 0
-        if self.is_person_there:
-            self._empty_since_s = None
-        elif self._empty_since_s is None:
-            self._empty_since_s = now_s
-
-    def not_counted(self) -> None:
-        """Note that the agent is not in the room, or is not told who is there."""
-        self._empty_since_s = None
-
-    def leave_at_s(self, leave_after_s: float) -> float | None:
+    def leave_at_s(self, leave_after_s: float) -> float:
         """Return when the agent may leave its empty room, *leave_after_s* after the last person.
 
-        None if people are there, or if the agent is not in the room.
+        Ask only while the agent is in the room and no session is open.
         """
-        if self._empty_since_s is None:
-            return None
-        return max((self._empty_since_s + leave_after_s, *self._expected.values()))
+        return max((self._since_s + leave_after_s, *self._expected.values()))

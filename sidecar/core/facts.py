@@ -117,23 +117,19 @@ class Participant:
 
 def bounded(person: Participant) -> Participant:
     """Return *person* with each text cut at its limit: a server may send megabytes."""
-    cut = replace(
+    short = replace(
         person,
-        sid=cut_word(person.sid),
-        identity=cut_word(person.identity),
-        name=cut_word(person.name),
-        metadata=_cut(person.metadata, MAX_SHOWN_BYTES),
+        sid=cut(person.sid),
+        identity=cut(person.identity),
+        name=cut(person.name),
+        metadata=cut(person.metadata, MAX_SHOWN_BYTES),
         attributes=_cut_attributes(person.attributes),
     )
-    return cut if cut == person else replace(cut, is_cut=True)
+    return short if short == person else replace(short, is_cut=True)
 
 
-def cut_word(text: str) -> str:
-    """Return *text*, a sid, an identity or a name, cut at MAX_WORD_BYTES."""
-    return _cut(text, MAX_WORD_BYTES)
-
-
-def _cut(text: str, max_bytes: int) -> str:
+def cut(text: str, max_bytes: int = MAX_WORD_BYTES) -> str:
+    """Return *text* cut at *max_bytes* of UTF-8: by default a sid, an identity or a name."""
     # A character takes at most 4 bytes of UTF-8, so a short text needs no encoding here.
     if len(text) * 4 <= max_bytes:
         return text

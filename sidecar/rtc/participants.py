@@ -19,7 +19,7 @@ from sidecar.core.facts import (
     ParticipantKind,
     ParticipantState,
     bounded,
-    cut_word,
+    cut,
 )
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ def listed(info: ParticipantInfo) -> Listed:
     from livekit import api
 
     return Listed(
-        sid=cut_word(info.sid),
-        identity=cut_word(info.identity),
+        sid=cut(info.sid),
+        identity=cut(info.identity),
         kind=_word(api.ParticipantInfo.Kind.Name, info.kind, "", ParticipantKind.UNKNOWN),
         state=_word(api.ParticipantInfo.State.Name, info.state, "", ParticipantState.JOINED),
         is_hidden=info.permission.hidden,

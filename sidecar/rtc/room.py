@@ -27,7 +27,7 @@ from sidecar.core.facts import (
     Reconnecting,
     RoomEnded,
     Seen,
-    cut_word,
+    cut,
 )
 from sidecar.core.sound import Needs
 from sidecar.rtc import event_budget, native
@@ -118,7 +118,7 @@ class LiveKitRoom:
         took_s = asyncio.get_running_loop().time() - began_s
         own, name = room.local_participant, room.name or self._target.room
         there, server_ms = people(room), _server_ms(own, took_s)
-        self._emit(Joined(cut_word(name), own.identity, there, server_ms, granted))
+        self._emit(Joined(cut(name), own.identity, there, server_ms, granted))
 
     async def _failed(self, text: str) -> JoinFailed:
         """Return the failure that the SDK's *text* means. May ask the server once more."""
@@ -155,7 +155,7 @@ class LiveKitRoom:
                 self._emit(Seen(participant(person)))
 
         def left(person: rtc.RemoteParticipant) -> None:
-            sid, identity = cut_word(person.sid), cut_word(person.identity)
+            sid, identity = cut(person.sid), cut(person.identity)
             self._emit(Left(sid, identity, person.disconnect_reason))
 
         def state_changed(state: int) -> None:

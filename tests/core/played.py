@@ -73,7 +73,7 @@ def earlier(identity: str = "alice", sid: str = "", room_name: str = "den") -> A
         room_name=room_name,
         start_time=IsoTime("2025-12-31T23:59:59.000Z"),
         message_count=7,
-        connection_state=ConnectionState.CONNECTED,
+        connection_state=ConnectionState.RECONNECTING,
         name="",
         kind=ParticipantKind.STANDARD,
         metadata="",

@@ -13,18 +13,17 @@ from sidecar.core.attendance import (
 def test_without_people_the_agent_is_not_needed():
     attendance = Attendance()
     assert not attendance.is_needed(0.0)
-    attendance.counted(0, 0.0)
+    attendance.joined(0.0)
     assert not attendance.is_needed(0.0)
 
 
 def test_people_who_were_there_when_the_agent_lost_its_room_still_need_it():
     attendance = Attendance()
-    attendance.counted(2, 0.0)
-    attendance.not_counted()
+    attendance.is_person_there = True
     assert attendance.is_needed(1_000.0)
 
 
-def test_a_page_with_a_token_is_expected_until_it_comes_or_takes_too_long():
+def test_a_page_with_a_token_is_expected_until_it_leaves_or_takes_too_long():
     attendance = Attendance()
     attendance.expect("alice", 0.0, is_list_known=True)
     attendance.expect("bob", 0.0, is_list_known=False)
@@ -32,7 +31,7 @@ def test_a_page_with_a_token_is_expected_until_it_comes_or_takes_too_long():
     assert attendance.expected(EXPECTED_S) == ("bob",)
     assert attendance.expected(EXPECTED_UNSEEN_S) == ()
     assert attendance.is_needed(EXPECTED_S)
-    attendance.came("bob")
+    attendance.left("bob", EXPECTED_S)
     assert not attendance.is_needed(EXPECTED_S)
 
 
@@ -47,23 +46,18 @@ def test_the_earliest_of_too_many_expected_people_is_forgotten():
 
 def test_the_room_is_left_after_the_last_person_and_after_the_last_expected_one():
     attendance = Attendance()
-    attendance.counted(0, 10.0)
-    assert attendance.leave_at_s(5.0) == 15.0
-    attendance.counted(0, 12.0)
+    attendance.joined(10.0)
     assert attendance.leave_at_s(5.0) == 15.0
     attendance.expect("alice", 13.0, is_list_known=True)
     assert attendance.leave_at_s(5.0) == 13.0 + EXPECTED_S
-    attendance.came("alice")
-    attendance.counted(1, 14.0)
-    assert attendance.leave_at_s(5.0) is None
-    attendance.counted(0, 100.0)
+    attendance.left("alice", 14.0)
+    assert attendance.leave_at_s(5.0) == 19.0
+    attendance.left("bob", 100.0)
     assert attendance.leave_at_s(5.0) == 105.0
 
 
 def test_time_in_which_the_agent_is_not_told_who_is_there_does_not_count():
     attendance = Attendance()
-    attendance.counted(0, 10.0)
-    attendance.not_counted()
-    assert attendance.leave_at_s(5.0) is None
-    attendance.counted(0, 30.0)
+    attendance.joined(10.0)
+    attendance.joined(30.0)
     assert attendance.leave_at_s(5.0) == 35.0

@@ -7,6 +7,7 @@ always. Does not know the effect of a passed deadline.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Hashable, Iterator
 from enum import IntEnum, auto
 from typing import TypeVar
@@ -109,21 +110,24 @@ class LinkClock:
         self._linked: Deadlines[tuple[Due, str]] = Deadlines()
         self._deadlines = {True: self._linked, False: self._attended}
         """True: the deadlines that pause while the link is down."""
-        self._linked_s = 0.0
-        self._up_since_s = 0.0
+        self._paused_s = 0.0
+        """For how long the link has been down; a time less this is one of `_linked`."""
+        self._down_since_s = 0.0
+        """Infinite while the link is up."""
 
     def up(self, now_s: float) -> None:
         """Mark the link up: paused deadlines continue, the outage ends."""
         if not self.is_up:
             self.is_up = True
             self.link_number += 1
-            self._up_since_s = now_s
+            self._paused_s += now_s - self._down_since_s
+            self._down_since_s = math.inf
         self.end_outage()
 
     def down(self, now_s: float) -> None:
         """Mark the link down: holds and active deadlines pause."""
         if self.is_up:
-            self._linked_s += now_s - self._up_since_s
+            self._down_since_s = now_s
         self.is_up = False
 
     def start_outage(self, now_s: float, reason: int = 0) -> None:
@@ -158,7 +162,8 @@ class LinkClock:
         """
         runs_s = RUNS_S[due] if after_s is None else after_s
         if due in WHILE_UP:
-            self._linked.set((due, sid), self._linked_now_s(now_s) + runs_s)
+            linked_s = min(now_s, self._down_since_s) - self._paused_s
+            self._linked.set((due, sid), linked_s + runs_s)
         else:
             self._attended.set((due, sid), now_s + runs_s)
 
@@ -172,25 +177,23 @@ class LinkClock:
 
     def forget(self, sid: str) -> None:
         """Cancel all deadlines of *sid*."""
-        for due in Due:
-            if due is not Due.OUTAGE:
-                self.cancel(due, sid)
+        for due in WHILE_UP:
+            self._linked.pop((due, sid), None)
+        for due in (Due.REMOVAL, Due.UPDATE):
+            self._attended.pop((due, sid), None)
 
     def earliest(self) -> float | None:
         """Return the attended seconds of the next deadline; paused deadlines do not count."""
-        found = self._attended.earliest()
-        if self.is_up and (linked_s := self._linked.earliest()) is not None:
-            found = earliest(found, self._up_since_s + linked_s - self._linked_s)
-        return found
+        attended_s = self._attended.earliest()
+        linked_s = self._linked.earliest() if self.is_up else None
+        if linked_s is None:
+            return attended_s
+        linked_s += self._paused_s
+        return linked_s if attended_s is None else min(attended_s, linked_s)
 
     def take_passed(self, now_s: float) -> Iterator[tuple[Due, str]]:
         """Remove and yield each deadline that has passed at *now_s*, attended seconds."""
         yield from self._attended.take_passed(now_s)
         if self.is_up:
             # The same sum as in `earliest`; the 1 µs covers rounding.
-            yield from self._linked.take_passed(self._linked_now_s(now_s) + 1e-6)
-
-    def _linked_now_s(self, now_s: float) -> float:
-        if not self.is_up:
-            return self._linked_s
-        return self._linked_s + now_s - self._up_since_s
+            yield from self._linked.take_passed(now_s - self._paused_s + 1e-6)

@@ -139,11 +139,13 @@ class Sessions:
                 changes += self._stays.close(earlier, why, None, at, by_server=True)
             stay, created = self._stays.create(person, at)
             changes.append(created)
-            new_messages = self._texts.claim(person.identity, at.attended_s)
-        stay.person = person
-        stay.missed_s = None
-        stay.is_disputed = False
-        self._clock.cancel(Due.HOLD, person.sid)
+            if self._texts.kept:
+                new_messages = self._texts.claim(person.identity, at.attended_s)
+        else:
+            stay.person = person
+            stay.missed_s = None
+            stay.is_disputed = False
+            self._clock.cancel(Due.HOLD, person.sid)
         if person.state is ParticipantState.ACTIVE and not stay.was_active:
             stay.was_active = True
             self._clock.cancel(Due.ACTIVE, person.sid)
@@ -187,7 +189,7 @@ class Sessions:
         session_opened_s = None if stay is None else stay.opened_s
         if not self._texts.take(identity, opened_s, at.attended_s, session_opened_s):
             return []
-        return [] if stay is None else list(self._stays.show(stay, at, new_messages=1))
+        return [] if stay is None else self._stays.show(stay, at, new_messages=1)
 
     def say(
         self,
@@ -203,7 +205,7 @@ class Sessions:
             return []
         if context is not None:
             stay.context = None if context.text == b"null" else context
-        return list(self._stays.show(stay, at, new_messages))
+        return self._stays.show(stay, at, new_messages)
 
     def audible(self, audible: Audible, at: Moment) -> list[Change]:
         """Set the microphone, speech and sound quality of a participant's session."""
@@ -213,7 +215,7 @@ class Sessions:
         stay.microphone = Microphone(audible.microphone)
         stay.is_speaking = audible.is_speaking
         stay.quality = audible.quality if isinstance(audible.quality, AudioQuality) else None
-        return list(self._stays.show(stay, at))
+        return self._stays.show(stay, at)
 
     def removing(self, session_id: str) -> None:
         """Note that the server is being asked to remove this participant.
@@ -261,9 +263,8 @@ class Sessions:
 
     def deadline(self) -> float | None:
         """Return the attended seconds at which to call `expire`; None if no deadline is set."""
-        return earliest(
-            self._clock.earliest() if self._stays.by_sid else None, self._texts.deadline()
-        )
+        due_s = self._clock.earliest() if self._stays.by_sid else None
+        return earliest(due_s, self._texts.deadline()) if self._texts.kept else due_s
 
     def expire(self, at: Moment) -> Iterator[Change]:
         """Close, or update, each session with a deadline that has passed. Call at `deadline()`.

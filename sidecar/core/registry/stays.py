@@ -33,14 +33,14 @@ class Stay:
 
     sid: str
     """LiveKit's id of this stay."""
-    person: Participant | None
-    """LiveKit's last description until it is announced; then None, and `shown` has all of it."""
     opened_s: float
     """Attended seconds of the creation."""
     shown: AgentSession
     """The session as last announced to the client."""
-    number: int = 0
+    number: int
     """Its place in the order of announcements, from 1."""
+    person: Participant | None = None
+    """LiveKit's newest description until it is announced; then None, and `shown` has all of it."""
     was_active: bool = False
     is_overdue: bool = False
     """Whether the participant was not active within 30 s; ignored once `was_active` is set."""
@@ -168,23 +168,17 @@ class OpenStays:
     def create(self, person: Participant, at: Moment) -> tuple[Stay, Created]:
         """Open a stay for *person*. Call only if the sid and the identity have no open stay."""
         now_ms = self.server_clock.now_ms(at)
-        joined_at_ms = believable_ms(person.joined_at_ms, now_ms)
-        outages = 0 if self.counts_outages else None
+        start_ms = believable_ms(person.joined_at_ms, now_ms)
         shown = shown_session(
             person,
-            session_id=self._ids.new(person.identity, joined_at_ms, now_ms),
+            session_id=self._ids.new(person.identity, start_ms, now_ms),
             room_name=self.room_name,
-            start_time=iso_time(joined_at_ms),
+            start_time=iso_time(start_ms),
             message_count=0,
             connection_state=ConnectionState.CONNECTING,
-            reconnection_attempts=outages,
+            reconnection_attempts=0 if self.counts_outages else None,
         )
-        ahead_ms = self.server_clock.behind_ms(joined_at_ms, at)
-        stay = Stay(person.sid, person, at.attended_s, shown, ahead_ms=ahead_ms, outages=outages)
-        self.ever_created = True
-        self._add(stay, at)
-        self._clock.set(Due.ACTIVE, person.sid, at.attended_s)
-        return stay, Created(shown)
+        return self._open(shown, start_ms, at), Created(shown)
 
     def take_ids(self, session_ids: Iterable[str]) -> None:
         """Mark session ids as used; an earlier process made them."""
@@ -193,31 +187,45 @@ class OpenStays:
 
     def adopt(self, session: AgentSession, at: Moment) -> None:
         """Open a stay again that an earlier process opened; it keeps its session id."""
-        ahead_ms = self.server_clock.behind_ms(wall_ms(session.start_time), at)
-        sid, context = session.participant_sid, session.context
-        stay = Stay(sid, None, at.attended_s, session, ahead_ms=ahead_ms, context=context)
-        stay.microphone, stay.outages = session.microphone, session.reconnection_attempts
-        if (state := self.state_of(stay)) is not session.connection_state:
-            stay.shown = replace(session, connection_state=state)
-        self.ever_created = True
         self._ids.add(session.session_id)
-        self._add(stay, at)
+        self._open(session, wall_ms(session.start_time), at)
+
+    def _open(self, shown: AgentSession, start_ms: int, at: Moment) -> Stay:
+        self.ever_created = True
+        self._added += 1
+        stay = Stay(
+            shown.participant_sid,
+            at.attended_s,
+            shown,
+            number=self._added,
+            ahead_ms=self.server_clock.behind_ms(start_ms, at),
+            context=shown.context,
+            microphone=shown.microphone,
+            outages=shown.reconnection_attempts,
+        )
+        if not self._clock.is_up:
+            if not self.by_sid and self._clock.is_outage_over(at.attended_s):
+                self._clock.end_outage()  # it ended without open stays, so it closes nothing now
+            self._clock.start_outage(at.attended_s)
         self._clock.set(Due.ACTIVE, stay.sid, at.attended_s)
+        self.by_sid[stay.sid] = stay
+        self.by_identity[shown.participant_id] = stay
+        self.by_session_id[shown.session_id] = stay
+        return stay
 
-    def show(self, stay: Stay, at: Moment, new_messages: int = 0) -> Iterator[Change]:
-        """Yield an `Updated` if *stay* differs from its last announcement.
+    def show(self, stay: Stay, at: Moment, new_messages: int = 0) -> list[Change]:
+        """Return an `Updated` if *stay* differs from its last announcement.
 
-        After UPDATES_PER_S of them within a second, yields nothing; then the deadline UPDATE is
+        After UPDATES_PER_S of them within a second, returns nothing; then the deadline UPDATE is
         set, at which to call it again.
         """
         stay.unshown_messages += new_messages
         if self._must_wait(stay, at):
-            return
+            return []
         now = self._now(stay)
         stay.person = None
-        if now != stay.shown:
-            changed = changed_members(stay.shown, now)
-            yield self._updated(stay, now, changed, at)
+        changed = changed_members(stay.shown, now)
+        return [self._updated(stay, now, changed, at)] if changed else []
 
     def show_all(self, at: Moment) -> Iterator[Change]:
         """Yield an `Updated` for each stay with a new connection state. Call after up or down."""
@@ -253,15 +261,9 @@ class OpenStays:
             "reconnection_attempts": stay.outages,
             "audio_quality": stay.quality,
         }
-        if stay.person is None:
-            return replace(stay.shown, **now)
-        return shown_session(
-            stay.person,
-            session_id=stay.shown.session_id,
-            room_name=stay.shown.room_name,
-            start_time=stay.shown.start_time,
-            **now,
-        )
+        if stay.person is not None:
+            now |= _described(stay.person)
+        return replace(stay.shown, **now)
 
     def state_of(self, stay: Stay) -> ConnectionState:
         """Derive the connection state of an open stay."""
@@ -302,17 +304,6 @@ class OpenStays:
         del self.by_session_id[stay.shown.session_id]
         self._clock.forget(stay.sid)
 
-    def _add(self, stay: Stay, at: Moment) -> None:
-        self._added += 1
-        stay.number = self._added
-        if not self._clock.is_up:
-            if not self.by_sid and self._clock.is_outage_over(at.attended_s):
-                self._clock.end_outage()  # it ended without open stays, so it closes nothing now
-            self._clock.start_outage(at.attended_s)
-        self.by_sid[stay.sid] = stay
-        self.by_identity[stay.shown.participant_id] = stay
-        self.by_session_id[stay.shown.session_id] = stay
-
 
 def believable_ms(joined_at_ms: int | None, now_ms: int) -> int:
     """Return *joined_at_ms*, or *now_ms* if it is missing, not positive, or after 9999."""
@@ -331,9 +322,7 @@ def shown_session(
     connection_state: ConnectionState,
     context: EncodedJson | None = None,
     microphone: Microphone | None = None,
-    speaking: bool | None = None,
     reconnection_attempts: int | None = None,
-    audio_quality: AudioQuality | None = None,
 ) -> AgentSession:
     """Build the session of *person* for the wire. The texts of *person* must be `bounded`."""
     return AgentSession(
@@ -344,25 +333,26 @@ def shown_session(
         start_time=start_time,
         message_count=message_count,
         connection_state=connection_state,
-        name=person.name,
-        kind=person.kind,
-        metadata=person.metadata,
-        attributes=person.attributes,
-        connection_quality=person.quality,
-        end_time=None,
-        truncated=True if person.is_cut else None,
         context=context,
         microphone=microphone,
-        speaking=speaking,
         reconnection_attempts=reconnection_attempts,
-        audio_quality=audio_quality,
+        **_described(person),
     )
+
+
+def _described(person: Participant) -> dict[str, Any]:
+    """Return the members of a session that a participant's description sets."""
+    return {
+        "name": person.name,
+        "kind": person.kind,
+        "metadata": person.metadata,
+        "attributes": person.attributes,
+        "connection_quality": person.quality,
+        "truncated": True if person.is_cut else None,
+    }
 
 
 def changed_members(before: AgentSession, now: AgentSession) -> tuple[str, ...]:
     """Return the wire names of the members that differ."""
-    return tuple(
-        each.wire_name
-        for each in fields_of(AgentSession)
-        if getattr(before, each.name) != getattr(now, each.name)
-    )
+    fields = fields_of(AgentSession)
+    return tuple([x.wire_name for x in fields if getattr(before, x.name) != getattr(now, x.name)])

@@ -21,7 +21,8 @@ class Texts:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._kept: deque[tuple[str, float]] = deque(maxlen=MAX_KEPT)
+        self.kept: deque[tuple[str, float]] = deque(maxlen=MAX_KEPT)
+        """Each message that waits: its sender, and when it came. Only this class changes it."""
         self._closed_s: dict[str, float] = {}
 
     def take(
@@ -39,17 +40,15 @@ class Texts:
             return False
         if session_opened_s is not None:
             return True
-        self._kept.append((identity, now_s))
+        self.kept.append((identity, now_s))
         return False
 
     def claim(self, identity: str, now_s: float) -> int:
         """Remove the messages kept for *identity* and count them. Call when its session opens."""
-        if not self._kept:
-            return 0
         self.expire(now_s)
-        rest = [each for each in self._kept if each[0] != identity]
-        mine = len(self._kept) - len(rest)
-        self._kept = deque(rest, maxlen=MAX_KEPT)
+        rest = [each for each in self.kept if each[0] != identity]
+        mine = len(self.kept) - len(rest)
+        self.kept = deque(rest, maxlen=MAX_KEPT)
         return mine
 
     def deadline(self) -> float | None:
@@ -57,12 +56,12 @@ class Texts:
 
         Keep a timer for it: attended time advances only while the caller reads the clock.
         """
-        return self._kept[0][1] + KEPT_S if self._kept else None
+        return self.kept[0][1] + KEPT_S if self.kept else None
 
     def expire(self, now_s: float) -> None:
         """Drop the messages kept for 5 s or longer."""
-        while self._kept and self._kept[0][1] + KEPT_S <= now_s:
-            self._kept.popleft()
+        while self.kept and self.kept[0][1] + KEPT_S <= now_s:
+            self.kept.popleft()
 
     def closed(self, identity: str, now_s: float) -> None:
         """Record that the identity's session closed at *now_s*, attended seconds."""
