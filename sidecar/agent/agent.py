@@ -330,7 +330,8 @@ class ClaraVoiceAgent:
 
     def take(self, fact: Fact) -> None:
         """Take a fact from the current Room."""
-        self._announce_rest()
+        if self._rest is not None:
+            self._announce_rest()
         match fact:
             case Joined():
                 self._sessions.joined(fact, self._clock.tick())

@@ -178,16 +178,21 @@ class Outbox:
     def put(self, item: Item) -> None:
         """Queue *item*; never blocks."""
         with self._changed:
-            if isinstance(item, SessionEvent) and self._drop_if_over(item):
-                return
             if not isinstance(item, bytes):
                 if not self._takes_notifications:
                     return
                 self._seq = getattr(item, "seq", self._seq)
-                self._note(item)
-            if isinstance(item, SessionUpdated):
+            if isinstance(item, SessionEvent):
+                if self._drop_if_over(item):
+                    return
+            elif isinstance(item, SessionCreated):
+                self._open[item.session.session_id] = item.session
+            elif isinstance(item, SessionUpdated):
+                self._open[item.session.session_id] = item.session
                 item = self._merged(item)
                 self._updates[item.session.session_id] = self._next
+            elif isinstance(item, SessionClosed):
+                self._open.pop(item.session.session_id, None)
             weight = _weight(item)
             self._items[self._next] = (item, weight)
             self._next += 1
@@ -258,12 +263,6 @@ class Outbox:
                 self.put(SessionClosed(closed, reason, seq=self._seq + 1, epoch=epoch))
             self._takes_notifications = False
         return bool(left)
-
-    def _note(self, item: Notification) -> None:
-        if isinstance(item, SessionCreated | SessionUpdated):
-            self._open[item.session.session_id] = item.session
-        elif isinstance(item, SessionClosed):
-            self._open.pop(item.session.session_id, None)
 
     def _merged(self, newer: SessionUpdated) -> SessionUpdated:
         # Drops the older seq on purpose: the gap tells a consumer to call `listSessions`.

@@ -146,9 +146,9 @@ class Sessions:
             stay.missed_s = None
             stay.is_disputed = False
             self._clock.cancel(Due.HOLD, person.sid)
-        if person.state is ParticipantState.ACTIVE and not stay.was_active:
-            stay.was_active = True
-            self._clock.cancel(Due.ACTIVE, person.sid)
+            if person.state is ParticipantState.ACTIVE and not stay.was_active:
+                stay.was_active = True
+                self._clock.cancel(Due.ACTIVE, person.sid)
         changes += self._stays.show(stay, at, new_messages)
         return changes
 

@@ -12,7 +12,7 @@ from typing import Any
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, AudioQuality, ConnectionState, Microphone
 from sidecar.core.contract.wire import EncodedJson, IsoTime, fields_of, iso_time, wall_ms
-from sidecar.core.facts import Moment, Participant
+from sidecar.core.facts import Moment, Participant, ParticipantState
 from sidecar.core.registry.changes import Change, Closed, Created, Updated
 from sidecar.core.registry.deadlines import RUNS_S, Due, LinkClock
 from sidecar.core.registry.texts import Texts
@@ -39,6 +39,8 @@ class Stay:
     """The session as last announced to the client."""
     number: int
     """Its place in the order of announcements, from 1."""
+    start_less_steady_ms: int
+    """Its start on the server's clock, less the steady clock at the creation."""
     person: Participant | None = None
     """LiveKit's newest description until it is announced; then None, and `shown` has all of it."""
     was_active: bool = False
@@ -49,8 +51,6 @@ class Stay:
     """The close reason if the hold ends without the participant."""
     is_disputed: bool = False
     """The Room said that the participant left, and then the server's list still had the sid."""
-    ahead_ms: int = 0
-    """Milliseconds by which its start was ahead of our estimate of the server's clock."""
     context: EncodedJson | None = None
     """What the voice plug-in set; None without it."""
     microphone: Microphone | None = None
@@ -77,7 +77,6 @@ class ServerClock:
     def __init__(self) -> None:
         """Start with this machine's clock, until `inherit` or `joined`."""
         self._less_steady_ms: int | None = None
-        self._has_joined = False
 
     def inherit(self, ahead_ms: int, at: Moment) -> None:
         """Set the clock from an earlier process, unless it is set: see `ahead_ms`."""
@@ -88,7 +87,6 @@ class ServerClock:
     def joined(self, server_ms: int | None, at: Moment) -> None:
         """Set the clock from a join: *server_ms* is the server's time, None if not known."""
         self._less_steady_ms = believable_ms(server_ms, self.now_ms(at)) - at.steady_ms
-        self._has_joined = True
 
     def now_ms(self, at: Moment) -> int:
         """Return the server's time, milliseconds since 1970; this machine's until it is set."""
@@ -97,10 +95,6 @@ class ServerClock:
     def ahead_ms(self, at: Moment) -> int | None:
         """Return how far it is ahead of this machine's clock; None until it is set."""
         return None if self._less_steady_ms is None else self.now_ms(at) - at.wall_ms
-
-    def behind_ms(self, start_ms: int, at: Moment) -> int:
-        """Return how far it is behind *start_ms*; 0 before a join, which sets it anew."""
-        return max(0, start_ms - self.now_ms(at)) if self._has_joined else 0
 
 
 class Recent(dict[str, None]):
@@ -178,7 +172,11 @@ class OpenStays:
             connection_state=ConnectionState.CONNECTING,
             reconnection_attempts=0 if self.counts_outages else None,
         )
-        return self._open(shown, start_ms, at), Created(shown)
+        stay = self._open(shown, start_ms, at)
+        stay.was_active = person.state is ParticipantState.ACTIVE
+        if not stay.was_active:
+            self._clock.set(Due.ACTIVE, stay.sid, at.attended_s)
+        return stay, Created(shown)
 
     def take_ids(self, session_ids: Iterable[str]) -> None:
         """Mark session ids as used; an earlier process made them."""
@@ -188,7 +186,8 @@ class OpenStays:
     def adopt(self, session: AgentSession, at: Moment) -> None:
         """Open a stay again that an earlier process opened; it keeps its session id."""
         self._ids.add(session.session_id)
-        self._open(session, wall_ms(session.start_time), at)
+        stay = self._open(session, wall_ms(session.start_time), at)
+        self._clock.set(Due.ACTIVE, stay.sid, at.attended_s)
 
     def _open(self, shown: AgentSession, start_ms: int, at: Moment) -> Stay:
         self.ever_created = True
@@ -198,7 +197,7 @@ class OpenStays:
             at.attended_s,
             shown,
             number=self._added,
-            ahead_ms=self.server_clock.behind_ms(start_ms, at),
+            start_less_steady_ms=start_ms - at.steady_ms,
             context=shown.context,
             microphone=shown.microphone,
             outages=shown.reconnection_attempts,
@@ -207,7 +206,6 @@ class OpenStays:
             if not self.by_sid and self._clock.is_outage_over(at.attended_s):
                 self._clock.end_outage()  # it ended without open stays, so it closes nothing now
             self._clock.start_outage(at.attended_s)
-        self._clock.set(Due.ACTIVE, stay.sid, at.attended_s)
         self.by_sid[stay.sid] = stay
         self.by_identity[shown.participant_id] = stay
         self.by_session_id[shown.session_id] = stay
@@ -292,8 +290,9 @@ class OpenStays:
         self._texts.closed(stay.shown.participant_id, at.attended_s)
         if by_server:
             self.tombstones.add(stay.sid)
-        ended_ms = self.server_clock.now_ms(at) + stay.ahead_ms
-        end_time = max(iso_time(ended_ms), stay.shown.start_time)
+        # A stay lasts at least as long as it was open here, also if its start is in our future.
+        shortest_ms = stay.start_less_steady_ms + at.steady_ms
+        end_time = iso_time(max(self.server_clock.now_ms(at), shortest_ms))
         closed = replace(last, connection_state=ConnectionState.CLOSED, end_time=end_time)
         return [Closed(closed, reason, detail)]
 
