@@ -72,8 +72,8 @@ CHANGES = {
         ),
         Edit(
             "sidecar/core/registry/stays.py",
-            "        truncated=True if person.is_cut",
-            '        language=person.attributes.get("language"),\n',
+            '        "truncated": True if person.is_cut',
+            '        "language": person.attributes.get("language"),\n',
         ),
     ),
     "Add a close reason": (
