@@ -1,6 +1,7 @@
 """Owns the composition: builds every part, connects the parts, and ends the process in order.
 
-Only this module knows rtc, rpc and logs together. Does not know how they work.
+Only this module knows rtc, rpc and logs together. Imports the agent and the adapters of LiveKit
+after the first answer, which needs none of them. Does not know how the parts work.
 """
 
 from __future__ import annotations
@@ -8,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import os
-import platform
-import random
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,14 +19,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from sidecar import __version__, memory, tasks
-from sidecar.agent.agent import ClaraVoiceAgent
 from sidecar.agent.clock import AttendedClock
 from sidecar.core.config import Settings
 from sidecar.core.contract.errors import SidecarError
 from sidecar.core.contract.messages import AgentSession
 from sidecar.core.contract.protocol import PROTOCOL_VERSION
-from sidecar.core.ports import Ports
-from sidecar.core.sound import Needs
 from sidecar.ending import Ending, hear_signals
 from sidecar.logs import LineHandler
 from sidecar.redaction import Redactor
@@ -36,14 +33,11 @@ from sidecar.rpc.jsonrpc import Dispatcher, encode_notification, size_bytes
 from sidecar.rpc.methods import handlers
 from sidecar.rpc.parent import watch_parent
 from sidecar.rpc.stdio import Reader, Wire, Writer
-from sidecar.rpc.typed import hint
-from sidecar.rtc import native, trust
-from sidecar.rtc.livekit_api import LiveKitServerApi
-from sidecar.rtc.proxies import Proxies
-from sidecar.rtc.room import LiveKitRoom
 from sidecar.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from sidecar.agent.agent import ClaraVoiceAgent
+    from sidecar.core.ports import Ports
     from sidecar.rtc.calls import LiveKitCalls
     from sidecar.voice.host import Host
     from sidecar.voice.plugin import Voice
@@ -91,6 +85,8 @@ def end(
     Pass *disposing* if the disposal has begun already. Never returns, and skips Python's own exit,
     which may abort the process (see native.py).
     """
+    from sidecar.rtc import native
+
     disposing = disposing or native.start_disposing()
     log_handler.finish(LOG_FLUSH_WITHIN_S)
     disposing.join(native.DISPOSE_WITHIN_S)
@@ -103,12 +99,14 @@ class _App:
     def __init__(self, start: Start) -> None:
         self._start = start
         self._started_s = time.monotonic()
+        self._asked = asyncio.Event()
+        """Whether the first line was handled, or the end begins."""
         self._stopping = asyncio.Event()
         self.is_stopping = False
         self._status = 0
         self._ending = Ending(self._tell_end, lambda: self._status)
         self._splitter = LineSplitter()
-        self._epoch = os.urandom(8).hex()
+        self.epoch = os.urandom(8).hex()
         self._voices: Host | None = None
         self._calls: LiveKitCalls | None = None
 
@@ -119,14 +117,11 @@ class _App:
         self._writer = Writer(
             self._start.wire.write_fd, encode_notification, self._ask_to_end, self._on_broken
         )
-        clock = AttendedClock()
-        self._client = ClientRequests(self._writer.put, clock.within, self._start.redactor)
+        self._clock = AttendedClock()
+        self._client = ClientRequests(self._writer.put, self._clock.within, self._start.redactor)
         self._make_voices()
-        self._agent = ClaraVoiceAgent(self._ports(clock), self._start.settings)
-        if self._voices is not None:
-            self._voices.attach(self._agent)
         self._dispatcher = Dispatcher(
-            handlers(self._agent, self, self._client, self._voices),
+            handlers(lambda: self._agent, self, self._client, self._voices),
             self._writer.put,
             self._client.take_response,
         )
@@ -145,6 +140,8 @@ class _App:
             tasks.start("connect at the start", self._connect())
             await asyncio.sleep(0)  # the connect begins before the first request is read
         reader.start()
+        await self._asked.wait()
+        _ = self._agent  # made now: the next request would wait for the imports
         await self._stopping.wait()
         await self._drain()
 
@@ -158,6 +155,7 @@ class _App:
         if not self.is_stopping:
             self.is_stopping = True
             self._ending.begin()
+            self._asked.set()
             self._loop.call_soon(self._stopping.set)
 
     def resumed(self, sessions: Iterable[AgentSession]) -> None:
@@ -189,6 +187,17 @@ class _App:
 
     # Parts
 
+    @functools.cached_property
+    def _agent(self) -> ClaraVoiceAgent:
+        from sidecar.agent.agent import ClaraVoiceAgent
+
+        agent = ClaraVoiceAgent(self._ports(), self._start.settings)
+        if self._voices is not None:
+            self._voices.attach(agent)
+        gc.freeze()  # nothing that was imported is ever garbage
+        gc.enable()
+        return agent
+
     def _make_voices(self) -> None:
         if self._start.voice is None:
             return
@@ -203,12 +212,22 @@ class _App:
             self._calls,
             loop,
             self._writer.put,
-            self._epoch,
+            self.epoch,
             self._start.redactor.protect,
             self._start.session_warning_s,
         )
 
-    def _ports(self, clock: AttendedClock) -> Ports:
+    def _ports(self) -> Ports:
+        import random
+
+        from sidecar.core.ports import Ports
+        from sidecar.core.sound import Needs
+        from sidecar.rtc import trust
+        from sidecar.rtc.livekit_api import LiveKitServerApi
+        from sidecar.rtc.proxies import Proxies
+        from sidecar.rtc.room import LiveKitRoom
+
+        clock = self._clock
         trust.choose(os.environ)
         proxies = Proxies(os.environ, self._client)
         return Ports(
@@ -228,7 +247,7 @@ class _App:
             followers=() if self._voices is None else (self._voices,),
             needs=Needs.NOTHING if self._start.voice is None else self._start.voice.needs,
             protect=self._start.redactor.protect,
-            epoch=self._epoch,
+            epoch=self.epoch,
             size_bytes=size_bytes,
         )
 
@@ -243,6 +262,7 @@ class _App:
     def _on_chunk(self, chunk: bytes) -> Iterator[None]:
         for line in self._splitter.feed(chunk):
             self._on_line(line)
+            self._asked.set()
             yield
 
     def _on_line(self, line: bytes | LineTooLong) -> None:
@@ -251,10 +271,16 @@ class _App:
                 self._dispatcher.refuse_long_line()
             else:
                 self._dispatcher.receive(line)
-                if self._start.wire.is_typed and (wanted := hint(line)) is not None:
-                    _log.warning("try: %s", wanted)
+                if self._start.wire.is_typed:
+                    self._hint(line)
         except Exception:
             _log.exception("A line of stdin was skipped, by a bug; the sidecar goes on.")
+
+    def _hint(self, line: bytes) -> None:
+        from sidecar.rpc.typed import hint
+
+        if (wanted := hint(line)) is not None:
+            _log.warning("try: %s", wanted)
 
     def _on_end(self) -> None:
         for line in self._splitter.end():
@@ -268,7 +294,7 @@ class _App:
             self._loop.call_soon_threadsafe(self.stop)
 
     def _tell_end(self) -> bool:
-        hangs = self._writer.close_sessions(self._epoch, round(time.time() * 1000))
+        hangs = self._writer.close_sessions(self.epoch, round(time.time() * 1000))
         if hangs:
             _log.critical("The event loop hangs; the sidecar ends without leaving its room.")
         return hangs
@@ -286,6 +312,8 @@ class _App:
         await asyncio.wait({ending}, timeout=LEAVE_WITHIN_S)
         if ending.done() and ending.exception() is not None:
             self._status = FAILED_STATUS
+        from sidecar.rtc import native
+
         disposing = native.start_disposing()
         await asyncio.to_thread(self._writer.flush, FLUSH_WITHIN_S)
         end(self._status, self._start.log_handler, disposing)
@@ -300,6 +328,7 @@ class _App:
 @functools.cache
 def _versions() -> Mapping[str, str]:
     import importlib.metadata  # here: the first answer needs no version of LiveKit
+    import platform
 
     found = {"sidecar": __version__, "protocol": str(PROTOCOL_VERSION)}
     found["python"] = platform.python_version()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
+import gc
 import os
 import re
 import signal
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str] | None = None, *, voice: type[Voice] | None = 
 
 
 def _serve(options: argparse.Namespace, is_frozen: bool, voice: type[Voice] | None) -> int:
+    gc.disable()  # imports leave hardly any garbage; app.py enables it when all is imported
     # Until the loop handles these signals, the process has nothing to drain.
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         if hasattr(signal, name):

@@ -61,7 +61,7 @@ CHANGES = {
         Edit(
             "sidecar/rpc/methods.py",
             '        "getSession": (',
-            '        "countSessions": (lambda _: agent.session_count(), True),\n',
+            '        "countSessions": (lambda _: agent().session_count(), True),\n',
         ),
     ),
     "Add a field to a session": (

@@ -6,9 +6,8 @@ Adds no logic of its own. Does not know bytes, nor how the agent works.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sidecar import __version__
 from sidecar.core.config import Settings
@@ -33,9 +32,11 @@ from sidecar.core.contract.messages import (
 )
 from sidecar.core.contract.protocol import METHODS, PROTOCOL_VERSION, Method, PluginMethod
 from sidecar.core.contract.wire import parse
-from sidecar.core.registry.resumption import Inheritance, inheritance
 from sidecar.rpc.jsonrpc import Handler
 from sidecar.rpc.openrpc import encoded_document
+
+if TYPE_CHECKING:
+    from sidecar.core.registry.resumption import Inheritance
 
 SERVER_NAME = "clara-voice-sidecar"
 
@@ -48,10 +49,6 @@ _Call = Callable[[Any], object]
 
 class Agent(Protocol):
     """The calls of the agent that the methods make."""
-
-    @property
-    def epoch(self) -> str:
-        """A random id of this process."""
 
     async def connect(self, settings: Settings) -> Status:
         """Join the room; see `ClaraVoiceAgent.connect`."""
@@ -97,6 +94,10 @@ class Process(Protocol):
     """The calls of the process that the methods make."""
 
     @property
+    def epoch(self) -> str:
+        """A random id of this process."""
+
+    @property
     def is_stopping(self) -> bool:
         """Whether the drain has begun."""
 
@@ -138,32 +139,37 @@ class Voices(Protocol):
 
 
 def handlers(
-    agent: Agent, process: Process, client: Client, voices: Voices | None = None
+    agent: Callable[[], Agent], process: Process, client: Client, voices: Voices | None = None
 ) -> dict[str, Handler]:
     """Return a handler for each method of METHODS and of the plug-in, by method name.
 
-    A handler raises a `SidecarError` when the caller must get an error answer.
+    *agent* returns the agent; the methods that need the agent call it, so the first answer of the
+    process does not wait for it. A handler raises a `SidecarError` when the caller must get an
+    error answer.
     """
     initialize = _Handshake(agent, process, client, voices).initialize
     own = {} if voices is None else voices.methods
     # Each method: its call, and whether the process still answers it while it stops.
     table: dict[str, tuple[_Call, bool]] = {
         "initialize": (initialize, False),
-        "connect": (lambda params: agent.connect(Settings.given(params)), False),
-        "disconnect": (lambda _: agent.disconnect(), False),
-        "listSessions": (agent.session_list, True),
-        "getSession": (lambda params: agent.session(params.session_id), True),
-        "closeSession": (lambda params: agent.close_session(params.session_id), False),
-        "createConnection": (lambda asked: agent.create_connection(asked, _new_identity()), False),
-        "wake": (lambda _: agent.wake(), False),
-        "getStatus": (lambda _: agent.status(), True),
-        "diagnose": (lambda _: agent.diagnose(), False),
+        "connect": (lambda params: agent().connect(Settings.given(params)), False),
+        "disconnect": (lambda _: agent().disconnect(), False),
+        "listSessions": (lambda params: agent().session_list(params), True),
+        "getSession": (lambda params: agent().session(params.session_id), True),
+        "closeSession": (lambda params: agent().close_session(params.session_id), False),
+        "createConnection": (
+            lambda asked: agent().create_connection(asked, _new_identity()),
+            False,
+        ),
+        "wake": (lambda _: agent().wake(), False),
+        "getStatus": (lambda _: agent().status(), True),
+        "diagnose": (lambda _: agent().diagnose(), False),
         "ping": (lambda _: "pong", True),
         "shutdown": (lambda _: process.stop(), True),
         "rpc.discover": (lambda _: encoded_document(tuple(own.values())), True),
-        "listClosedSessions": (lambda params: agent.closed_sessions(params), True),
-        "sendText": (lambda params: _send_text(agent, voices, params), False),
-        "getConversation": (lambda params: _conversation(agent, voices, params), True),
+        "listClosedSessions": (lambda params: agent().closed_sessions(params), True),
+        "sendText": (lambda params: _send_text(agent(), voices, params), False),
+        "getConversation": (lambda params: _conversation(agent(), voices, params), True),
     }
     found = {
         name: _handler(METHODS[name], call, process, while_stopping=while_stopping)
@@ -178,7 +184,7 @@ class _Handshake:
     """Answers `initialize`, once per process."""
 
     def __init__(
-        self, agent: Agent, process: Process, client: Client, voices: Voices | None
+        self, agent: Callable[[], Agent], process: Process, client: Client, voices: Voices | None
     ) -> None:
         self._voices = voices
         self._agent = agent
@@ -199,11 +205,11 @@ class _Handshake:
             raise InvalidParams(
                 "Invalid params: params.parentPid must be a process id.", "Pass process.pid."
             )
-        inherited = inheritance(params)
+        inherited = _inherited(params)
         if self._voices is not None and params.voice is not None:
             self._voices.configure(params.voice)
-        if not inherited.is_empty:
-            self._agent.resume(inherited)
+        if inherited is not None and not inherited.is_empty:
+            self._agent().resume(inherited)
             self._process.resumed(inherited.sessions)
         self._is_done = True
         if params.client is not None:
@@ -214,8 +220,21 @@ class _Handshake:
             protocol_version=PROTOCOL_VERSION,
             server=Server(name=SERVER_NAME, version=__version__),
             pid=os.getpid(),
-            epoch=self._agent.epoch,
+            epoch=self._process.epoch,
         )
+
+
+def _inherited(params: InitializeParams) -> Inheritance | None:
+    """Read what an earlier process left; None at a first start, which needs no module for it.
+
+    Raises:
+        InvalidParams: see `inheritance`.
+    """
+    if not (params.resume or params.used_ids or params.outage_ms or params.server_ahead_ms):
+        return None
+    from sidecar.core.registry.resumption import inheritance
+
+    return inheritance(params)
 
 
 def _conversation(
@@ -266,4 +285,4 @@ def _unnamed() -> InvalidParams:
 
 def _new_identity() -> str:
     """Make the identity for a page that asked for no particular one."""
-    return f"person-{secrets.token_hex(4)}"
+    return f"person-{os.urandom(4).hex()}"

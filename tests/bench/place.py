@@ -7,6 +7,7 @@ had here. The peers' packages are in a folder of their own; nothing else uses th
 from __future__ import annotations
 
 import asyncio
+import compileall
 import contextlib
 import os
 import shutil
@@ -54,7 +55,8 @@ class Place:
         self.folder = Path(self._exits.enter_context(tempfile.TemporaryDirectory()))
 
     def __enter__(self) -> Place:
-        """Give it."""
+        """Give it. Compiles the sidecar, as its first start does wherever Python may write."""
+        compileall.compile_dir(REPOSITORY / "sidecar", quiet=1)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -39,6 +39,7 @@ def first_answer(figure: str, column: str, command: Command) -> Act:
         with started(place, command) as program:
             program.ask("initialize", INITIALIZE)
             yield figure, column, program.since_start_ms()
+            program.ask("ping")  # what is loaded after the first answer is loaded now
             yield f"{figure} memory", column, program.rss_mb()
 
     return act

@@ -146,7 +146,9 @@ async def _walks() -> dict[str, Walk]:
     )
     room._listen(sdk)  # type: ignore[arg-type]  # what `join` does before it connects
     answers: list[bytes] = []
-    dispatcher = Dispatcher(handlers(world.agent, FakeProcess(), FakeClient()), answers.append)
+    dispatcher = Dispatcher(
+        handlers(lambda: world.agent, FakeProcess(), FakeClient()), answers.append
+    )
 
     async def life(identity: str) -> dict[str, Walk]:
         join, asked, closed = Walk(), Walk(), Walk()

@@ -77,7 +77,8 @@ async def feed(chunks: Sequence[bytes]) -> int:
     asked: list[bytes] = []
     client = ClientRequests(asked.append, asyncio.timeout, str)
     client.offers(ClientCapabilities(get_token=True, resolve_proxy=True))
-    methods = handlers(FakeAgent(), FakeProcess(), client)
+    agent = FakeAgent()
+    methods = handlers(lambda: agent, FakeProcess(), client)
     dispatcher = Dispatcher(methods, answers.append, client.take_response)
     splitter = LineSplitter(MAX_BYTES)
     asking = asyncio.create_task(client.get_token(TokenRequest("agent", "room")))

@@ -118,6 +118,8 @@ class FakeAgent:
 class FakeProcess:
     """Keeps what the methods ask of the process."""
 
+    epoch = FakeAgent.epoch
+
     def __init__(self) -> None:
         self.is_stopping = False
         self.watched: list[int] = []
@@ -149,7 +151,7 @@ class Methods:
     def __init__(self) -> None:
         self.agent, self.process = FakeAgent(), FakeProcess()
         self.client = FakeClient()
-        self.handlers = handlers(self.agent, self.process, self.client)
+        self.handlers = handlers(lambda: self.agent, self.process, self.client)
         self.peer = Peer(self.handlers)
 
     async def ask(self, method: str, params: object = None) -> dict[str, Any]:

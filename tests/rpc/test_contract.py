@@ -122,7 +122,7 @@ async def test_every_result_error_and_notification_of_a_short_session_is_as_docu
 async def test_every_result_and_notification_of_a_life_with_people_is_as_documented():
     """Joined, seen, changed, unreachable, back, left, closed; hostile and oversized texts too."""
     world, documented = World(), Contract(document())
-    peer = Peer(handlers(world.agent, FakeProcess(), FakeClient()))
+    peer = Peer(handlers(lambda: world.agent, FakeProcess(), FakeClient()))
 
     async def ask(method: str, params: dict[str, object] | None = None) -> Json:
         peer.say(request(method, params, number=len(peer.lines)))
@@ -221,7 +221,7 @@ async def test_a_failed_connect_says_category_detail_fix_and_whether_it_goes_on(
 @in_virtual_time
 async def test_a_code_that_is_answered_is_a_code_that_is_documented(method: str, code: int):
     world, documented = World(), Contract(document())
-    peer = Peer(handlers(world.agent, FakeProcess(), FakeClient()))
+    peer = Peer(handlers(lambda: world.agent, FakeProcess(), FakeClient()))
     params: dict[str, object] = {}
     if code in (1004, 1006, 1007):
         await world.joined(Participant("PA_1", "anna"))
@@ -232,7 +232,7 @@ async def test_a_code_that_is_answered_is_a_code_that_is_documented(method: str,
     if code == 1006:
         await world.agent.disconnect()
         world = World(Settings(url=URL, token=token(agent_claims())))
-        peer = Peer(handlers(world.agent, FakeProcess(), FakeClient()))
+        peer = Peer(handlers(lambda: world.agent, FakeProcess(), FakeClient()))
         await world.joined(Participant("PA_1", "anna"))
         if method == "closeSession":
             params = {"sessionId": next(iter(world.agent.sessions))}

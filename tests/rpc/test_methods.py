@@ -10,7 +10,6 @@ from sidecar.core.config import Settings
 from sidecar.core.contract.errors import ConnectFailed, NotConnected, OtherRoom, ShuttingDown
 from sidecar.core.contract.protocol import METHODS
 from sidecar.core.contract.wire import wire_name
-from sidecar.rpc.methods import handlers
 from tests.rpc.asked import INITIALIZE, VALID, Methods
 from tests.rpc.peer import result
 
@@ -21,7 +20,7 @@ def methods() -> Methods:
 
 
 def test_there_is_a_handler_for_each_row_of_the_contract_and_no_other(methods):
-    assert set(handlers(methods.agent, methods.process, methods.client)) == set(METHODS)
+    assert set(methods.handlers) == set(METHODS)
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "sendText"])
