@@ -33,6 +33,8 @@ MAX_WAITING = 256
 """Requests that the client has not answered yet; more are refused."""
 SHOWN_CHARS = 300
 """Characters of the client's error message that our own message repeats."""
+READ_CHARS = 8_192
+"""Characters of it that are redacted, before it is cut: a line has up to 16 MiB."""
 
 _log = logging.getLogger("sidecar.rpc")
 
@@ -142,5 +144,5 @@ class ClientRequests:
         message = error.get("message") if isinstance(error, Mapping) else None
         if not isinstance(message, str):
             return f"the answer to {name} is no response of JSON-RPC 2.0"
-        words = self._redact(message).removeprefix(f"{name} failed: ")
+        words = self._redact(message[:READ_CHARS]).removeprefix(f"{name} failed: ")
         return f"{name} failed: {words.rstrip('.')[:SHOWN_CHARS]}"

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 REASON_WITHIN_S = 1.0
 """Seconds to wait for `disconnected(reason)` after the state change to disconnected. When we
 disconnected, the event may never come (5 of 50)."""
+MAX_ERROR_CHARS = 8_192
+"""The first characters of an SDK error, which are read. The rest is a server's answer, as long as the
+server likes."""
 
 _log = logging.getLogger("sidecar.rtc")
 
@@ -108,7 +111,7 @@ class LiveKitRoom:
         try:
             await room.connect(self._target.url, self._token, options)
         except rtc.ConnectError as error:
-            self._emit(await self._failed(self._redact(error.message)))
+            self._emit(await self._failed(self._redact(error.message[:MAX_ERROR_CHARS])))
             return
         # Do not await before `Joined`: the SDK delivers events only at the loop's next turn.
         self._room = room

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import statistics
@@ -42,12 +43,20 @@ FLOODS: list[tuple[Kind, float, int]] = [
     ("open-texts", 2_000, 1),
     ("one-long-text", 5_000, 1_000),
     ("files", 2_000, 1),
+    ("odd-packets", 1_000, 1_000),
+    ("tracks", 500, 0),
     ("attributes", 500, 16_000),
-    ("metadata", 500, 16_000),
+    ("metadata", 500, 60_000),
     ("names", 2_000, 10),
     ("joins", 20, 0),
+    ("crowd", 100, 0),
 ]
 """What is sent, how many a second, and how many bytes each."""
+CROWD = 100
+"""Identities that come and go, for the kind `crowd`."""
+GROWS_MB = 100
+STDOUT_KB_PER_S = 1_000
+"""Ten updates a second of texts at our own limits are 700 KB, in JSON that escapes nothing."""
 SATURATING = ("packets", "old-chat", "one-long-text")
 """Kinds that fill the server's data channel to the agent. Messages of others wait in the server
 until the flood is over, whatever the agent does: it sends unreliable messages first, and reliable
@@ -145,10 +154,15 @@ async def test_nobody_else_notices_a_flood_of(
     await alice.join()
     await sidecar.notified("session-created", _of("alice"))
     token = mint_token(server.api_key, server.api_secret, room, "mallory")
-    async with flood(flooder, server.url, token, AGENT, kind, per_second, size):
+    crowd = [
+        mint_token(server.api_key, server.api_secret, room, f"crowd-{number}")
+        for number in range(CROWD if kind == "crowd" else 0)
+    ]
+    rss_mb = await _rss_mb(sidecar)
+    async with flood(flooder, server.url, token, AGENT, kind, per_second, size, crowd=crowd):
         await sidecar.notified("session-created", _of("mallory"))
         pings_s: list[float] = []
-        began = len(sidecar.notifications)
+        began, began_s = len(sidecar.notifications), time.monotonic()
         async with asyncio.TaskGroup() as beside:
             pinging = beside.create_task(_pings(sidecar, pings_s))
             chatting = beside.create_task(_chats(alice))
@@ -159,16 +173,22 @@ async def test_nobody_else_notices_a_flood_of(
             sent = await chatting
             pinging.cancel()
         updates = _most_updates_in_a_second(sidecar, began)
+        lines = sidecar.notifications[began:]
+        stdout_kb = sum(len(json.dumps(each.params)) for each in lines) / 1000
+        stdout_kb_per_s = stdout_kb / (time.monotonic() - began_s)
+        grown_mb = await _rss_mb(sidecar) - rss_mb
         if kind not in SATURATING:
             counted_s = await _took(_counts(sidecar, "alice", sent))
     if kind in SATURATING:  # all count, as soon as the server sends them
         counted_s = await _took(_counts(sidecar, "alice", sent))
     ping_s = statistics.quantiles(pings_s, n=100)[98]
     print(f"{kind}: created {created_s:.1f} s, closed {closed_s:.1f} s, counted {counted_s:.1f} s")
-    news = sum(_of("mallory")(each.params) for each in sidecar.notifications[began:])
+    stays = sum(each.method == "session-created" for each in lines)
     print(f"ping p99 {ping_s * 1000:.0f} ms, {updates} updates, load {os.getloadavg()[0]:.0f}")
-    print(f"{news} notifications of mallory")
-    assert kind != "joins" or news > 2  # each stay is told
+    print(f"{stdout_kb_per_s:.0f} KB/s of stdout, {grown_mb:.0f} MB grown, {stays} stays")
+    assert kind not in ("joins", "crowd") or stays > 2  # each stay is told
+    assert grown_mb <= GROWS_MB
+    assert stdout_kb_per_s <= STDOUT_KB_PER_S
     assert max(created_s, closed_s) <= NOTICED_WITHIN_S
     assert kind in SATURATING or counted_s <= NOTICED_WITHIN_S
     assert ping_s <= PING_WITHIN_S
@@ -178,6 +198,25 @@ async def test_nobody_else_notices_a_flood_of(
 @pytest.mark.full
 @pytest.mark.parametrize("end", ["SIGTERM", "SIGINT", "shutdown", "the end of stdin"])
 async def test_in_a_flood_the_end_comes_in_time_and_every_session_is_told(
+    server: DevServer,
+    room: str,
+    machine: Machine,
+    frozen_command: list[str],
+    flooder: Path,
+    end: str,
+) -> None:
+    async with SidecarClient([*frozen_command, "--wait"]) as sidecar:
+        await _ends_in_a_flood(server, room, machine, sidecar, flooder, end)
+
+
+@pytest.mark.full
+async def test_in_a_flood_a_signal_ends_the_source_in_time(
+    server: DevServer, room: str, machine: Machine, sidecar: SidecarClient, flooder: Path
+) -> None:
+    await _ends_in_a_flood(server, room, machine, sidecar, flooder, "SIGTERM")
+
+
+async def _ends_in_a_flood(
     server: DevServer, room: str, machine: Machine, sidecar: SidecarClient, flooder: Path, end: str
 ) -> None:
     ends: dict[str, Callable[[], Awaitable[None]]] = {
@@ -194,11 +233,19 @@ async def test_in_a_flood_the_end_comes_in_time_and_every_session_is_told(
         await asyncio.sleep(LASTS_S)  # the flood has to last: its backlog grows
         act = ends.get(end, lambda: _now(lambda: os.kill(sidecar.pid, signal.Signals[end])))
         await act()
-        assert await sidecar.wait(timeout_s=ENDS_WITHIN_S) == 0
+        took_s = await _took(sidecar.wait(timeout_s=ENDS_WITHIN_S))
+    print(f"{end}: ended after {took_s:.1f} s, load {os.getloadavg()[0]:.0f}")
+    assert await sidecar.wait() == 0
     assert sorted(closes(sidecar)) == [
         ("alice", "sidecar-shutdown"),
         ("mallory", "sidecar-shutdown"),
     ]
+
+
+async def _rss_mb(sidecar: SidecarClient) -> float:
+    rss_bytes = (await sidecar.call("getStatus"))["rssBytes"]
+    assert isinstance(rss_bytes, int)
+    return rss_bytes / 1_000_000
 
 
 async def _took(act: Awaitable[object]) -> float:

@@ -1,6 +1,7 @@
 """The end of a sidecar whose event loop hangs: the sessions are told, in time.
 
-The hang is a bug that the test puts in (tests/faulty_start.py): nothing on the wire can cause it.
+Nothing on the wire can cause the hang. From source it is a bug that the test puts in
+(tests/faulty_start.py); in a frozen build the test holds the loop's thread.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pytest_asyncio
 import sidecar
 from sidecar.dev.stdio_client import SidecarClient
 from tests.livekit.stdio import closes, session_of
+from tests.rpc.held_thread import held
 from tests.rpc.raw_sidecar import ENDS_WITHIN_S
 
 COMMAND = [sys.executable, "-m", "tests.faulty_start", "hang"]
@@ -84,6 +86,29 @@ async def test_each_session_is_closed_once_and_the_process_ends_in_time(
     seqs = [each.params["seq"] for each in hanging.notifications]
     assert seqs == list(range(1, len(seqs) + 1))
     assert any("event loop hangs" in line for line in hanging.stderr_lines)
+
+
+@pytest.mark.full
+@pytest.mark.skipif(sys.platform != "linux", reason="holds a thread by ptrace(2)")
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(_stdin_ends, id="the end of stdin"),
+        pytest.param(_signalled("SIGTERM"), id="SIGTERM"),
+        pytest.param(_signalled("SIGINT"), id="SIGINT"),
+    ],
+)
+async def test_a_frozen_build_whose_loop_hangs_tells_its_sessions_too(
+    frozen_command: list[str], end: Callable[[SidecarClient], Awaitable[None]]
+) -> None:
+    async with SidecarClient([*frozen_command, "--wait"]) as running:
+        await running.call("initialize", {"protocolVersion": 1, "resume": SESSIONS})
+        async with held(running.pid):
+            with pytest.raises(TimeoutError):
+                await running.request("ping", timeout_s=1.0)
+            await end(running)
+            assert await running.wait(timeout_s=ENDS_WITHIN_S) == 0
+    assert closes(running) == [("anna", "sidecar-shutdown"), ("ben", "sidecar-shutdown")]
 
 
 async def test_a_second_signal_changes_nothing(hanging: SidecarClient) -> None:

@@ -195,6 +195,13 @@ def test_commas_and_brackets_within_texts_are_no_values(peer):
     assert peer.answers() == [result(1, 1)]
 
 
+def test_a_text_without_an_end_is_searched_once(peer):
+    """20,000 escaped quotes took 21 s, and the watchdog ends a process after 30 s."""
+    peer.say("[" + "," * (MAX_VALUES + 1) + '"' + '\\"' * 1_000_000)
+    (answer,) = peer.answers()
+    assert answer["error"]["code"] == -32600
+
+
 async def test_a_batch_of_slow_requests_leaves_the_loop_to_others_meanwhile():
     def slow() -> str:
         until_s = time.monotonic() + 0.01

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,9 @@ Kind = Literal[
     "open-texts",
     "one-long-text",
     "files",
+    "odd-packets",
+    "tracks",
+    "crowd",
     "attributes",
     "metadata",
     "names",
@@ -65,8 +68,11 @@ async def flood(
     per_second: float,
     size: int = 1,
     seconds: float = 60.0,
+    crowd: Sequence[str] = (),
 ) -> AsyncIterator[None]:
     """Send so much to *to* while the block runs; *size* is the bytes of each message's filler.
+
+    *crowd* has the tokens of the identities that come and go, for that kind.
 
     Nobody else gets the messages: people have machines of their own, and this machine plays them.
     """
@@ -76,7 +82,9 @@ async def flood(
     assert process.stdin is not None
     assert process.stdout is not None
     order = {"url": url, "token": token, "to": to, "kind": kind, "per_second": per_second}
-    process.stdin.write(json.dumps({**order, "seconds": seconds, "bytes": size}).encode())
+    process.stdin.write(
+        json.dumps({**order, "seconds": seconds, "bytes": size, "crowd": crowd}).encode()
+    )
     process.stdin.close()
     try:
         async with asyncio.timeout(JOINS_WITHIN_S):

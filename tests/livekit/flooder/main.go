@@ -15,6 +15,7 @@ import (
 	"github.com/livekit/protocol/logger"
 	"github.com/livekit/protocol/utils/guid"
 	lksdk "github.com/livekit/server-sdk-go/v2"
+	"github.com/pion/webrtc/v4"
 )
 
 // order says what to send: see flooder.py, which writes it.
@@ -26,6 +27,8 @@ type order struct {
 	Seconds   float64 `json:"seconds"`
 	Bytes     int     `json:"bytes"`
 	To        string  `json:"to"`
+	// Crowd has the tokens of further identities.
+	Crowd []string `json:"crowd"`
 }
 
 // packet is a DataPacket of any kind, as the SDK's PublishDataPacket wants it.
@@ -57,11 +60,33 @@ func main() {
 
 // joined joins the order's room.
 func joined(given order) *lksdk.Room {
-	room, err := lksdk.ConnectToRoomWithToken(
-		given.URL, given.Token, &lksdk.RoomCallback{}, lksdk.WithAutoSubscribe(false), lksdk.WithDisableRegionDiscovery(),
-	)
+	room, err := joinedAs(given.URL, given.Token)
 	must(err)
 	return room
+}
+
+func joinedAs(url, token string) (*lksdk.Room, error) {
+	return lksdk.ConnectToRoomWithToken(
+		url, token, &lksdk.RoomCallback{}, lksdk.WithAutoSubscribe(false), lksdk.WithDisableRegionDiscovery(),
+	)
+}
+
+// comesAndGoes is one of a crowd: joins, and leaves as soon as it has joined, as often as it is told.
+func comesAndGoes(url, token string, turns <-chan int) {
+	for range turns {
+		if room, err := joinedAs(url, token); err == nil {
+			room.Disconnect()
+		}
+	}
+}
+
+// published publishes a track of sound.
+func published(self *lksdk.LocalParticipant) *lksdk.LocalTrackPublication {
+	track, err := lksdk.NewLocalSampleTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus})
+	must(err)
+	publication, err := self.PublishTrack(track, &lksdk.TrackPublicationOptions{Name: "sound"})
+	must(err)
+	return publication
 }
 
 // sender returns the function that sends message number n of the order's kind.
@@ -87,6 +112,31 @@ func sender(room *lksdk.Room, given order) func(n int) {
 		publish(packet{&livekit.DataPacket{Value: &livekit.DataPacket_StreamChunk{StreamChunk: value}}}, reliable)
 	}
 	switch given.Kind {
+	case "crowd": // many identities, which come and go
+		turns := make(chan int)
+		for _, token := range given.Crowd {
+			go comesAndGoes(given.URL, token, turns)
+		}
+		return func(n int) { turns <- n }
+	case "tracks": // a track that is published anew, and one that is muted all the time
+		muted, sound := published(self), published(self)
+		return func(n int) {
+			muted.SetMuted(n%2 == 0)
+			if n%50 == 0 {
+				must(self.UnpublishTrack(sound.SID()))
+				sound = published(self)
+			}
+		}
+	case "odd-packets": // calls of methods, parts of streams that never began, files that never end
+		file := header()
+		file.ContentHeader = &livekit.DataStream_Header_ByteHeader{ByteHeader: &livekit.DataStream_ByteHeader{Name: "x"}}
+		opening(file)
+		return func(n int) {
+			chunk(file.StreamId, n)
+			chunk(guid.New("ST_"), 0)
+			call := &livekit.RpcRequest{Id: guid.New("RPC_"), Method: "x", Payload: filler, ResponseTimeoutMs: 9000, Version: 1}
+			publish(packet{&livekit.DataPacket{Value: &livekit.DataPacket_RpcRequest{RpcRequest: call}}}, reliable)
+		}
 	case "packets": // data packets of no topic, which nobody asked for
 		return func(int) { publish(lksdk.UserData([]byte(filler))) }
 	case "old-chat": // chat messages of older clients
