@@ -46,8 +46,8 @@ REASON_WITHIN_S = 1.0
 """Seconds to wait for `disconnected(reason)` after the state change to disconnected. When we
 disconnected, the event may never come (5 of 50)."""
 MAX_ERROR_CHARS = 8_192
-"""The first characters of an SDK error, which are read. The rest is a server's answer, as long as the
-server likes."""
+"""The first characters of an SDK error, which are read. The rest is a server's answer, of any
+length."""
 
 _log = logging.getLogger("sidecar.rtc")
 
