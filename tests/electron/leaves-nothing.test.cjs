@@ -21,6 +21,7 @@ for (const scene of [
   'stopped',
   'crashed',
   'stopped-in-backoff',
+  'started-in-backoff',
   'missing',
   'aborted-and-late',
   'stopped-while-asking-for-a-token',

@@ -238,6 +238,15 @@ test('a listing that fails on its second page is asked for again', BOUND, async 
   assert.deepEqual([closed.participantId, reason], ['alice', 'left']);
 });
 
+test('a listing that fails on its first page leaves nothing to be healed', BOUND, async (t) => {
+  const sidecar = await withSessions(t, ['alice']);
+  const error = { code: -32000, message: 'Not now.', data: { fix: '.' } };
+  await sidecar.request('list-in-pages', { size: 1, behind: [{ error }] });
+  await assert.rejects(sidecar.listSessions(), { code: -32000 });
+  await notified(sidecar, 'of-tomorrow', {});
+  assert.equal(await sidecar.request('listings'), 1);
+});
+
 test('a listing that is none is not asked for without end', BOUND, async (t) => {
   const sidecar = await withSessions(t, ['alice']);
   await sidecar.request('lose-news', { sessions: 7, count: 1 });

@@ -261,10 +261,10 @@ test(
   BOUND,
   async (t) => {
     const { child, ended, seen } = spawned(t, { launch: { command: 'no-such-program' } });
-    child.end();
-    child.kill();
+    const { mock } = t.mock.method(process, 'kill');
+    for (const call of ['end', 'kill', 'hurry', 'killNow']) child[call]();
     const { spawnError, ...rest } = await ended();
-    assert.equal(spawnError.code, 'ENOENT');
+    assert.deepEqual([spawnError.code, mock.callCount()], ['ENOENT', 0]);
     assert.deepEqual(rest, { code: null, signal: null });
     await new Promise((resolve) => child.write(Buffer.from('x\n'), resolve));
     assert.equal(seen.ends.length, 1);
@@ -272,7 +272,9 @@ test(
 );
 
 test('a spawn that throws is the same report', BOUND, async (t) => {
-  const { ended } = spawned(t, { launch: { args: ['a\0b'] } });
+  const { child, ended } = spawned(t, { launch: { args: ['a\0b'] } });
+  for (const call of ['end', 'kill', 'hurry', 'killNow']) child[call]();
+  await new Promise((resolve) => child.write(Buffer.from('x\n'), resolve));
   const { spawnError } = await ended();
   assert.equal(spawnError.code, 'ERR_INVALID_ARG_VALUE');
 });
@@ -317,12 +319,38 @@ test('a process that was left does not keep the app alive', BOUND, async () => {
   process.kill(Number(pid), 'SIGKILL'); // it was alive, or this would throw
 });
 
+test('killNow() takes the group along', BOUND, async (t) => {
+  const { port, arrived, gone } = await liveness(t);
+  const { child, ended } = spawned(t, { liveness: port, heir: 'in-group' });
+  await arrived(2);
+  child.killNow();
+  assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+  await gone(2);
+});
+
+test('a failure of its process, or of its output, is told and ends nothing', BOUND, async (t) => {
+  const { mock } = t.mock.method(childProcess, 'spawn');
+  const { ask, answered, seen } = spawned(t, {});
+  const [{ result }] = mock.calls;
+  result.emit('error', new Error('kill EPERM'));
+  for (const name of ['stdout', 'stderr']) result[name].emit('error', new Error(`${name} EIO`));
+  ask('ping');
+  await answered();
+  assert.deepEqual(seen.problems, [
+    "The sidecar's process: kill EPERM",
+    "The sidecar's output failed: stdout EIO",
+    "The sidecar's output failed: stderr EIO",
+  ]);
+  assert.deepEqual(seen.ends, []);
+});
+
 test('a second kill() gives a process no more time', BOUND, async (t) => {
   const deadlines = new ScriptedDeadlines();
   const { child, ask, answered } = spawned(t, {}, { ...PATIENT, killMs: 100 }, { deadlines });
   ask('ping');
   await answered();
   const { mock } = t.mock.method(process, 'kill', () => true);
+  child.end();
   child.kill();
   await deadlines.pass(60);
   child.kill();
@@ -364,6 +392,7 @@ test(
     assert.deepEqual([deadlines.left(), mock.callCount()], [[PATIENT.pipesMs], 0]);
     say('bye\n');
     assert.deepEqual(await ended(), end({ code: 3 }));
+    assert.deepEqual(deadlines.left(), []);
   },
 );
 
@@ -404,6 +433,8 @@ for (const [status, signal] of [
       assert.equal(given[2].timeout, PATIENT.killMs);
       ask('exit', { status: 3 }); // a taskkill that does its work leaves nothing to signal
       assert.deepEqual(await ended(), end(signal ? { signal } : { code: 3 }));
+      child.killNow();
+      assert.equal(mock.callCount(), 1);
     },
   );
 }

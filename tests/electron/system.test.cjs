@@ -63,6 +63,7 @@ test('a sidecar that was given up gets one more process for each wake-up', BOUND
     const ready = next(sidecar, 'process-state', ({ state }) => state === 'ready');
     powerMonitor.emit('resume');
     powerMonitor.emit('resume');
+    await sidecar.start(); // joins that process
     await ready;
   }
   assert.deepEqual(states, ['failed', 'starting', 'ready', 'failed', 'starting', 'ready']);

@@ -76,7 +76,7 @@ function sidecarProcess(launch, deadlines, handlers, patience = PATIENCE) {
    */
   function write(frame, done) {
     const stdin = child && child.stdin;
-    if (stdin && !hasEnded && stdin.writable) stdin.write(frame, () => done());
+    if (stdin && stdin.writable) stdin.write(frame, () => done());
     else setImmediate(done);
   }
 

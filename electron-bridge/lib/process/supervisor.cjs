@@ -149,7 +149,7 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
   function systemResumed() {
     deadlines.resume();
     const isGivenUp = state === 'failed' && Object(failure).code === 'CRASH_LOOP';
-    if (isDisposed || !isGivenUp) return;
+    if (!isGivenUp) return;
     started = deferred();
     startRun();
   }
@@ -224,7 +224,7 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
   const list = async ({ rpc }, limits) => {
     /** @type {Set<string>} */
     const onPages = new Set();
-    let isTaken = false;
+    let isTaken = true;
     const onResult = (/** @type {unknown} */ page) => {
       isTaken = announce('a list of sessions', () => mirror.takeListing(page, onPages));
     };
