@@ -368,7 +368,7 @@ class ClaraVoiceAgent:
 
     def cleanup_session(self, closed: Closed) -> None:
         """Log and announce a closed session, then answer its `closeSession`."""
-        self._attendance.left(closed.session.participant_id, self._clock.tick().attended_s)
+        self._attendance.left(closed.session.participant_id)
         self._announcer.session_closed(closed)
         self._removals.closed(closed)
 
@@ -462,7 +462,6 @@ class ClaraVoiceAgent:
             url = shown_url(self._destination.required().url)
             self._announcer.joined(joined.room_name, url, joined.own_identity)
         at = self._clock.tick()
-        self._attendance.joined(at.attended_s)
         self._announce(self._sessions.snapshot(cause.people, at))
         for identity in self._attendance.expected(at.attended_s):
             if self._sessions.of_identity(identity) is None:
@@ -521,14 +520,16 @@ class ClaraVoiceAgent:
     # Time
 
     def _arm(self) -> None:
-        due_s = earliest(self._machine.due_s, self._sessions.deadline(), self._leave_at_s())
+        if self._machine.state is not AgentState.CONNECTED or len(self._sessions):
+            self._attendance.empty_since_s = None
+        elif self._attendance.empty_since_s is None:
+            self._attendance.empty_since_s = self._clock.tick().attended_s
+        due_s = earliest(self._leave_at_s(), self._machine.due_s, self._sessions.deadline())
         self._clock.call_at(due_s, self._carry_out_what_is_due)
 
     def _leave_at_s(self) -> float | None:
         """Return when the agent leaves its empty room, in attended seconds; None: it stays."""
-        if self._machine.state is not AgentState.CONNECTED or len(self._sessions):
-            return None
-        if not self._destination.is_join_on_need:
+        if self._attendance.empty_since_s is None or not self._destination.is_join_on_need:
             return None
         return self._attendance.leave_at_s(self._destination.required().leave_after_s)
 

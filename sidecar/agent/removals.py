@@ -89,7 +89,7 @@ class Removals:
         try:
             # The server removes by identity: check that this sid still has the identity.
             listed = await self._api.list_participants(target)
-            if self._sessions.get(session_id) is None:
+            if session_id not in self._waiting:
                 return  # the session closed meanwhile, and its callers were answered
             sids = [each.sid for each in listed if each.identity == identity]
             if sids and session.participant_sid not in sids:

@@ -24,8 +24,8 @@ class Attendance:
         """Whether a person was in the room when the agent last knew who is there."""
         self._expected: dict[str, float] = {}
         """Until when each identity is expected, in the order of the calls."""
-        self._since_s = 0.0
-        """The later of the agent's join and the end of the last session."""
+        self.empty_since_s: float | None = None
+        """Since when the agent is in the room without a session; None if it is not."""
 
     def expect(self, identity: str, now_s: float, *, is_list_known: bool) -> None:
         """Note that *identity* has a token.
@@ -37,14 +37,9 @@ class Attendance:
             del self._expected[next(iter(self._expected))]
         self._expected[identity] = now_s + (EXPECTED_S if is_list_known else EXPECTED_UNSEEN_S)
 
-    def joined(self, now_s: float) -> None:
-        """Note that the agent is in the room, and is told who is there from now on."""
-        self._since_s = now_s
-
-    def left(self, identity: str, now_s: float) -> None:
+    def left(self, identity: str) -> None:
         """Note that the session of *identity* closed."""
         self._expected.pop(identity, None)
-        self._since_s = now_s
 
     def expected(self, now_s: float) -> tuple[str, ...]:
         """Return the identities that have a token and have not left since."""
@@ -54,9 +49,11 @@ class Attendance:
         """Return whether a person is there, or expected."""
         return self.is_person_there or bool(self.expected(now_s))
 
-    def leave_at_s(self, leave_after_s: float) -> float:
-        """Return when the agent may leave its empty room, *leave_after_s* after the last person.
+    def leave_at_s(self, leave_after_s: float) -> float | None:
+        """Return when the agent may leave its empty room, *leave_after_s* after the last session.
 
-        Ask only while the agent is in the room and no session is open.
+        None if a session is open, or if the agent is not in the room.
         """
-        return max((self._since_s + leave_after_s, *self._expected.values()))
+        if self.empty_since_s is None:
+            return None
+        return max((self.empty_since_s + leave_after_s, *self._expected.values()))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, ConnectionState
-from sidecar.core.contract.wire import wall_ms
+from sidecar.core.contract.wire import fields_of, wall_ms
 from sidecar.core.facts import Participant, reason_name
 from sidecar.core.registry.changes import (
     Change,
@@ -19,7 +19,6 @@ from sidecar.core.registry.changes import (
     Created,
     Updated,
 )
-from sidecar.core.registry.stays import changed_members
 from tests.core.played import START_MS
 
 HOLD_S, SNAPSHOT_HOLD_S, ACTIVE_S, REMOVAL_S, OUTAGE_S = 2.0, 3.0, 30.0, 5.0, 45.0
@@ -49,6 +48,15 @@ REASONS: dict[int, tuple[str, str]] = {
     16: ("left", "left"),
 }
 """Why a session closes, by LiveKit's own numbers; any other number means `left`."""
+
+
+def changed_members(before: AgentSession, now: AgentSession) -> tuple[str, ...]:
+    """The wire names of the members that differ, in the order of the wire."""
+    return tuple(
+        each.wire_name
+        for each in fields_of(AgentSession)
+        if getattr(before, each.name) != getattr(now, each.name)
+    )
 
 
 @dataclass

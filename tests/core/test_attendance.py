@@ -13,7 +13,7 @@ from sidecar.core.attendance import (
 def test_without_people_the_agent_is_not_needed():
     attendance = Attendance()
     assert not attendance.is_needed(0.0)
-    attendance.joined(0.0)
+    attendance.empty_since_s = 0.0
     assert not attendance.is_needed(0.0)
 
 
@@ -31,7 +31,7 @@ def test_a_page_with_a_token_is_expected_until_it_leaves_or_takes_too_long():
     assert attendance.expected(EXPECTED_S) == ("bob",)
     assert attendance.expected(EXPECTED_UNSEEN_S) == ()
     assert attendance.is_needed(EXPECTED_S)
-    attendance.left("bob", EXPECTED_S)
+    attendance.left("bob")
     assert not attendance.is_needed(EXPECTED_S)
 
 
@@ -46,18 +46,10 @@ def test_the_earliest_of_too_many_expected_people_is_forgotten():
 
 def test_the_room_is_left_after_the_last_person_and_after_the_last_expected_one():
     attendance = Attendance()
-    attendance.joined(10.0)
+    assert attendance.leave_at_s(5.0) is None
+    attendance.empty_since_s = 10.0
     assert attendance.leave_at_s(5.0) == 15.0
     attendance.expect("alice", 13.0, is_list_known=True)
     assert attendance.leave_at_s(5.0) == 13.0 + EXPECTED_S
-    attendance.left("alice", 14.0)
-    assert attendance.leave_at_s(5.0) == 19.0
-    attendance.left("bob", 100.0)
-    assert attendance.leave_at_s(5.0) == 105.0
-
-
-def test_time_in_which_the_agent_is_not_told_who_is_there_does_not_count():
-    attendance = Attendance()
-    attendance.joined(10.0)
-    attendance.joined(30.0)
-    assert attendance.leave_at_s(5.0) == 35.0
+    attendance.left("alice")
+    assert attendance.leave_at_s(5.0) == 15.0

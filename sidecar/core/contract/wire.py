@@ -124,6 +124,7 @@ def member(
     return dataclasses.field(repr=not secret, metadata=metadata)
 
 
+@functools.cache
 def wire_name(name: str) -> str:
     """Convert `session_id` to `sessionId`."""
     first, *rest = name.split("_")
@@ -138,6 +139,11 @@ def fields_of(cls: type) -> tuple[WireField, ...]:
         TypeError: *cls* is no dataclass.
     """
     return tuple(_read_fields(cls))
+
+
+@functools.cache
+def _by_wire_name(cls: type) -> dict[str, WireField]:
+    return {each.wire_name: each for each in fields_of(cls)}
 
 
 def _read_fields(cls: type) -> Iterator[WireField]:
@@ -169,15 +175,14 @@ def parse(cls: type[T], value: object, *, ignore_unknown: bool = False, where: s
     """
     if not isinstance(value, Mapping):
         raise _refusal(where, "must be an object with named members")
-    fields = fields_of(cls)  # type: ignore[arg-type]  # mypy: a type[T] may not be Hashable
-    known = {each.wire_name: each for each in fields}
+    known = _by_wire_name(cls)  # type: ignore[arg-type]  # mypy: a type[T] may not be Hashable
     if not ignore_unknown:
         for key in value:
             if key not in known:
                 listed = ", ".join(known) or "no members at all"
                 raise _refusal(where, f"has an unknown member {_quoted(key)}; it takes {listed}")
     parsed: dict[str, object] = {}
-    for each in fields:
+    for each in known.values():
         if each.wire_name not in value:
             if each.required:
                 raise _refusal(where, f"lacks the member {each.wire_name}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, AudioQuality, ConnectionState, Microphone
-from sidecar.core.contract.wire import EncodedJson, IsoTime, fields_of, iso_time, wall_ms
+from sidecar.core.contract.wire import EncodedJson, IsoTime, iso_time, wall_ms, wire_name
 from sidecar.core.facts import Moment, Participant, ParticipantState
 from sidecar.core.registry.changes import Change, Closed, Created, Updated
 from sidecar.core.registry.deadlines import RUNS_S, Due, LinkClock
@@ -220,18 +220,16 @@ class OpenStays:
         stay.unshown_messages += new_messages
         if self._must_wait(stay, at):
             return []
-        now = self._now(stay)
-        stay.person = None
-        changed = changed_members(stay.shown, now)
-        return [self._updated(stay, now, changed, at)] if changed else []
+        changes = self._changes(stay)
+        stay.person, stay.unshown_messages = None, 0
+        return [self._updated(stay, changes, at)] if changes else []
 
     def show_all(self, at: Moment) -> Iterator[Change]:
         """Yield an `Updated` for each stay with a new connection state. Call after up or down."""
         for stay in self:
             state = self.state_of(stay)
             if state is not stay.shown.connection_state and not self._must_wait(stay, at):
-                now = replace(stay.shown, connection_state=state)
-                yield self._updated(stay, now, ("connectionState",), at)
+                yield self._updated(stay, {"connection_state": state}, at)
 
     def _must_wait(self, stay: Stay, at: Moment) -> bool:
         times_s = stay.updated_s
@@ -240,28 +238,27 @@ class OpenStays:
         self._clock.set(Due.UPDATE, stay.sid, times_s[0])
         return True
 
-    def _updated(
-        self, stay: Stay, now: AgentSession, changed: tuple[str, ...], at: Moment
-    ) -> Updated:
-        stay.unshown_messages -= now.message_count - stay.shown.message_count
-        stay.shown = now
+    def _updated(self, stay: Stay, changes: dict[str, Any], at: Moment) -> Updated:
+        stay.shown = replace(stay.shown, **changes)
         stay.updated_s = (*stay.updated_s, at.attended_s)[-UPDATES_PER_S:]
-        return Updated(now, changed)
+        return Updated(stay.shown, tuple(map(wire_name, changes)))
 
-    def _now(self, stay: Stay) -> AgentSession:
-        """Return the session of *stay* with every change so far, announced or not."""
-        now: dict[str, Any] = {  # Any: members of different types, by name
+    def _changes(self, stay: Stay) -> dict[str, Any]:  # Any: members of different types, by name
+        """Return the members that are to be announced, by name, in the order of the wire."""
+        now: dict[str, Any] = {
             "message_count": stay.shown.message_count + stay.unshown_messages,
             "connection_state": self.state_of(stay),
+        }
+        if stay.person is not None:
+            now |= _described(stay.person)
+        now |= {
             "context": stay.context,
             "microphone": stay.microphone,
             "speaking": stay.is_speaking,
             "reconnection_attempts": stay.outages,
             "audio_quality": stay.quality,
         }
-        if stay.person is not None:
-            now |= _described(stay.person)
-        return replace(stay.shown, **now)
+        return {name: value for name, value in now.items() if getattr(stay.shown, name) != value}
 
     def state_of(self, stay: Stay) -> ConnectionState:
         """Derive the connection state of an open stay."""
@@ -284,8 +281,11 @@ class OpenStays:
 
         Set *by_server* only if the server itself said that the stay ended.
         """
-        last = self._now(stay) if self._clock.has(Due.UPDATE, stay.sid) else stay.shown
-        self.forget(stay)
+        changes = self._changes(stay) if self._clock.has(Due.UPDATE, stay.sid) else {}
+        del self.by_sid[stay.sid]
+        del self.by_identity[stay.shown.participant_id]
+        del self.by_session_id[stay.shown.session_id]
+        self._clock.forget(stay.sid)
         self._ids.add(stay.shown.session_id)  # a long stay's id becomes the newest used id
         self._texts.closed(stay.shown.participant_id, at.attended_s)
         if by_server:
@@ -293,15 +293,8 @@ class OpenStays:
         # A stay lasts at least as long as it was open here, also if its start is in our future.
         shortest_ms = stay.start_less_steady_ms + at.steady_ms
         end_time = iso_time(max(self.server_clock.now_ms(at), shortest_ms))
-        closed = replace(last, connection_state=ConnectionState.CLOSED, end_time=end_time)
-        return [Closed(closed, reason, detail)]
-
-    def forget(self, stay: Stay) -> None:
-        """Drop *stay* and its deadlines, without a change."""
-        del self.by_sid[stay.sid]
-        del self.by_identity[stay.shown.participant_id]
-        del self.by_session_id[stay.shown.session_id]
-        self._clock.forget(stay.sid)
+        changes |= {"connection_state": ConnectionState.CLOSED, "end_time": end_time}
+        return [Closed(replace(stay.shown, **changes), reason, detail)]
 
 
 def believable_ms(joined_at_ms: int | None, now_ms: int) -> int:
@@ -349,9 +342,3 @@ def _described(person: Participant) -> dict[str, Any]:
         "connection_quality": person.quality,
         "truncated": True if person.is_cut else None,
     }
-
-
-def changed_members(before: AgentSession, now: AgentSession) -> tuple[str, ...]:
-    """Return the wire names of the members that differ."""
-    fields = fields_of(AgentSession)
-    return tuple([x.wire_name for x in fields if getattr(before, x.name) != getattr(now, x.name)])
