@@ -227,6 +227,9 @@ class _App:
         from sidecar.rtc.proxies import Proxies
         from sidecar.rtc.room import LiveKitRoom
 
+        if self._start.voice is None:
+            import sidecar.rtc.without_numpy  # noqa: F401 - a plug-in may use AudioMixer
+
         clock = self._clock
         trust.choose(os.environ)
         proxies = Proxies(os.environ, self._client)

@@ -14,7 +14,7 @@ from sidecar import __version__
 def run_self_test() -> int:
     """Run the checks and print each result. Return the exit code: 0 when all pass, else 1.
 
-    Loads the native library and `livekit.api`, and answers one `ping`.
+    Loads the native library and the client of the server API, and answers one `ping`.
     """
     checks = {"native library": _load_native, "livekit api": _load_api, "round trip": _round_trip}
     failed = False

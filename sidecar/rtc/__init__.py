@@ -1,1 +1,1 @@
-"""The adapter to LiveKit: the only importers of `livekit.rtc` and `livekit.api`."""
+"""The adapter to LiveKit: the only importers of LiveKit's packages."""

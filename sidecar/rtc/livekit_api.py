@@ -1,7 +1,8 @@
-"""Owns LiveKit's server API: gives tokens, calls the room service. Only it imports `livekit.api`.
+"""Owns LiveKit's server API: gives tokens, calls the room service.
 
-Imports it after the join, at the first call, and on another thread: the import takes 200 to 300 ms.
-Does not know the agent's state.
+Takes the messages from `livekit.protocol`. `livekit.api`, which has them too, also imports its own
+clients and PyJWT: 10 MB that the sidecar does not use. Imports messages and aiohttp after the join,
+at the first call, and on another thread. Does not know the agent's state.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _log = logging.getLogger("sidecar.rtc")
 
 
 class LiveKitServerApi:
-    """Implements `ports.LiveKitApi` with `livekit.api`."""
+    """Implements `ports.LiveKitApi` with the messages of `livekit.protocol`."""
 
     def __init__(self, proxies: Proxies) -> None:
         """Ask *proxies* which proxy to use for each server."""
@@ -74,9 +75,9 @@ class LiveKitServerApi:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
         await self._load()
-        from livekit import api
+        from livekit.protocol import room
 
-        wanted = api.ListParticipantsRequest(room=target.room)
+        wanted = room.ListParticipantsRequest(room=target.room)
         try:
             return await self._service.call(target, "ListParticipants", wanted, listed_in)
         except NotFound:
@@ -91,9 +92,9 @@ class LiveKitServerApi:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
         await self._load()
-        from livekit import api
+        from livekit.protocol import room
 
-        wanted = api.UpdateParticipantRequest(room=target.room, identity=identity)
+        wanted = room.UpdateParticipantRequest(room=target.room, identity=identity)
         wanted.attributes[ABSENT_ATTRIBUTE] = ""
         return await self._finds(target, "UpdateParticipant", wanted)
 
@@ -104,9 +105,9 @@ class LiveKitServerApi:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
         await self._load()
-        from livekit import api
+        from livekit.protocol import room
 
-        wanted = api.RoomParticipantIdentity(room=target.room, identity=identity)
+        wanted = room.RoomParticipantIdentity(room=target.room, identity=identity)
         return await self._finds(target, "GetParticipant", wanted)
 
     async def is_there(self, target: Target, identity: str) -> bool:
@@ -118,9 +119,9 @@ class LiveKitServerApi:
         Takes 3 s when the participant is absent, 8 s at most.
         """
         await self._load()
-        from livekit import api
+        from livekit.protocol import room
 
-        wanted = api.UpdateSubscriptionsRequest(room=target.room, identity=identity)
+        wanted = room.UpdateSubscriptionsRequest(room=target.room, identity=identity)
         try:
             return await self._finds(target, "UpdateSubscriptions", wanted)
         except ApiCallFailed as error:
@@ -136,13 +137,13 @@ class LiveKitServerApi:
             ApiCallFailed: the server refused, or did not answer within 8 s.
         """
         await self._load()
-        from livekit import api
+        from livekit.protocol import room
 
-        wanted = api.RoomParticipantIdentity(room=target.room, identity=identity)
+        wanted = room.RoomParticipantIdentity(room=target.room, identity=identity)
         return await self._finds(target, "RemoveParticipant", wanted)
 
     async def _load(self) -> None:
-        """Import `livekit.api`, or raise ApiCallFailed. The log has the cause, once."""
+        """Call `load`, or raise ApiCallFailed. The log has the cause, once."""
         try:
             await asyncio.to_thread(load)
         except BrokenInstall as error:
@@ -178,15 +179,16 @@ def _empty(body: bytes) -> None:
 
 
 def load() -> None:
-    """Import `livekit.api`. Safe to call from any thread.
+    """Import all that a call needs. Safe to call from any thread.
 
     Raises:
-        BrokenInstall: `livekit.api`, or a package that it needs, cannot be loaded; as `Shortage`
-            when the system has no file handle or memory for it now.
+        BrokenInstall: a package cannot be loaded; as `Shortage` when the system has no file handle
+            or memory for it now.
     """
     try:
-        from livekit import api
+        import aiohttp
+        from livekit.protocol import room
 
-        _ = api.ListParticipantsRequest
+        _ = aiohttp.ClientSession, room.ListParticipantsRequest
     except (ImportError, OSError) as error:
-        raise native.not_loaded("livekit.api", error) from error
+        raise native.not_loaded("the client of LiveKit's server API", error) from error

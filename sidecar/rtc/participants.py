@@ -24,7 +24,7 @@ from sidecar.core.facts import (
 
 if TYPE_CHECKING:
     from livekit import rtc
-    from livekit.api import ParticipantInfo
+    from livekit.protocol.models import ParticipantInfo
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -87,7 +87,7 @@ def listed_in(body: bytes) -> tuple[Listed, ...]:
         DecodeError: *body* is something else, or is over a limit; the text says which limit.
     """
     from google.protobuf.message import DecodeError
-    from livekit import api
+    from livekit.protocol.models import ParticipantInfo
 
     found: list[Listed] = []
     try:
@@ -96,7 +96,7 @@ def listed_in(body: bytes) -> tuple[Listed, ...]:
                 raise _OverLimit(f"a list of more than {MAX_LISTED} participants")
             if len(part) > MAX_INFO_BYTES:
                 raise _OverLimit(f"a participant of more than {MAX_INFO_BYTES} bytes")
-            found.append(listed(api.ParticipantInfo.FromString(part)))
+            found.append(listed(ParticipantInfo.FromString(part)))
     except (IndexError, DecodeError):
         raise DecodeError("something else than a list") from None
     except _OverLimit as error:
@@ -146,13 +146,13 @@ def _varint(body: memoryview, at: int) -> tuple[int, int]:
 
 def listed(info: ParticipantInfo) -> Listed:
     """Translate *info*, a participant in an answer of the server API."""
-    from livekit import api
+    from livekit.protocol.models import ParticipantInfo
 
     return Listed(
         sid=cut(info.sid),
         identity=cut(info.identity),
-        kind=_word(api.ParticipantInfo.Kind.Name, info.kind, "", ParticipantKind.UNKNOWN),
-        state=_word(api.ParticipantInfo.State.Name, info.state, "", ParticipantState.JOINED),
+        kind=_word(ParticipantInfo.Kind.Name, info.kind, "", ParticipantKind.UNKNOWN),
+        state=_word(ParticipantInfo.State.Name, info.state, "", ParticipantState.JOINED),
         is_hidden=info.permission.hidden,
     )
 
