@@ -1,5 +1,7 @@
 """The frozen sidecar for the tests: built from build.spec whenever its inputs changed.
 
+It is built on this machine, or for old Linuxes in a root of Debian 11.
+
 Owns the folder `.cache/frozen/` of the repository. `dist/`, which may be stale, is never read.
 """
 
@@ -13,15 +15,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from sidecar.dev.toolchain import cache_folder, uv_command
 from tests.only_one import only_one
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-KEPT_BUILDS = 3
+FREEZE_ON_DEBIAN_11 = REPOSITORY / ".ci" / "freeze-on-debian-11"
+KEPT_BUILDS = 4
 """Older ones are removed; more than one, since another run may still use its own."""
 BUILD_TIMEOUT_S = 900.0
-"""A build takes about half a minute on two cores."""
+"""A build takes about half a minute on two cores; in the root of Debian 11, a minute."""
 PROGRAM = "sidecar.exe" if sys.platform == "win32" else "sidecar"
 
 
@@ -31,13 +36,17 @@ class BuildFailed(RuntimeError):
 
 def frozen_sidecar() -> Path:
     """Give the path of the frozen program of exactly these sources, building it if need be."""
-    folder = REPOSITORY / ".cache" / "frozen" / inputs_hash()
-    with only_one(folder.with_suffix(".lock")):
-        if not folder.is_dir():
-            _build(folder)
-    os.utime(folder)
-    _forget_old_builds(folder.parent)
-    return folder / "sidecar" / PROGRAM
+    return _frozen(inputs_hash(), _on_this_machine)
+
+
+def frozen_for_old_linuxes() -> Path:
+    """Give the path of the same program, built in the root of Debian 11, which must be there."""
+    return _frozen(f"{inputs_hash()}-debian-11", _on_debian_11)
+
+
+def has_root_of_debian_11() -> bool:
+    """Tell whether `.ci/freeze-on-debian-11` has made its root on this machine."""
+    return (cache_folder() / "build-root-bullseye" / "steps" / "python").is_file()
 
 
 def why_no_build() -> str | None:
@@ -65,24 +74,46 @@ def inputs_hash(repository: Path = REPOSITORY) -> str:
     return digest.hexdigest()[:16]
 
 
-def _build(folder: Path) -> None:
+def _frozen(name: str, command: Callable[[Path], list[str]]) -> Path:
+    """Give the path of the program in the build of that name, made now unless it is there."""
+    folder = REPOSITORY / ".cache" / "frozen" / name
+    with only_one(folder.with_suffix(".lock")):
+        if not folder.is_dir():
+            _build(folder, command)
+    os.utime(folder)
+    _forget_old_builds(folder.parent)
+    return folder / "sidecar" / PROGRAM
+
+
+def _on_this_machine(temporary: Path) -> list[str]:
+    """Give the command that builds into the folder `dist` of *temporary*."""
+    return [
+        *(sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"),
+        *("--distpath", str(temporary / "dist"), "--workpath", str(temporary / "work")),
+        str(REPOSITORY / "build.spec"),
+    ]
+
+
+def _on_debian_11(temporary: Path) -> list[str]:
+    """Give the command that builds into the folder `dist` of *temporary*."""
+    return [str(FREEZE_ON_DEBIAN_11), str(temporary / "dist")]
+
+
+def _build(folder: Path, command: Callable[[Path], list[str]]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix="build.", dir=folder.parent))
     try:
         done = subprocess.run(
-            [
-                *(sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"),
-                *("--distpath", str(temporary / "dist"), "--workpath", str(temporary / "work")),
-                str(REPOSITORY / "build.spec"),
-            ],
+            command(temporary),
             cwd=REPOSITORY,
+            env={**os.environ, "UV": " ".join(uv_command())},
             capture_output=True,
             text=True,
             timeout=BUILD_TIMEOUT_S,
             check=False,
         )
         if done.returncode != 0:
-            raise BuildFailed(f"pyinstaller build.spec failed:\n{done.stderr[-4000:]}")
+            raise BuildFailed(f"build.spec was not frozen:\n{done.stderr[-4000:]}")
         try:
             (temporary / "dist").rename(folder)
         except OSError:

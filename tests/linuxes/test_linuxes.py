@@ -21,8 +21,12 @@ from sidecar.dev.release.finishing import SBOM
 from sidecar.dev.release.glibc import needed_glibc
 from sidecar.dev.server import DevServer
 from sidecar.dev.stdio_client import SidecarClient
-from sidecar.dev.toolchain import cache_folder, uv_command
 from tests import parts
+from tests.frozen_build import (
+    FREEZE_ON_DEBIAN_11,
+    frozen_for_old_linuxes,
+    has_root_of_debian_11,
+)
 from tests.linuxes.roots import LINUXES, PUBLIC, Linux, RootMissing, command, root, why_no_root
 from tests.livekit.tls_front import TlsFront
 from tests.repository import ROOT
@@ -30,10 +34,7 @@ from tests.repository import ROOT
 pytestmark = pytest.mark.full
 
 RUN_TIMEOUT_S = 300.0
-FREEZE = ROOT / ".ci" / "freeze-on-debian-11"
-FREEZE_TIMEOUT_S = 600.0
-"""It takes a minute when its root is there."""
-BUILD_ROOT = cache_folder() / "build-root-bullseye"
+FREEZE = FREEZE_ON_DEBIAN_11.relative_to(ROOT).as_posix()
 
 
 def entered(linux: Linux) -> Path:
@@ -48,7 +49,7 @@ def entered(linux: Linux) -> Path:
 
 
 @pytest.fixture(scope="session")
-def frozen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def frozen(request: pytest.FixtureRequest) -> Path:
     """The frozen folder: $SIDECAR_FROZEN, which may be built on another Linux.
 
     Else one for old Linuxes where the root for it has been made before (that takes 10 minutes),
@@ -56,13 +57,8 @@ def frozen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """
     if given := os.environ.get("SIDECAR_FROZEN"):
         return ROOT / given
-    if why_no_root() is None and BUILD_ROOT.is_dir():
-        out = tmp_path_factory.mktemp("old")
-        uv = shlex.join(uv_command())
-        subprocess.run(
-            [FREEZE, out], env={**os.environ, "UV": uv}, check=True, timeout=FREEZE_TIMEOUT_S
-        )
-        return out / "sidecar"
+    if why_no_root() is None and has_root_of_debian_11():
+        return frozen_for_old_linuxes().parent
     return Path(request.getfixturevalue("frozen_command")[0]).parent
 
 
@@ -73,10 +69,7 @@ def system(request: pytest.FixtureRequest, frozen: Path) -> Path:
     needs = needed_glibc(frozen)
     assert needs is not None
     if linux.glibc_minor < int(needs.partition(".")[2]):
-        # Nothing that this machine lacks: so it is said, and no failure where all is required.
-        why_not = f"this build needs glibc {needs}; {FREEZE.relative_to(ROOT)} FOLDER, once"
-        parts.not_run[linux.name] = why_not
-        pytest.skip(why_not)
+        parts.require(linux.name, f"this build needs glibc {needs}; as root, once: {FREEZE}")
     return entered(linux)
 
 
@@ -109,7 +102,7 @@ def test_a_build_for_old_linuxes_needs_the_glibc_that_the_documents_name(frozen:
     if not facts["build:libc"].endswith("2.31"):
         pytest.skip("this build is not for old Linuxes")
     assert facts["needs:glibc"] == needed_glibc(frozen)
-    for name in ("docs/packaging.md", ".ci/freeze-on-debian-11"):
+    for name in ("README.md", "docs/packaging.md", FREEZE):
         text = " ".join((ROOT / name).read_text(encoding="utf-8").split())
         assert f"glibc {needed_glibc(frozen)}" in text, name
 

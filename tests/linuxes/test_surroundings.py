@@ -19,17 +19,32 @@ pytestmark = pytest.mark.full
 SELF_TEST_WITHIN_S = 60.0
 Environment = dict[str, str]
 
+OWN_LIBRARIES = (
+    "libcrypto.so.3",
+    "libffi.so.7",
+    "libffi.so.8",
+    "libpython3.11.so.1.0",
+    "libssl.so.3",
+    "libstdc++.so.6",
+)
+"""Libraries of the frozen folder, built here or on Debian 11. libz is not among them: the frozen
+program itself is linked with the system's."""
+
+
+def _other_libraries(folder: Path) -> str:
+    """Make libraries of the names of its own that would end it, and give their folder."""
+    folder.mkdir(parents=True)
+    for name in OWN_LIBRARIES:
+        (folder / name).write_bytes(b"not a library")
+    return str(folder)
+
 
 def _app_image(folder: Path) -> Environment:
-    """Its libraries come first, with names that the sidecar's own libraries have, too."""
-    libraries = folder / "usr" / "lib"
-    libraries.mkdir(parents=True)
-    for name in ("libcrypto.so.3", "libffi.so.8", "libpython3.11.so.1.0", "libssl.so.3"):
-        (libraries / name).write_bytes(b"not a library")
+    """Its AppRun puts the image's libraries first, and Python's places into the image."""
     return {
         "APPDIR": str(folder),
         "APPIMAGE": str(folder / "An app.AppImage"),
-        "LD_LIBRARY_PATH": str(libraries),
+        "LD_LIBRARY_PATH": _other_libraries(folder / "usr" / "lib"),
         "PYTHONHOME": str(folder / "usr"),
         "PYTHONPATH": str(folder / "usr" / "lib" / "python3"),
         "XDG_DATA_DIRS": str(folder / "usr" / "share"),
@@ -37,16 +52,25 @@ def _app_image(folder: Path) -> Environment:
 
 
 def _snap(folder: Path) -> Environment:
-    """Its home is a folder of its own, and the folders of the user's session are not there."""
-    home = folder / "snap" / "an-app" / "1"
+    """Its home is the snap's own folder; those of the user's session are not there."""
+    snap, home = folder / "snap" / "an-app" / "current", folder / "home" / "snap" / "an-app" / "1"
     home.mkdir(parents=True)
+    libraries = _other_libraries(snap / "usr" / "lib" / "x86_64-linux-gnu")
     return {
-        "SNAP": str(folder / "none"),
+        "SNAP": str(snap),
+        "SNAP_NAME": "an-app",
+        "SNAP_REVISION": "1",
         "SNAP_USER_DATA": str(home),
+        "SNAP_USER_COMMON": str(home.with_name("common")),
+        "SNAP_REAL_HOME": str(folder / "home"),
         "HOME": str(home),
-        "LD_LIBRARY_PATH": f"{folder}/none:/var/lib/snapd/lib/gl",
+        "LD_LIBRARY_PATH": f"/var/lib/snapd/lib/gl:{snap}/lib:{libraries}",
+        "PYTHONPATH": f"{snap}/usr/lib/python3/dist-packages",
         "TMPDIR": str(folder / "none"),
+        "XDG_CACHE_HOME": str(home.with_name("common") / ".cache"),
         "XDG_CONFIG_HOME": str(home / ".config"),
+        "XDG_DATA_DIRS": f"{snap}/usr/share",
+        "XDG_DATA_HOME": str(home / ".local" / "share"),
         "XDG_RUNTIME_DIR": str(folder / "none"),
     }
 
