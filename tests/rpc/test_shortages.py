@@ -41,7 +41,7 @@ async def test_a_shortage_of_file_handles_is_no_broken_installation(source_comma
         "room": "r",
     }
     async with SidecarClient([*source_command, "--wait"], env=dict(os.environ)) as running:
-        await running.request("ping")
+        await running.request("listSessions")  # so the agent's modules are there
         limit_handles(running.pid, handles(running.pid))
         with contextlib.suppress(RpcError):  # a busy machine may answer before the attempt ends
             await running.call("connect", params)
