@@ -40,7 +40,7 @@ ALLOWED: Mapping[str, Allowed] = {
     "handles": Allowed("handles", 0.5, 4.0),
 }
 CACHED = frozenset({"memory", "objects", "heap"})
-"""What grows until bounded caches are full: the last 256 closed sessions, 500 names, the logs."""
+"""What grows until bounded caches are full."""
 _T_95 = {2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 8: 2.31, 10: 2.23, 12: 2.18, 15: 2.13}
 """Student's t for 95 %, two-sided, by degrees of freedom."""
 
@@ -50,12 +50,15 @@ class Measure(NamedTuple):
 
     size: int
     word: str
+    filled: int
+    """From so many on the caches are full, and CACHED counts."""
     least: int
-    """From so many on CACHED is judged: a leak is told from a cache that fills."""
+    """CACHED is judged by so many more."""
 
 
-STAYS = Measure(1_000, "stays", 2_000)
-CRASHES = Measure(100, "crashes", 25)
+STAYS = Measure(1_000, "stays", 4_200, 2_000)
+"""The sidecar and the bridge keep 4,096 ids of ended sessions (registry/stays.py, mirror.cjs)."""
+CRASHES = Measure(100, "crashes", 10, 20)
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,16 @@ class Slope:
     """Means of the first and the last block."""
     slope: float
     half_width: float
+    since: int
+    """Stays, or crashes, at the first sample that counts."""
     span: int
-    """Stays, or crashes, between the first and the last sample that counts."""
+    """From the first to the last sample that counts."""
 
     @property
     def is_judged(self) -> bool:
-        """Whether there are enough stays, or crashes, to judge by."""
-        return self.name not in CACHED or self.span >= self.measure.least
+        """Whether there are enough stays, or crashes, to tell a leak from a cache that fills."""
+        is_filled = self.since >= self.measure.filled and self.span >= self.measure.least
+        return self.name not in CACHED or is_filled
 
     @property
     def allowed(self) -> float:
@@ -104,9 +110,9 @@ class Slope:
 
     def line(self) -> str:
         """Tell it in one line."""
-        size, word, least = self.measure
+        size, word, filled, least = self.measure
         if not self.is_judged:
-            verdict = f"not judged, {self.span} of {least} {word}"
+            verdict = f"not judged before {filled + least:,} {word}"
         elif self.grows:
             verdict = f"GROWS, {self.allowed:.2f} allowed"
         else:
@@ -126,7 +132,9 @@ def slopes(whose: str, samples: Sequence[Sample], measure: Measure = STAYS) -> l
     return [_slope(whose, name, used, measure) for name in used[0].figures if name in ALLOWED]
 
 
-def _slope(whose: str, name: str, used: Sequence[Sample], measure: Measure) -> Slope:
+def _slope(whose: str, name: str, taken: Sequence[Sample], measure: Measure) -> Slope:
+    filled = [each for each in taken if each.after >= measure.filled] if name in CACHED else []
+    used = filled if len(filled) >= LEAST_SAMPLES else taken
     blocks = min(BLOCKS, len(used))
     bounds = [len(used) * number // blocks for number in range(blocks + 1)]
     parts = [used[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
@@ -138,4 +146,4 @@ def _slope(whose: str, name: str, used: Sequence[Sample], measure: Measure) -> S
     t = next(t for freedom, t in reversed(_T_95.items()) if blocks - 2 >= freedom)
     half_width = t * math.sqrt(left / (blocks - 2) / spread)
     span = used[-1].after - used[0].after
-    return Slope(whose, name, measure, y[0], y[-1], slope, half_width, span)
+    return Slope(whose, name, measure, y[0], y[-1], slope, half_width, used[0].after, span)

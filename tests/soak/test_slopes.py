@@ -65,13 +65,21 @@ def test_a_cache_that_fills_in_the_first_third_is_no_leak():
     assert slope("memory", lambda stays: 90 + min(stays, 6_600) / 100).is_flat
 
 
-def test_memory_is_not_judged_by_few_stays_and_threads_are():
-    few = BY_STAYS.least // 100
-    unjudged = slope("memory", float, count=few)
+def test_memory_is_judged_when_the_caches_are_full_and_threads_before():
+    before = (BY_STAYS.filled + BY_STAYS.least) // 100
+    unjudged = slope("memory", float, count=before)
     assert not unjudged.grows
     assert not unjudged.is_flat
-    assert "not judged" in unjudged.line()
-    assert slope("threads", float, count=few).grows
+    assert "not judged before 6,200 stays" in unjudged.line()
+    assert slope("memory", float, count=before + 2).grows
+    assert slope("threads", float, count=before).grows
+
+
+def test_ids_that_are_kept_until_4_096_have_ended_are_no_leak():
+    def kept(stays: int) -> float:
+        return 90 + min(stays, 4_096) / 100
+
+    assert slope("memory", kept, count=80).is_flat
 
 
 def test_the_interval_holds_the_slope_and_narrows_with_the_noise():
