@@ -152,6 +152,8 @@ async def test_a_follower_that_fails_costs_nobody_their_session(
         "🎤 Participant joined: bob",
         f"✅ Session {bob_id} initialized successfully",
     ]
+    tracebacks = [each.exc_info for each in caplog.records if each.exc_info]
+    assert [error for _, error, _ in tracebacks] == [world.follower.fails_for["alice"]]
     assert alice_id.endswith("_alice")
     assert world.agent.status().counters.errors == 1
     room.emit(Left("PA_alice", "alice", 1))

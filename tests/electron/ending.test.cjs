@@ -148,6 +148,7 @@ test('what a sidecar says while it drains still arrives', BOUND, async (t) => {
 test('a second stop() kills at once', BOUND, async (t) => {
   const sidecar = await started(t, { stubborn: ['shutdown', 'end', 'SIGTERM'] });
   const ended = next(sidecar, 'exit');
+  t.mock.timers.enable({ apis: ['setTimeout'] }); // the ladder would kill as well, later
   const stopping = sidecar.stop();
   await sidecar.stop();
   await stopping;

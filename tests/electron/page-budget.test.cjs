@@ -9,11 +9,13 @@ const { served } = require('./fixtures/served.cjs');
 test('20,000 calls of a page in one turn make no more requests than its budget', async () => {
   const { voice, clara } = served();
   voice.answers = { createConnection: () => ({ token: 't' }) };
+  const beganMs = performance.now();
   const calls = Array.from({ length: 20_000 }, () => clara.createConnection());
   const results = await Promise.allSettled(calls);
+  const most = BURST + 1 + (PER_SECOND * (performance.now() - beganMs)) / 1000;
   const given = results.filter(({ status }) => status === 'fulfilled').length;
   assert.equal(given, voice.asked.length);
-  assert.ok(given >= BURST && given < 2 * BURST, `${given} calls`);
+  assert.ok(given >= BURST && given <= most, `${given} calls`);
   const { reason } = results.find(({ status }) => status === 'rejected');
   assert.equal(reason.code, 'BUSY');
   assert.match(reason.data.fix, /Wait/);

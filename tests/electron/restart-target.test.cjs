@@ -98,6 +98,16 @@ test(
   },
 );
 
+test(
+  'what a connect() leaves open stays as it was, whether by undefined or by null',
+  BOUND,
+  async (t) => {
+    const sidecar = await started(t, {}, RESTART);
+    await sidecar.request('connect', { room: null, url: undefined, name: 'Clara' });
+    assert.deepEqual(await connectAfterCrash(sidecar), { ...CONNECT, name: 'Clara' });
+  },
+);
+
 test('a start after stop() begins anew', BOUND, async (t) => {
   const sidecar = await started(t);
   await sidecar.disconnect();

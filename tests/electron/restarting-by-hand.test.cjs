@@ -29,6 +29,19 @@ test('stop() during backoff ends it at once, and the sessions with it', BOUND, a
   assert.equal(await sidecar.request('ping'), 'pong');
 });
 
+for (const [end, reason] of [
+  [(sidecar) => sidecar.stop(), 'sidecar-stopped'],
+  [(sidecar) => crash(sidecar, { status: 3 }), 'sidecar-exited'],
+]) {
+  test(`the agent's last change says why it is out: ${reason}`, BOUND, async (t) => {
+    const sidecar = await withSessions(t, [], {}, { restart: false });
+    const told = next(sidecar, 'agent-state-changed');
+    await end(sidecar);
+    const { state, reason: why } = await told;
+    assert.deepEqual([state, why], ['idle', reason]);
+  });
+}
+
 test('start() during backoff ends the wait', BOUND, async (t) => {
   const sidecar = await withSessions(t, ['alice'], {}, LATER);
   await crash(sidecar, { status: 3 });
