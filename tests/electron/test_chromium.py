@@ -161,6 +161,7 @@ async def test_at_480_px_with_30_people_every_control_is_in_reach_and_people_are
     ]
     snapshot = {"type": "snapshot", "sessions": sessions, "seq": 1}
     await page.evaluate(f"tellSessions({json.dumps(snapshot)})")
+    await page.until(f"document.querySelectorAll('#rows tr').length === {MANY}", "all of them")
     allowed = {"createConnection": True, "closeSession": True, "reconcile": True}
     error = {"category": "removed", "detail": "", "fix": "", "retryable": False}
     out = {"state": "failed", "processState": "ready", "capabilities": allowed, "error": error}

@@ -19,8 +19,8 @@ const MAX_LINES = 4;
 
 export class Captions {
   #view = element('captions');
-  /** @type {Map<string, string>} by session id */
-  #names = new Map();
+  /** @type {import('../../preload').AgentSession[]} */
+  #sessions = [];
   /** @type {Map<string, {root: HTMLElement, said: HTMLElement, sessionId: string}>} by segment */
   #lines = new Map();
 
@@ -30,16 +30,17 @@ export class Captions {
    * @param {SessionsEvent} event
    */
   follow({ sessions }) {
-    this.#names = new Map(sessions.map((one) => [one.sessionId, one.name || one.participantId]));
-    for (const [segment, { sessionId }] of [...this.#lines]) {
-      if (!this.#names.has(sessionId)) this.#drop(segment);
+    this.#sessions = sessions;
+    for (const [segment, line] of [...this.#lines]) {
+      if (!sessions.some((each) => each.sessionId === line.sessionId)) this.#drop(segment);
     }
   }
 
   /** @param {SessionEvent} event */
   show({ sessionId, name, content }) {
-    const person = this.#names.get(sessionId);
-    if (name !== 'transcript' || person === undefined) return;
+    const session = this.#sessions.find((each) => each.sessionId === sessionId);
+    if (name !== 'transcript' || session === undefined) return;
+    const person = session.name || session.participantId;
     const { role, text, segment, final, interrupted } = /** @type {Transcript} */ (content);
     let line = this.#lines.get(segment);
     if (line === undefined) {

@@ -33,6 +33,9 @@ export class SessionTable {
   /** The identity of this page in the room; empty while the page is not in the room. */
   #self = '';
   #canRemove = false;
+  /** @type {AgentSession[]} as the next frame shows them */
+  #sessions = [];
+  #isFrameDue = false;
 
   /** @param {(session: AgentSession) => Promise<unknown>} remove */
   constructor(remove) {
@@ -40,19 +43,21 @@ export class SessionTable {
     setInterval(() => this.#shown.forEach((row) => row.tick()), 1000);
   }
 
-  /** @param {SessionsEvent} event */
+  /**
+   * Shows the sessions with the next frame: when many people come at once, all of them together.
+   *
+   * @param {SessionsEvent} event
+   */
   show(event) {
-    if (event.type === 'snapshot') this.#showAll(event.sessions);
-    else if (event.type === 'closed') this.#drop(event.session.sessionId);
-    else this.#put(event.session);
-    this.#arrange();
     if (event.type === 'created') this.#tell(`${nameOf(event.session)} joined`);
     if (event.type === 'closed') this.#tell(`${nameOf(event.session)} left`);
-    for (const count of document.querySelectorAll('.count')) {
-      write(/** @type {HTMLElement} */ (count), String(event.sessions.length || ''));
-    }
-    element('empty').hidden = event.sessions.length > 0;
-    element('sessions').hidden = event.sessions.length === 0;
+    this.#sessions = event.sessions;
+    if (this.#isFrameDue) return;
+    this.#isFrameDue = true;
+    requestAnimationFrame(() => {
+      this.#isFrameDue = false;
+      this.#showAll(this.#sessions);
+    });
   }
 
   /** @param {string} identity of the page itself; empty while it is not in the room */
@@ -73,6 +78,12 @@ export class SessionTable {
     const open = new Set(sessions.map(({ sessionId }) => sessionId));
     for (const id of [...this.#shown.keys()]) if (!open.has(id)) this.#drop(id);
     for (const session of sessions) this.#put(session);
+    this.#arrange();
+    for (const count of document.querySelectorAll('.count')) {
+      write(/** @type {HTMLElement} */ (count), String(sessions.length || ''));
+    }
+    element('empty').hidden = sessions.length > 0;
+    element('sessions').hidden = sessions.length === 0;
   };
 
   /** @param {AgentSession} session */
@@ -81,6 +92,8 @@ export class SessionTable {
     if (row === undefined) {
       row = makeRow(session, this.#remove);
       this.#shown.set(session.sessionId, row);
+    } else if (row.session === session) {
+      return; // the bridge gives another object with each change
     }
     row.show(session);
   };
