@@ -33,8 +33,10 @@ from tests.soak.slopes import Sample, Slope, slopes
 STAYS, OUTAGES, RESTARTS, CRASHES = 20_000, 500, 50, 50
 """Of a whole day."""
 ROUNDS = 250
-WAVE = 18
-"""People who come at a time; with those who reload or never connect a wave has 20 stays."""
+WAVE = 32
+"""People who come at a time."""
+RESTARTED, CRASHED = 20, 5
+"""People who are there when the server stops, and when the sidecar ends."""
 FULL_EVERY = 2
 """One outage in so many is a full reconnect of the agent's SDK, the others are resumed."""
 ROOM = "day"
@@ -178,8 +180,6 @@ class _Play:
         await self._close(is_removed)
         await self._shown()
         guests.leave_all()
-        await self._shown()
-        await self._sample()
 
     async def _close(self, stay: Stay) -> None:
         """Have the agent remove a person, as the app does."""
@@ -192,20 +192,21 @@ class _Play:
         await self._sidecar.until(self._guests.are_shown, HEARD_WITHIN_S)
 
     async def _settled(self) -> None:
-        """Wait until no session is open; nobody may be there."""
+        """Wait until nobody is there and no session is open."""
         await self._sidecar.until(self._guests.are_over, HEARD_WITHIN_S)
 
     async def _connected(self) -> None:
         await self._sidecar.until(lambda heard: heard.state == "connected", HEARD_WITHIN_S)
 
     async def _outage(self, *, is_full: bool) -> None:
-        """Cut the agent's link: meanwhile people leave, reload and come. Then a wave of people.
+        """Cut the agent's link: meanwhile people leave, reload and come.
 
         *is_full*: the server has forgotten the agent, whose SDK must reconnect fully.
         """
         guests = self._guests
         leaves, reloads, _ = (guests.join() for _ in range(3))
         await self._shown()
+        await self._sample()
         agent = self._server.participant(ROOM, AGENT)
         assert agent is not None
         assert agent.link is not None
@@ -214,18 +215,15 @@ class _Play:
         agent.link.cut()
         guests.leave_unheard(leaves)
         guests.reload(reloads)
-        guests.join()
         await self._sidecar.until(lambda heard: len(heard.states) > before, HEARD_WITHIN_S)
-        await self._shown()
         await self._wave()
         await self._connected()
-        await self._shown()
         self.day.outages += 1
 
     async def _restart(self) -> None:
         """Stop the server with people in the room, and start it again; half of them return."""
         guests = self._guests
-        for _ in range(WAVE):
+        for _ in range(RESTARTED):
             guests.join()
         await self._shown()
         gone = guests.lost()
@@ -237,13 +235,12 @@ class _Play:
         await self._connected()
         await self._shown()
         guests.leave_all()
-        await self._shown()
         self.day.restarts += 1
 
     async def _crash(self) -> None:
         """End the sidecar with people in the room; meanwhile some leave, reload and come."""
         guests = self._guests
-        people = [guests.join() for _ in range(5)]
+        people = [guests.join() for _ in range(CRASHED)]
         await self._shown()
         crash = asyncio.create_task(self._sidecar.crash(0.0))
         guests.leave_unheard(people[0])
@@ -253,7 +250,6 @@ class _Play:
         await self._connected()
         await self._shown()
         guests.leave_all()
-        await self._shown()
         self.day.crashes += 1
         self.day.crashed.append(Sample(self.day.crashes, await self._of_bridge()))
 
