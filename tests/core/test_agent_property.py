@@ -110,7 +110,7 @@ class AgentLaws(RuleBasedStateMachine):
     def _keep_the_series(self, event: Event, decision: Decision) -> None:
         if not decision.does:
             return
-        if event in (Event.JOINED, Event.DISCONNECT):
+        if event in (Event.JOINED, Event.DISCONNECT, Event.NOBODY_THERE):
             self.critical_in_series = 0
         asked_anew = event in (Event.CONNECT, Event.TOKEN_NEEDED)
         if asked_anew and decision.previous is AgentState.FAILED:

@@ -57,7 +57,8 @@ async def test_an_abort_of_the_native_layer_is_a_crash_that_the_next_process_out
         agent = embedded.participant(room, AGENT)
         assert agent is not None
         agent.send(ABORTING[name])
-        assert await first.wait(timeout_s=10) == -signal.SIGABRT
+        # Another thread of libwebrtc sometimes falls while the abort goes on.
+        assert await first.wait(timeout_s=10) in (-signal.SIGABRT, -signal.SIGSEGV)
         shown = b"".join(first.lines).decode() + "\n".join(first.stderr_lines)
     for secret in (embedded.api_secret, "eyJ"):
         assert secret not in shown
