@@ -4,6 +4,8 @@ Changes one place at a time in a copy of the repository, runs the tests of that 
 the changes that all of them passed with: the survivors. A survivor is a test that is missing, or
 code that makes no difference. The last lines count them by file; the same seed gives the same
 sample as long as the files are the same. Files are looked for in sidecar/ and in electron-bridge/.
+
+A busy machine hides survivors: a test that fails because it was slow counts as one that noticed.
 """
 
 from __future__ import annotations
