@@ -162,6 +162,7 @@ class _Play:
             await self._outage(is_full=outage % FULL_EVERY == 0)
         if number % (ROUNDS // RESTARTS) == 0:
             await self._restart()
+            await self._settled()
         while len(self._guests.stays) < STAYS * (number + 1) // ROUNDS:
             await self._wave()
 
@@ -192,7 +193,10 @@ class _Play:
         await self._sidecar.until(self._guests.are_shown, HEARD_WITHIN_S)
 
     async def _settled(self) -> None:
-        """Wait until nobody is there and no session is open."""
+        """Wait until nobody is there and no session is open.
+
+        A session whose end was not heard closes after 3 s without an outage.
+        """
         await self._sidecar.until(self._guests.are_over, HEARD_WITHIN_S)
 
     async def _connected(self) -> None:

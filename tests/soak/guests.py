@@ -20,8 +20,8 @@ from sidecar.dev.embedded.participant import Participant
 from sidecar.dev.embedded_room import EmbeddedRoom
 from tests.soak.hearing import Hearing
 
-NAMES = 500
-"""Identities: most people come again."""
+NAMES = 1_000
+"""Identities: most people come again, after the session of their last stay has closed."""
 CLIENT_PROTOCOL = 16
 TOPIC = "lk.chat"
 REASONS = {
