@@ -167,7 +167,7 @@ class Participant:
             self._room.left(self, request.leave.reason or DisconnectReason.CLIENT_INITIATED)
 
     async def take_offer(self, offer: SessionDescription) -> None:
-        """Answer the participant's offer of a connection. Raises sdp.BadDescription."""
+        """Answer the participant's offer of a connection."""
         text = await self._peer.answer(offer.sdp)
         answer = SessionDescription(type="answer", sdp=text, id=offer.id)
         self.send(SignalResponse(answer=answer))

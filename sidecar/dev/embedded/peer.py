@@ -17,7 +17,6 @@ from aioice import Candidate, Connection
 from aiortc import (
     RTCCertificate,
     RTCDataChannel,
-    RTCDtlsFingerprint,
     RTCDtlsParameters,
     RTCDtlsTransport,
     RTCIceGatherer,
@@ -26,14 +25,15 @@ from aiortc import (
     RTCSctpCapabilities,
     RTCSctpTransport,
 )
-from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
-
-from sidecar.dev.embedded import sdp
+from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 LOOPBACK = "127.0.0.1"
 RELIABLE = "_reliable"
 LOSSY = "_lossy"
 """The labels of LiveKit's channels (livekit-server pkg/rtc/transport.go)."""
+MAX_MESSAGE_BYTES = 65_536
+"""What aiortc takes; the SDK sends at most 64,000 bytes (rust-sdks rtc_engine/rtc_session.rs)."""
+SCTP_PORT = 5000
 MAX_WAITING = 1_000
 """Messages kept for a channel that is not open yet; the oldest go first."""
 MAX_BUFFERED_BYTES = 16 * 1024 * 1024
@@ -59,7 +59,7 @@ class Peer:
         self._gatherer._connection = _LocalConnection(ice_controlling=False)
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [_certificate()])
-        self._sctp = RTCSctpTransport(self._dtls, sdp.SCTP_PORT)
+        self._sctp = RTCSctpTransport(self._dtls, SCTP_PORT)
         self._sctp.on("datachannel", self._opened)
         self._channels: dict[str, RTCDataChannel] = {}
         self._waiting: dict[str, deque[bytes]] = {}
@@ -67,11 +67,18 @@ class Peer:
         self._running: asyncio.Task[None] | None = None
 
     async def answer(self, text: str) -> str:
-        """Answer an offer; a later one may restart ICE. Raises sdp.BadDescription."""
-        offer = sdp.read(text)
+        """Answer an offer; a later one may restart ICE.
+
+        All media sections are bundled, and inactive: the double carries no media.
+        """
+        offer = SessionDescription.parse(text)
         await self._gatherer.gather()
-        await self._take(offer.endpoint)
-        return sdp.answer(offer, self._endpoint("active"), self._next())
+        await self._take(offer)
+        self._descriptions += 1
+        offer.origin = f"- 1 {self._descriptions} IN IP4 {LOOPBACK}"
+        for section in offer.media:
+            self._make_ours(section)
+        return str(offer)
 
     async def add_candidate(self, line: str) -> None:
         """Take a candidate line of the client; a TCP candidate is ignored."""
@@ -98,42 +105,49 @@ class Peer:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
-    async def _take(self, remote: sdp.Endpoint) -> None:
+    async def _take(self, offer: SessionDescription) -> None:
+        first = offer.media[0]
         if self._running is None:
-            self._running = asyncio.create_task(self._run(remote))
+            channels = next(each for each in offer.media if each.kind == "application")
+            running = self._run(first.ice, first.dtls, channels.sctpCapabilities)
+            self._running = asyncio.create_task(running)
         else:
             # The other side restarts ICE; our credentials and sockets do not change.
             connection = self._gatherer._connection
-            connection.remote_username = remote.ufrag
-            connection.remote_password = remote.password
-        for candidate in remote.candidates:
-            await self.add_candidate(candidate)
+            connection.remote_username = first.ice.usernameFragment
+            connection.remote_password = first.ice.password
+        for candidate in first.ice_candidates:
+            if candidate.protocol == "udp":
+                await self._ice.addRemoteCandidate(candidate)
 
-    async def _run(self, remote: sdp.Endpoint) -> None:
-        await self._ice.start(RTCIceParameters(remote.ufrag, remote.password))
+    async def _run(
+        self, ice: RTCIceParameters, dtls: RTCDtlsParameters, channels: RTCSctpCapabilities
+    ) -> None:
+        await self._ice.start(ice)
         if self._ice.state != "completed":
             return
-        fingerprint = RTCDtlsFingerprint(*remote.fingerprint)
-        await self._dtls.start(RTCDtlsParameters([fingerprint]))
+        await self._dtls.start(dtls)
         if self._dtls.state != "connected":
             return
         self._on_connected()
-        await self._sctp.start(RTCSctpCapabilities(remote.max_message_bytes), sdp.SCTP_PORT)
+        await self._sctp.start(channels, SCTP_PORT)
 
-    def _endpoint(self, setup: str) -> sdp.Endpoint:
-        local = self._gatherer.getLocalParameters()
-        fingerprint = self._dtls.getLocalParameters().fingerprints[0]
-        return sdp.Endpoint(
-            local.usernameFragment or "",
-            local.password or "",
-            (fingerprint.algorithm, fingerprint.value),
-            setup,
-            tuple(candidate_to_sdp(each) for each in self._gatherer.getLocalCandidates()),
-        )
-
-    def _next(self) -> int:
-        self._descriptions += 1
-        return self._descriptions
+    def _make_ours(self, section: MediaDescription) -> None:
+        """Turn a section of the offer into the section of the answer."""
+        section.ice = self._gatherer.getLocalParameters()
+        section.ice_candidates = self._gatherer.getLocalCandidates()
+        section.ice_options = None
+        section.dtls = self._dtls.getLocalParameters()
+        section.dtls.role = "client"
+        section.msid, section.ssrc, section.ssrc_group = None, [], []
+        section.rtp.headerExtensions = []
+        if section.kind == "application":
+            section.sctpCapabilities = RTCSctpCapabilities(MAX_MESSAGE_BYTES)
+        else:
+            section.direction = "inactive"
+            section.fmt = section.fmt[:1]
+            codecs = section.rtp.codecs
+            section.rtp.codecs = [each for each in codecs if each.payloadType in section.fmt]
 
     def _opened(self, channel: RTCDataChannel) -> None:
         label = channel.label
