@@ -78,6 +78,7 @@ from sidecar.core.facts import (
 )
 from sidecar.core.ports import Ports
 from sidecar.core.registry.changes import Change, Closed, Updated
+from sidecar.core.registry.closed_sessions import ClosedSessions
 from sidecar.core.registry.deadlines import earliest
 from sidecar.core.registry.pages import page
 from sidecar.core.registry.resumption import Inheritance
@@ -121,6 +122,7 @@ class ClaraVoiceAgent:
         self._room = RoomLife(ports.room_factory, ports.api, self.take)
         self._tokens = Tokens(self._destination, ports, self._happen, self._sessions.of_identity)
         self._identity_look = IdentityLook(self._destination, ports.api, self._happen)
+        self._closed_sessions = ClosedSessions()
         self._attendance = Attendance()
         self._people_look = PeopleLook(
             self._sessions.comparison, self._destination, ports.api, self._person_found
@@ -168,7 +170,7 @@ class ClaraVoiceAgent:
         Raises:
             InvalidParams: after or limit is out of range.
         """
-        return self._announcer.closed_sessions.page(params, self._ports.size_bytes)
+        return self._closed_sessions.page(params, self._ports.size_bytes)
 
     def session(self, session_id: str) -> AgentSession:
         """Return the open session with this id.
@@ -370,6 +372,7 @@ class ClaraVoiceAgent:
         """Log and announce a closed session, then answer its `closeSession`."""
         self._attendance.left(closed.session.participant_id)
         self._announcer.session_closed(closed)
+        self._closed_sessions.add(closed)
         self._removals.closed(closed)
 
     # For the voice plug-ins
@@ -520,11 +523,13 @@ class ClaraVoiceAgent:
     # Time
 
     def _arm(self) -> None:
+        due_s = earliest(self._machine.due_s, self._sessions.deadline())
         if self._machine.state is not AgentState.CONNECTED or len(self._sessions):
             self._attendance.empty_since_s = None
-        elif self._attendance.empty_since_s is None:
-            self._attendance.empty_since_s = self._clock.tick().attended_s
-        due_s = earliest(self._leave_at_s(), self._machine.due_s, self._sessions.deadline())
+        else:
+            if self._attendance.empty_since_s is None:
+                self._attendance.empty_since_s = self._clock.tick().attended_s
+            due_s = earliest(due_s, self._leave_at_s())
         self._clock.call_at(due_s, self._carry_out_what_is_due)
 
     def _leave_at_s(self) -> float | None:

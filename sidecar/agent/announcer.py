@@ -25,7 +25,6 @@ from sidecar.core.contract.messages import (
 from sidecar.core.facts import MessagesDropped
 from sidecar.core.ports import Notify, SessionFollower
 from sidecar.core.registry.changes import Closed, Updated
-from sidecar.core.registry.closed_sessions import ClosedSessions
 
 CRITICAL_LINE = (
     "Critical: ClaraVoiceAgent failed to connect to the LiveKit server."
@@ -60,7 +59,6 @@ class Announcer:
         """When messages of an identity were last dropped, on the steady clock."""
         self._notify = notify
         self._followers = tuple(followers)
-        self.closed_sessions = ClosedSessions()
 
     def counters(self) -> Counters:
         """Return the totals since the process started."""
@@ -87,7 +85,6 @@ class Announcer:
         """End the followers of a session, then announce that the session closed."""
         _log.info("🧹 Cleaning up session %s", closed.session.session_id)
         self._closed += 1
-        self.closed_sessions.add(closed)
         self._tell("closed", lambda follower: follower.closed(closed.session))
         self._notify(
             SessionClosed(closed.session, closed.reason, detail=closed.detail, **self._stamp())

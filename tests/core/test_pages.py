@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from sidecar.core.contract.messages import AgentSession, ConnectionState
+from sidecar.core.contract.messages import AgentSession
 from sidecar.core.contract.protocol import MAX_LINE_BYTES
-from sidecar.core.contract.wire import IsoTime
 from sidecar.core.registry.pages import PAGE_BYTES, page
-from sidecar.core.registry.stays import shown_session
 from sidecar.rpc.jsonrpc import size_bytes, to_json
-from tests.core.played import someone
+from tests.core.played import earlier
 
 Numbered = list[tuple[int, AgentSession]]
 
@@ -18,13 +18,11 @@ Numbered = list[tuple[int, AgentSession]]
 def numbered(*texts: str) -> Numbered:
     """Sessions with these texts as metadata and as an attribute."""
     sessions = [
-        shown_session(
-            someone(f"p{index}", metadata=text, attributes={"a": text}),
+        replace(
+            earlier(f"p{index}"),
             session_id=f"session_{index}_p{index}",
-            room_name="den",
-            start_time=IsoTime("2026-01-01T00:00:00.000Z"),
-            message_count=0,
-            connection_state=ConnectionState.CONNECTED,
+            metadata=text,
+            attributes={"a": text},
         )
         for index, text in enumerate(texts)
     ]

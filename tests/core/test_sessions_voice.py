@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sidecar.core.contract.close_reasons import CloseReason
@@ -9,18 +11,16 @@ from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import (
     AudioQuality,
     ClosedSessionsParams,
-    ConnectionState,
     Microphone,
 )
 from sidecar.core.contract.protocol import MAX_LINE_BYTES
-from sidecar.core.contract.wire import EncodedJson, IsoTime
+from sidecar.core.contract.wire import EncodedJson
 from sidecar.core.facts import MAX_SHOWN_BYTES, Audible, Joined, Moment, Participant
 from sidecar.core.registry.changes import Closed, Updated
 from sidecar.core.registry.closed_sessions import ClosedSessions
 from sidecar.core.registry.sessions import Sessions
-from sidecar.core.registry.stays import shown_session
 from sidecar.rpc.jsonrpc import size_bytes, to_json
-from tests.core.played import someone
+from tests.core.played import earlier
 from tests.written import written
 
 ANNA = Participant("PA_anna", "anna", joined_at_ms=1_000)
@@ -119,14 +119,7 @@ def test_closed_sessions_are_numbered_paged_and_at_most_256():
 def test_a_page_of_closed_sessions_is_never_over_a_line():
     """256 closes with texts at their limits made an answer that was always too long."""
     closed, text = ClosedSessions(), "\x01" * MAX_SHOWN_BYTES
-    shown = shown_session(
-        someone("alice", metadata=text, attributes={"a": text[1:]}),
-        session_id="session_1_alice",
-        room_name="den",
-        start_time=IsoTime("2026-01-01T00:00:00.000Z"),
-        message_count=0,
-        connection_state=ConnectionState.CLOSED,
-    )
+    shown = replace(earlier(), metadata=text, attributes={"a": text[1:]})
     for _ in range(256):
         closed.add(Closed(shown, CloseReason.LEFT, "CLIENT_INITIATED"))
     after: int | None = 0

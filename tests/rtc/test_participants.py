@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit import api, rtc
 
-from sidecar.core.contract.messages import ConnectionState
-from sidecar.core.contract.wire import IsoTime
 from sidecar.core.facts import MAX_WORD_BYTES, Listed
-from sidecar.core.registry.stays import shown_session
+from sidecar.core.registry.stays import described
 from sidecar.rtc.participants import MAX_INFO_BYTES, MAX_LISTED, listed, listed_in, participant
 
 LONG = "\U0001f3a4" * 750_000
@@ -40,15 +38,7 @@ class Person:
 def test_a_text_of_3_mb_is_cut_where_the_fact_is_made_and_the_session_says_so(member: str):
     fact = participant(Person(**{member: LONG}))
     assert len(getattr(fact, member).encode()) <= MAX_WORD_BYTES
-    shown = shown_session(
-        fact,
-        session_id="s",
-        room_name="den",
-        start_time=IsoTime("2026-01-01T00:00:00.000Z"),
-        message_count=0,
-        connection_state=ConnectionState.CONNECTED,
-    )
-    assert shown.truncated is True
+    assert described(fact)["truncated"] is True
 
 
 def test_a_usual_participant_is_whole():

@@ -25,7 +25,7 @@ from sidecar.core.facts import (
     ParticipantKind,
     bounded,
 )
-from sidecar.core.registry.stays import YEAR_10000_MS, shown_session
+from sidecar.core.registry.stays import YEAR_10000_MS, described
 
 MAX_ID_BYTES = 2 * MAX_WORD_BYTES
 """Bytes of UTF-8 of a session's id, which has the identity in it, and of a room's name."""
@@ -105,7 +105,7 @@ def _session(entry: ResumedSession) -> AgentSession:
             raise _refusal(f"holds a {name} of over {MAX_ID_BYTES} bytes")
     if entry.connection_state is ConnectionState.CLOSED or entry.end_time is not None:
         raise _refusal("holds a session that is closed")
-    person = Participant(
+    whole = Participant(
         entry.participant_sid,
         entry.participant_id,
         name=entry.name or "",
@@ -115,9 +115,11 @@ def _session(entry: ResumedSession) -> AgentSession:
         quality=entry.connection_quality or ConnectionQuality.UNKNOWN,
         is_cut=bool(entry.truncated),
     )
-    return shown_session(
-        bounded(person),
+    person = bounded(whole)
+    return AgentSession(
         session_id=entry.session_id,
+        participant_id=person.identity,
+        participant_sid=person.sid,
         room_name=entry.room_name,
         start_time=start_time,
         message_count=entry.message_count,
@@ -125,6 +127,7 @@ def _session(entry: ResumedSession) -> AgentSession:
         context=entry.context,
         microphone=entry.microphone,
         reconnection_attempts=entry.reconnection_attempts,
+        **described(person),
     )
 
 

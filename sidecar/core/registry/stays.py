@@ -11,7 +11,7 @@ from typing import Any
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession, AudioQuality, ConnectionState, Microphone
-from sidecar.core.contract.wire import EncodedJson, IsoTime, iso_time, wall_ms, wire_name
+from sidecar.core.contract.wire import EncodedJson, iso_time, wall_ms, wire_name
 from sidecar.core.facts import Moment, Participant, ParticipantState
 from sidecar.core.registry.changes import Change, Closed, Created, Updated
 from sidecar.core.registry.deadlines import RUNS_S, Due, LinkClock
@@ -163,14 +163,16 @@ class OpenStays:
         """Open a stay for *person*. Call only if the sid and the identity have no open stay."""
         now_ms = self.server_clock.now_ms(at)
         start_ms = believable_ms(person.joined_at_ms, now_ms)
-        shown = shown_session(
-            person,
+        shown = AgentSession(
             session_id=self._ids.new(person.identity, start_ms, now_ms),
+            participant_id=person.identity,
+            participant_sid=person.sid,
             room_name=self.room_name,
             start_time=iso_time(start_ms),
             message_count=0,
             connection_state=ConnectionState.CONNECTING,
             reconnection_attempts=0 if self.counts_outages else None,
+            **described(person),
         )
         stay = self._open(shown, start_ms, at)
         stay.was_active = person.state is ParticipantState.ACTIVE
@@ -250,7 +252,7 @@ class OpenStays:
             "connection_state": self.state_of(stay),
         }
         if stay.person is not None:
-            now |= _described(stay.person)
+            now |= described(stay.person)
         now |= {
             "context": stay.context,
             "microphone": stay.microphone,
@@ -285,14 +287,14 @@ class OpenStays:
         del self.by_sid[stay.sid]
         del self.by_identity[stay.shown.participant_id]
         del self.by_session_id[stay.shown.session_id]
-        self._clock.forget(stay.sid)
         self._ids.add(stay.shown.session_id)  # a long stay's id becomes the newest used id
-        self._texts.closed(stay.shown.participant_id, at.attended_s)
         if by_server:
             self.tombstones.add(stay.sid)
         # A stay lasts at least as long as it was open here, also if its start is in our future.
         shortest_ms = stay.start_less_steady_ms + at.steady_ms
         end_time = iso_time(max(self.server_clock.now_ms(at), shortest_ms))
+        self._clock.forget(stay.sid)
+        self._texts.closed(stay.shown.participant_id, at.attended_s)
         changes |= {"connection_state": ConnectionState.CLOSED, "end_time": end_time}
         return [Closed(replace(stay.shown, **changes), reason, detail)]
 
@@ -304,36 +306,8 @@ def believable_ms(joined_at_ms: int | None, now_ms: int) -> int:
     return joined_at_ms
 
 
-def shown_session(
-    person: Participant,
-    *,
-    session_id: str,
-    room_name: str,
-    start_time: IsoTime,
-    message_count: int,
-    connection_state: ConnectionState,
-    context: EncodedJson | None = None,
-    microphone: Microphone | None = None,
-    reconnection_attempts: int | None = None,
-) -> AgentSession:
-    """Build the session of *person* for the wire. The texts of *person* must be `bounded`."""
-    return AgentSession(
-        session_id=session_id,
-        participant_id=person.identity,
-        participant_sid=person.sid,
-        room_name=room_name,
-        start_time=start_time,
-        message_count=message_count,
-        connection_state=connection_state,
-        context=context,
-        microphone=microphone,
-        reconnection_attempts=reconnection_attempts,
-        **_described(person),
-    )
-
-
-def _described(person: Participant) -> dict[str, Any]:
-    """Return the members of a session that a participant's description sets."""
+def described(person: Participant) -> dict[str, Any]:  # Any: members of different types, by name
+    """Return the members of a session that show *person*. Its texts must be `bounded`."""
     return {
         "name": person.name,
         "kind": person.kind,
