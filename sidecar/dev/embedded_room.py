@@ -6,6 +6,7 @@ demo and the tests can run on machines without livekit-server. It behaves like l
 
 - A client has one peer connection for both ways, the default of LiveKit's SDKs. A client with two
   gets 404.
+- It announces each change at once. The server collects those of people without tracks for 3 s.
 - No media: it announces a track on request (the server waits until media flows) and carries no
   sound. So the connection quality stays unknown.
 - Rooms never close by themselves, and empty ones stay; a token's room configuration is ignored.
@@ -35,8 +36,6 @@ from sidecar.dev.embedded.room_service import RoomService
 from sidecar.dev.embedded.script import Script
 from sidecar.dev.embedded.signalling import GRANTS, MAX_REQUEST_BYTES, Signalling, bearer_token
 
-ANNOUNCE_EVERY_S = 3.0
-"""livekit-server pkg/rtc/room.go, subscriberUpdateInterval."""
 SHUTDOWN_TIMEOUT_S = 1.0
 
 
@@ -51,7 +50,6 @@ class EmbeddedRoom:
 
     api_key: str = field(default_factory=lambda: f"dev{secrets.token_hex(6)}")
     api_secret: str = field(default_factory=lambda: secrets.token_hex(24), repr=False)
-    announce_every_s: float = ANNOUNCE_EVERY_S
     script: Script = field(default_factory=Script, repr=False)
     port: int = 0
     """0: a free port, chosen at the first start and then kept."""
@@ -67,7 +65,7 @@ class EmbeddedRoom:
         """Listen on loopback, unless it runs already. Raises OSError when `port` is taken."""
         if self._runner is not None:
             return
-        rooms = Rooms(self.api_key, self.api_secret, self.announce_every_s)
+        rooms = Rooms(self.api_key, self.api_secret)
         app = web.Application(middlewares=[self._guard])
         app.add_routes([web.route("*", "/", _healthy)])
         app.add_routes(Signalling(rooms, self.script).routes())

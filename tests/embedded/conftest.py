@@ -41,15 +41,12 @@ Arrive = Callable[..., Person]
 AnyServer = DevServer | EmbeddedRoom
 StartSidecar = Callable[..., Awaitable[Held]]
 
-ANNOUNCE_EVERY_S = 0.1
-"""Instead of 3 s: the tests here are not about when a batch goes out."""
-
 
 @pytest_asyncio.fixture
 async def embedded() -> AsyncIterator[EmbeddedRoom]:
     """The double, by the book."""
     _require()
-    async with EmbeddedRoom(announce_every_s=ANNOUNCE_EVERY_S) as running:
+    async with EmbeddedRoom() as running:
         yield running
 
 
@@ -148,7 +145,7 @@ def target_at(server: AnyServer, room: str) -> Target:
 def scripted(script: Script) -> EmbeddedRoom:
     """Make a double that follows *script*."""
     _require()
-    return EmbeddedRoom(announce_every_s=ANNOUNCE_EVERY_S, script=script)
+    return EmbeddedRoom(script=script)
 
 
 def _require() -> None:

@@ -42,7 +42,6 @@ FULL_EVERY = 2
 ROOM = "day"
 AGENT = "clara"
 DRIVEN = Path(__file__).parents[1] / "livekit" / "faults" / "driven.py"
-ANNOUNCE_EVERY_S = 0.02
 HEARD_WITHIN_S = 60.0
 CRASH_SHARE = 0.25
 CRASH_S = 6.0
@@ -296,9 +295,7 @@ async def run_day(
     """
     script = _Forgetful()
     async with contextlib.AsyncExitStack() as stage:
-        server = await stage.enter_async_context(
-            EmbeddedRoom(announce_every_s=ANNOUNCE_EVERY_S, script=script)
-        )
+        server = await stage.enter_async_context(EmbeddedRoom(script=script))
         folder = Path(stage.enter_context(tempfile.TemporaryDirectory()))
         handle = folder / "room.sock"
         target = {

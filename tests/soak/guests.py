@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from livekit.api import VideoGrants
+from livekit.api.access_token import Claims
 from livekit.protocol.models import DataPacket, DataStream, DisconnectReason
 from livekit.protocol.rtc import SignalResponse
 
@@ -182,7 +184,7 @@ class Guests:
 
     def _enter(self, name: str, *, is_active: bool = True) -> Stay:
         room = self._server.open(self._room)
-        grants = Grants(name, room=self._room, room_join=True)
+        grants = Grants(Claims(name), VideoGrants(room=self._room, room_join=True))
         person = room.join(grants, CLIENT_PROTOCOL, _NoLink(), "")  # type: ignore[arg-type]
         if is_active:
             person.activate()

@@ -48,7 +48,7 @@ KINDS = {RELIABLE: DataPacket.Kind.RELIABLE, LOSSY: DataPacket.Kind.LOSSY}
 class Listener(Protocol):
     """The room, which a participant tells of each change."""
 
-    def changed(self, participant: Participant, *, at_once: bool) -> None:
+    def changed(self, participant: Participant) -> None:
         """The participant's info changed."""
 
     def spoke(self, participant: Participant, packet: DataPacket) -> None:
@@ -83,12 +83,6 @@ class Participant:
     def is_gone(self) -> bool:
         """Whether the participant has left."""
         return self.info.state == ParticipantInfo.State.DISCONNECTED
-
-    def told(self) -> ParticipantInfo:
-        """Return a copy of the participant's info. Later changes do not change the copy."""
-        copy = ParticipantInfo()
-        copy.CopyFrom(self.info)
-        return copy
 
     def send(self, message: SignalResponse) -> None:
         """Send *message* over the signalling connection; drop it without a connection."""
@@ -178,7 +172,7 @@ class Participant:
         self._peer.send(label, packet.SerializeToString())
 
     def _publish(self, wanted: AddTrackRequest) -> None:
-        if not self.grants.can_publish:
+        if not self.grants.video.can_publish:
             return
         track = TrackInfo(
             sid=f"TR_{secrets.token_urlsafe(9)}",
@@ -202,11 +196,11 @@ class Participant:
                 self.info.attributes[name] = value
             else:
                 self.info.attributes.pop(name, None)
-        self._changed(at_once=True)
+        self._changed()
         self.send(SignalResponse(request_response=answer))
 
     def _received(self, label: str, data: bytes) -> None:
-        if label not in KINDS or not self.grants.can_publish_data or self.is_gone:
+        if label not in KINDS or not self.grants.video.can_publish_data or self.is_gone:
             return
         try:
             packet = DataPacket.FromString(data)
@@ -225,28 +219,28 @@ class Participant:
         self.info.state = state
         self._changed()
 
-    def _changed(self, *, at_once: bool = False) -> None:
+    def _changed(self) -> None:
         self.info.version += 1
-        self._room.changed(self, at_once=at_once)
+        self._room.changed(self)
 
 
 def _info(grants: Grants, client_protocol: int) -> ParticipantInfo:
     now_ms = _now_ms()
     return ParticipantInfo(
         sid=f"PA_{secrets.token_urlsafe(9)}",
-        identity=grants.identity,
-        name=grants.name,
-        metadata=grants.metadata,
-        attributes=dict(grants.attributes),
+        identity=grants.claims.identity,
+        name=grants.claims.name,
+        metadata=grants.claims.metadata,
+        attributes=grants.claims.attributes,
         state=ParticipantInfo.State.JOINING,
         joined_at=now_ms // 1000,
         joined_at_ms=now_ms,
-        kind=_kind(grants.kind),
+        kind=_kind(grants.claims.kind),
         client_protocol=client_protocol,
         permission=ParticipantPermission(
-            can_publish=grants.can_publish,
-            can_subscribe=grants.can_subscribe,
-            can_publish_data=grants.can_publish_data,
+            can_publish=grants.video.can_publish,
+            can_subscribe=grants.video.can_subscribe,
+            can_publish_data=grants.video.can_publish_data,
         ),
     )
 

@@ -19,6 +19,7 @@ from aiortc import (
     RTCDataChannel,
     RTCDtlsParameters,
     RTCDtlsTransport,
+    RTCIceCandidate,
     RTCIceGatherer,
     RTCIceParameters,
     RTCIceTransport,
@@ -81,11 +82,9 @@ class Peer:
         return str(offer)
 
     async def add_candidate(self, line: str) -> None:
-        """Take a candidate line of the client; a TCP candidate is ignored."""
-        words = line.removeprefix("candidate:").split()
-        if len(words) >= 8 and words[2].lower() == "udp":
-            with contextlib.suppress(ValueError):
-                await self._ice.addRemoteCandidate(candidate_from_sdp(" ".join(words)))
+        """Take a candidate line of the client; it is empty after the last one."""
+        if line:
+            await self._add(candidate_from_sdp(line.removeprefix("candidate:")))
 
     def send(self, label: str, data: bytes) -> None:
         """Send on the channel of this label, or keep the message until it is open."""
@@ -117,8 +116,11 @@ class Peer:
             connection.remote_username = first.ice.usernameFragment
             connection.remote_password = first.ice.password
         for candidate in first.ice_candidates:
-            if candidate.protocol == "udp":
-                await self._ice.addRemoteCandidate(candidate)
+            await self._add(candidate)
+
+    async def _add(self, candidate: RTCIceCandidate) -> None:
+        if candidate.protocol == "udp":
+            await self._ice.addRemoteCandidate(candidate)
 
     async def _run(
         self, ice: RTCIceParameters, dtls: RTCDtlsParameters, channels: RTCSctpCapabilities

@@ -29,6 +29,8 @@ from sidecar.dev.embedded.participant import Participant
 VERSION = "1.13.5"
 """The version of livekit-server that the double imitates."""
 PROTOCOL = 17
+UNTOLD = DisconnectReason.DUPLICATE_IDENTITY
+"""Clients of protocol 12 and newer see for themselves that an identity came back."""
 PING_INTERVAL_S = 5
 PING_TIMEOUT_S = 15
 """livekit-server pkg/rtc/participant.go."""
@@ -46,26 +48,22 @@ Background = Callable[[Coroutine[None, None, None]], None]
 class Room:
     """A room, from the first join until the last leave; a `participant.Listener`."""
 
-    def __init__(self, name: str, announce_every_s: float, background: Background) -> None:
-        """Start without participants. Call it inside the running loop."""
+    def __init__(self, name: str, background: Background) -> None:
+        """Start without participants."""
         self.name = name
         self.participants: dict[str, Participant] = {}
         """By identity, in the order of their joins."""
-        self._every_s = announce_every_s
         self._background = background
-        self._announcements = Announcements()
-        self._batch: asyncio.TimerHandle | None = None
-        self._began_s = asyncio.get_running_loop().time()
         self._sid = f"RM_{secrets.token_urlsafe(9)}"
         self._created_ms = time.time_ns() // 1_000_000
 
     def people(self) -> list[ParticipantInfo]:
         """Describe every participant."""
-        return [each.told() for each in self.participants.values()]
+        return [each.info for each in self.participants.values()]
 
     def join(self, grants: Grants, client_protocol: int, link: Link, refreshed: str) -> Participant:
         """Add a participant. First removes one with the same identity, with DUPLICATE_IDENTITY."""
-        earlier = self.participants.get(grants.identity)
+        earlier = self.participants.get(grants.claims.identity)
         if earlier is not None:
             self.left(earlier, DisconnectReason.DUPLICATE_IDENTITY)
         participant = Participant(grants, client_protocol, self)
@@ -87,19 +85,11 @@ class Room:
         participant.send(SignalResponse(room_update=RoomUpdate(room=self._info())))
         return participant
 
-    def changed(self, participant: Participant, *, at_once: bool) -> None:
-        """Tell the others of a participant, now or with the next batch."""
-        info = participant.told()
-        newest = self.participants.get(info.identity)
-        told = self._announcements.push(
-            info, None if newest is None else newest.info, at_once=at_once
-        )
-        self._tell(told)
-        if self._batch is None and not self._announcements.is_empty:
-            loop = asyncio.get_running_loop()
-            # The server's ticker runs since the room began.
-            since_tick_s = (loop.time() - self._began_s) % self._every_s
-            self._batch = loop.call_later(self._every_s - since_tick_s, self._announce)
+    def changed(self, participant: Participant) -> None:
+        """Tell all of a participant."""
+        if participant.info.disconnect_reason != UNTOLD:
+            for each in self.participants.values():
+                each.send(_update([participant.info]))
 
     def spoke(self, participant: Participant, packet: DataPacket) -> None:
         """Pass a data packet on to all other participants."""
@@ -114,31 +104,20 @@ class Room:
         if self.participants.get(participant.identity) is participant:
             del self.participants[participant.identity]
         self._background(participant.end(reason))
-        self.changed(participant, at_once=False)
+        self.changed(participant)
 
     def close(self, reason: DisconnectReason) -> None:
         """Remove all participants, without announcements."""
-        if self._batch is not None:
-            self._batch.cancel()
         everybody, self.participants = list(self.participants.values()), {}
         for each in everybody:
             self._background(each.end(reason))
 
-    def _announce(self) -> None:
-        self._batch = None
-        self._tell(self._announcements.take())
-
-    def _tell(self, infos: Sequence[ParticipantInfo]) -> None:
-        if infos:
-            for each in self.participants.values():
-                each.send(_update(infos))
-
     def _join_response(self, participant: Participant) -> JoinResponse:
         return JoinResponse(
             room=self._info(),
-            participant=participant.told(),
+            participant=participant.info,
             other_participants=[each for each in self.people() if each.sid != participant.info.sid],
-            fast_publish=participant.grants.can_publish,
+            fast_publish=participant.grants.video.can_publish,
             enabled_publish_codecs=CODECS,
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,
@@ -180,11 +159,10 @@ class Rooms:
     A room begins with its first join. Unlike a room of the server, it stays without participants.
     """
 
-    def __init__(self, api_key: str, api_secret: str, announce_every_s: float) -> None:
+    def __init__(self, api_key: str, api_secret: str) -> None:
         """Start without rooms."""
         self._api_key = api_key
         self._api_secret = api_secret
-        self._announce_every_s = announce_every_s
         self._rooms: dict[str, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -203,7 +181,7 @@ class Rooms:
     def open(self, name: str) -> Room:
         """The room of this name, which begins now if it is not there."""
         if name not in self._rooms:
-            self._rooms[name] = Room(name, self._announce_every_s, self._background)
+            self._rooms[name] = Room(name, self._background)
         return self._rooms[name]
 
     async def close(self, reason: DisconnectReason) -> None:
@@ -218,60 +196,3 @@ class Rooms:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-UNTOLD = DisconnectReason.DUPLICATE_IDENTITY
-"""Clients of protocol 12 and newer see for themselves that an identity came back."""
-
-
-class Announcements:
-    """The next batch of announcements: at most one info for each identity. Pure.
-
-    As livekit-server does it (pkg/rtc/room.go, PushAndDequeueUpdates): a participant
-    that publishes, or changes metadata or attributes, is announced at once, the others every 3 s.
-    Of a participant that came and went in between, only the end is announced; the SDK ignores it.
-    """
-
-    def __init__(self) -> None:
-        """Start with an empty batch."""
-        self._waiting: dict[str, ParticipantInfo] = {}
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the batch is empty."""
-        return not self._waiting
-
-    def push(
-        self, info: ParticipantInfo, newest: ParticipantInfo | None, *, at_once: bool
-    ) -> list[ParticipantInfo]:
-        """Take a change; give the infos to announce at once.
-
-        *newest* is the participant with this identity in the room now, or None.
-        """
-        now = at_once or info.is_publisher
-        waiting = self._waiting.get(info.identity)
-        if waiting is not None and waiting.sid != info.sid:
-            if _older(info, waiting):
-                return []
-            now = True  # the pair of old and new; the old one goes unsaid
-        elif waiting is None and newest is not None and _older(info, newest):
-            return []
-        if not now:
-            self._waiting[info.identity] = info
-            return []
-        self._waiting.pop(info.identity, None)
-        return _told([info])
-
-    def take(self) -> list[ParticipantInfo]:
-        """Take the batch."""
-        batch, self._waiting = list(self._waiting.values()), {}
-        return _told(batch)
-
-
-def _older(info: ParticipantInfo, other: ParticipantInfo) -> bool:
-    """Whether *info* is of an earlier stay than *other*."""
-    return (info.joined_at_ms, info.sid) < (other.joined_at_ms, other.sid)
-
-
-def _told(infos: list[ParticipantInfo]) -> list[ParticipantInfo]:
-    return [info for info in infos if info.disconnect_reason != UNTOLD]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import logging
 import zlib
 
 from aiohttp import WSMsgType, web
@@ -28,8 +27,6 @@ BEARER = "Bearer "
 NO_BASE64 = "cannot base64 decode wrapped join request"
 GRANTS = web.RequestKey("grants", Grants)
 """What the token of a request grants, where it has one."""
-
-_log = logging.getLogger("sidecar.dev.embedded")
 
 
 class Signalling:
@@ -61,7 +58,7 @@ class Signalling:
         link = Link(
             socket,
             request.transport,
-            lambda message: self._script.sends(grants.identity, message),
+            lambda message: self._script.sends(grants.claims.identity, message),
         )
         participant = self._enter(grants, joining, link)
         if participant is None:
@@ -78,11 +75,11 @@ class Signalling:
     def _enter(self, grants: Grants, joining: JoinRequest, link: Link) -> Participant | None:
         if not joining.reconnect:
             protocol, refreshed = joining.client_info.client_protocol, self._rooms.refreshed(grants)
-            return self._rooms.open(grants.room).join(grants, protocol, link, refreshed)
-        earlier = self._rooms.find(grants.room)
-        if earlier is None or self._script.refuses_resume(grants.identity):
+            return self._rooms.open(grants.video.room).join(grants, protocol, link, refreshed)
+        earlier, identity = self._rooms.find(grants.video.room), grants.claims.identity
+        if earlier is None or self._script.refuses_resume(identity):
             return None
-        return earlier.resume(grants.identity, link)
+        return earlier.resume(identity, link)
 
 
 def bearer_token(request: web.Request) -> str:
@@ -98,21 +95,10 @@ async def _follow(
 ) -> None:
     """Carry out the requests that *participant* sends on *socket*, until *socket* is closed."""
     if joining.HasField("publisher_offer"):
-        await _carry_out(participant, SignalRequest(offer=joining.publisher_offer))
+        await participant.take(SignalRequest(offer=joining.publisher_offer))
     async for message in socket:
         if message.type is WSMsgType.BINARY:
-            try:
-                request = SignalRequest.FromString(message.data)
-            except DecodeError:
-                continue
-            await _carry_out(participant, request)
-
-
-async def _carry_out(participant: Participant, request: SignalRequest) -> None:
-    try:
-        await participant.take(request)
-    except ValueError as error:
-        _log.warning("A request of %s cannot be used: %s", participant.identity, error)
+            await participant.take(SignalRequest.FromString(message.data))
 
 
 def _check(request: web.Request) -> tuple[Grants, JoinRequest]:
