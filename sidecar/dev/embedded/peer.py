@@ -68,7 +68,7 @@ class Peer:
         self._running: asyncio.Task[None] | None = None
 
     async def answer(self, text: str) -> str:
-        """Answer an offer; a later one may restart ICE.
+        """Answer an offer; a later one may restart ICE. Raises ValueError.
 
         All media sections are bundled, and inactive: the double carries no media.
         """
@@ -106,10 +106,11 @@ class Peer:
 
     async def _take(self, offer: SessionDescription) -> None:
         first = offer.media[0]
+        sctp = next(each.sctpCapabilities for each in offer.media if each.kind == "application")
+        if first.ice is None or first.dtls is None or sctp is None:
+            raise ValueError("the offer lacks a part of its transport")
         if self._running is None:
-            channels = next(each for each in offer.media if each.kind == "application")
-            running = self._run(first.ice, first.dtls, channels.sctpCapabilities)
-            self._running = asyncio.create_task(running)
+            self._running = asyncio.create_task(self._run(first.ice, first.dtls, sctp))
         else:
             # The other side restarts ICE; our credentials and sockets do not change.
             connection = self._gatherer._connection
@@ -123,7 +124,7 @@ class Peer:
             await self._ice.addRemoteCandidate(candidate)
 
     async def _run(
-        self, ice: RTCIceParameters, dtls: RTCDtlsParameters, channels: RTCSctpCapabilities
+        self, ice: RTCIceParameters, dtls: RTCDtlsParameters, sctp: RTCSctpCapabilities
     ) -> None:
         await self._ice.start(ice)
         if self._ice.state != "completed":
@@ -132,7 +133,7 @@ class Peer:
         if self._dtls.state != "connected":
             return
         self._on_connected()
-        await self._sctp.start(channels, SCTP_PORT)
+        await self._sctp.start(sctp, SCTP_PORT)
 
     def _make_ours(self, section: MediaDescription) -> None:
         """Turn a section of the offer into the section of the answer."""
