@@ -14,7 +14,6 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sidecar import __version__
@@ -29,6 +28,9 @@ USAGE_STATUS = 2
 
 INSTALLED_PROGRAM = "clara-voice-sidecar"
 """The name of the command that the Python package installs."""
+
+HELP_COLUMNS = 78
+"""The width of the help in a terminal of 80 columns, which argparse takes if it knows none."""
 
 EPILOG = """\
 Configuration, strongest first: the params of `connect`, the options above, the environment
@@ -141,8 +143,8 @@ def _keep_memory_out_of_core_dumps() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         # Programs that collect dumps get one in spite of the limit: core(5). It has no memory then.
-        with contextlib.suppress(OSError):
-            Path("/proc/self/coredump_filter").write_text("0")
+        with contextlib.suppress(OSError), open("/proc/self/coredump_filter", "w") as filtered:
+            filtered.write("0")
 
 
 def _say_what_happens(options: argparse.Namespace, lacking: Sequence[str]) -> None:
@@ -195,7 +197,8 @@ def _program(is_frozen: bool) -> str:
     """Return the words that started this program, for its messages."""
     if is_frozen:
         return "sidecar"
-    return INSTALLED_PROGRAM if Path(sys.argv[0]).stem == INSTALLED_PROGRAM else "python -m sidecar"
+    name, _ = os.path.splitext(os.path.basename(sys.argv[0]))
+    return INSTALLED_PROGRAM if name == INSTALLED_PROGRAM else "python -m sidecar"
 
 
 def _commands() -> Any:
@@ -207,6 +210,13 @@ def _commands() -> Any:
 
 def _run_command(program: str, arguments: Sequence[str]) -> int:
     return int(_commands().main(program, list(arguments)))
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Has a fixed width. To find the terminal's, argparse imports shutil at each start."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=HELP_COLUMNS)
 
 
 class _ParserWithCommands(argparse.ArgumentParser):
@@ -223,7 +233,7 @@ def _parser(program: str, is_frozen: bool) -> argparse.ArgumentParser:
         prog=program,
         description="Joins a LiveKit room as an agent and reports a session for each person in it.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     add = parser.add_argument

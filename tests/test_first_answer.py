@@ -57,6 +57,7 @@ NEVER_BEFORE_THE_FIRST_ANSWER = {
     "google.protobuf",
     "hashlib",
     "http.server",
+    "ipaddress",
     "importlib.metadata",  # for the versions in `getStatus`
     "jsonrpcserver.main",
     "jsonschema",  # jsonrpc.py checks each Request object itself
@@ -64,6 +65,10 @@ NEVER_BEFORE_THE_FIRST_ANSWER = {
     "logging.config",
     "multiprocessing",
     "numpy",
+    "pathlib",
+    "shutil",
+    "urllib.parse",
+    "zipfile",
     "oslash.list",
     "random",
     "tempfile",

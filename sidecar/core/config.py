@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from sidecar.core.access_token import (
     MAX_TOKEN_CHARS,
@@ -21,6 +21,9 @@ from sidecar.core.contract.messages import Capabilities, ConnectParams
 from sidecar.core.contract.protocol import AGENT_IDENTITY_PREFIX
 from sidecar.core.contract.wire import wire_name
 from sidecar.core.sound import Needs
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 DEFAULT_IDENTITY = AGENT_IDENTITY_PREFIX
 DEFAULT_NAME = "Clara"
@@ -251,7 +254,7 @@ def url_problem(url: str) -> str | None:
     if len(url) > MAX_URL_CHARS:
         return f"is longer than {MAX_URL_CHARS} characters"
     try:
-        parts = urlsplit(url)
+        parts = _split(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "is not a url"
@@ -264,11 +267,17 @@ def url_problem(url: str) -> str | None:
     return None
 
 
+def _split(url: str) -> SplitResult:
+    from urllib.parse import urlsplit  # here: a sidecar that waits for `connect` has no url yet
+
+    return urlsplit(url)
+
+
 def _server(url: str) -> str:
     """Return the same text for all urls of a server: `wss://host:443` for `https://Host/`."""
     if url_problem(url) is not None:
         return url
-    parts = urlsplit(url)
+    parts = _split(url)
     scheme = _SCHEMES[parts.scheme]
     return f"{scheme}://{parts.hostname}:{parts.port or _PORTS[scheme]}{parts.path.rstrip('/')}"
 
@@ -277,7 +286,7 @@ def plain_problem(url: str) -> str | None:
     """Return a sentence if a connection to *url* leaves this machine without TLS, else None."""
     if url_problem(url) is not None:
         return None
-    parts = urlsplit(url)
+    parts = _split(url)
     host = (parts.hostname or "").rstrip(".")
     is_here = host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
     if _SCHEMES[parts.scheme] == "wss" or is_here:
@@ -298,7 +307,7 @@ def server_doubt(url: str | None, connect_url: str) -> str | None:
     """
     if url is None or _server(url) == _server(connect_url):
         return None
-    given, asked = urlsplit(url), urlsplit(connect_url)
+    given, asked = _split(url), _split(connect_url)
     if (_SCHEMES.get(given.scheme), _SCHEMES.get(asked.scheme)) == ("ws", "wss"):
         raise ClientFailed("getToken gave a url with ws://, and `connect` has one with wss://")
     return f"It is for another server, {given.hostname}, than `connect` names."
