@@ -10,7 +10,7 @@ import json
 import secrets
 import time
 from collections.abc import Coroutine
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 from livekit.protocol.models import (
@@ -36,6 +36,9 @@ from sidecar.dev.embedded.access import Grants
 from sidecar.dev.embedded.link import Link
 from sidecar.dev.embedded.peer import LOSSY, RELIABLE, Peer
 
+if TYPE_CHECKING:
+    from sidecar.dev.embedded.room import Room
+
 ACTIVE_WITHIN_S = 60.0
 """Seconds to connect; later the participant is removed with JOIN_FAILURE (livekit-server
 pkg/rtc/room.go, Join)."""
@@ -45,24 +48,11 @@ server watches ICE, which takes the same time (10 s + 5 s + 5 s)."""
 KINDS = {RELIABLE: DataPacket.Kind.RELIABLE, LOSSY: DataPacket.Kind.LOSSY}
 
 
-class Listener(Protocol):
-    """The room, which a participant tells of each change."""
-
-    def changed(self, participant: Participant) -> None:
-        """The participant's info changed."""
-
-    def spoke(self, participant: Participant, packet: DataPacket) -> None:
-        """The participant sent a data packet, and has the grant to do so."""
-
-    def left(self, participant: Participant, reason: DisconnectReason) -> None:
-        """The participant left, or its connection was lost for good."""
-
-
 class Participant:
     """One stay; `info` is the server's ParticipantInfo, its state and version included."""
 
-    def __init__(self, grants: Grants, client_protocol: int, room: Listener) -> None:
-        """Make a participant that joins now. Call it inside the running loop."""
+    def __init__(self, grants: Grants, client_protocol: int, room: Room) -> None:
+        """Make a participant that joins *room* now. Call it inside the running loop."""
         self.grants = grants
         self.link: Link | None = None
         self.info = _info(grants, client_protocol)
@@ -147,7 +137,9 @@ class Participant:
         elif what == "ping":
             self.send(SignalResponse(pong=_now_ms()))
         elif what == "offer":
-            await self.take_offer(request.offer)
+            answer = await self._peer.answer(request.offer.sdp)
+            described = SessionDescription(type="answer", sdp=answer, id=request.offer.id)
+            self.send(SignalResponse(answer=described))
         elif what == "trickle":
             candidate = json.loads(request.trickle.candidateInit)
             # All sections are bundled into the first; the sockets of the others are never used.
@@ -159,12 +151,6 @@ class Participant:
             self._update(request.update_metadata)
         elif what == "leave":
             self._room.left(self, request.leave.reason or DisconnectReason.CLIENT_INITIATED)
-
-    async def take_offer(self, offer: SessionDescription) -> None:
-        """Answer the participant's offer of a connection."""
-        text = await self._peer.answer(offer.sdp)
-        answer = SessionDescription(type="answer", sdp=text, id=offer.id)
-        self.send(SignalResponse(answer=answer))
 
     def hear(self, packet: DataPacket) -> None:
         """Send a packet to the client; keep it until the connection is open."""

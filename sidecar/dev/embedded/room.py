@@ -46,7 +46,7 @@ Background = Callable[[Coroutine[None, None, None]], None]
 
 
 class Room:
-    """A room, from the first join until the last leave; a `participant.Listener`."""
+    """A room, from its first join on. Its participants tell it of each change."""
 
     def __init__(self, name: str, background: Background) -> None:
         """Start without participants."""
