@@ -523,13 +523,14 @@ class ClaraVoiceAgent:
     # Time
 
     def _arm(self) -> None:
-        due_s = earliest(self._machine.due_s, self._sessions.deadline())
+        leave_at_s = None
         if self._machine.state is not AgentState.CONNECTED or len(self._sessions):
             self._attendance.empty_since_s = None
         else:
             if self._attendance.empty_since_s is None:
                 self._attendance.empty_since_s = self._clock.tick().attended_s
-            due_s = earliest(due_s, self._leave_at_s())
+            leave_at_s = self._leave_at_s()
+        due_s = earliest(leave_at_s, self._machine.due_s, self._sessions.deadline())
         self._clock.call_at(due_s, self._carry_out_what_is_due)
 
     def _leave_at_s(self) -> float | None:

@@ -189,7 +189,8 @@ class Outbox:
                 self._open[item.session.session_id] = item.session
             elif isinstance(item, SessionUpdated):
                 self._open[item.session.session_id] = item.session
-                item = self._merged(item)
+                if self._bytes > MERGE_BYTES:
+                    item = self._merged(item)
                 self._updates[item.session.session_id] = self._next
             elif isinstance(item, SessionClosed):
                 self._open.pop(item.session.session_id, None)
@@ -267,7 +268,7 @@ class Outbox:
     def _merged(self, newer: SessionUpdated) -> SessionUpdated:
         # Drops the older seq on purpose: the gap tells a consumer to call `listSessions`.
         key = self._updates.get(newer.session.session_id)
-        if key is None or self._bytes <= MERGE_BYTES:
+        if key is None:
             return newer
         older, weight = self._items.pop(key)
         self._bytes -= weight
