@@ -12,6 +12,7 @@ import functools
 import gc
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,6 +48,10 @@ FAILED_STATUS = 1
 LEAVE_WITHIN_S = 0.8
 FLUSH_WITHIN_S = 1.6
 LOG_FLUSH_WITHIN_S = 0.3
+SWITCH_S = 0.001
+"""Seconds that a thread of Python waits for another one's turn to end. Python's own 5 ms let the
+writer fall behind a busy loop: while 10,000 sessions closed, a `ping` took 46 to 214 ms instead of
+28 to 45."""
 
 _log = logging.getLogger("sidecar.app")
 
@@ -114,6 +119,7 @@ class _App:
         """Build the parts, serve until `stop` is called, then drain and end the process."""
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(tasks.log_callback_bug)
+        sys.setswitchinterval(SWITCH_S)
         self._writer = Writer(
             self._start.wire.write_fd, encode_notification, self._ask_to_end, self._on_broken
         )
