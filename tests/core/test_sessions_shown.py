@@ -12,7 +12,7 @@ from sidecar.core.contract.wire import EncodedJson, iso_time, wall_ms
 from sidecar.core.facts import MAX_SHOWN_BYTES, Moment, Participant
 from sidecar.core.registry.changes import Closed
 from sidecar.core.registry.resumption import Inheritance
-from sidecar.core.registry.stays import believable_ms
+from sidecar.core.registry.stays import YEAR_10000_MS, believable_ms
 from tests.core.played import START_MS, UPTIME_MS, Registry, earlier, moment, someone
 from tests.written import written
 
@@ -327,3 +327,11 @@ def test_what_a_plug_in_says_of_a_session_that_has_closed_changes_nothing():
     (session,) = registry.sessions.listed()
     registry.at(1, "left", "PA_alice", 1)
     assert registry.sessions.say(session.session_id, moment(2), new_messages=1) == []
+
+
+@pytest.mark.parametrize("ahead_ms", [1, 60_000])
+def test_a_stay_at_the_end_of_all_years_that_iso_8601_has_closes_too(ahead_ms: int):
+    registry = Registry().joined(someone("alice", joined_at_ms=YEAR_10000_MS - ahead_ms))
+    registry.at(5, "left", "PA_alice", 1)
+    assert registry.lines[-1] == "5 closed PA_alice left CLIENT_INITIATED"
+    assert lasted_s(registry) >= 0

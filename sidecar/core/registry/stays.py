@@ -292,7 +292,8 @@ class OpenStays:
             self.tombstones.add(stay.sid)
         # A stay lasts at least as long as it was open here, also if its start is in our future.
         shortest_ms = stay.start_less_steady_ms + at.steady_ms
-        end_time = iso_time(max(self.server_clock.now_ms(at), shortest_ms))
+        ended_ms = max(self.server_clock.now_ms(at), shortest_ms)
+        end_time = iso_time(min(ended_ms, YEAR_10000_MS - 1))
         self._clock.forget(stay.sid)
         self._texts.closed(stay.shown.participant_id, at.attended_s)
         changes |= {"connection_state": ConnectionState.CLOSED, "end_time": end_time}
