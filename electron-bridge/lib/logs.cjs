@@ -131,8 +131,9 @@ function now() {
   return new Date().toISOString();
 }
 
-/** The error codes of a write to a closed pipe, to a closed terminal and to a vanished terminal. */
-const NO_READER = Object.freeze(['EPIPE', 'EIO', 'ENXIO']);
+/** The error codes of a write to a closed pipe (Windows says EOF when the write was waiting), to a
+ * closed terminal and to a vanished terminal. */
+const NO_READER = Object.freeze(['EPIPE', 'EOF', 'EIO', 'ENXIO']);
 
 /**
  * Keeps the app alive when its own stdout or stderr has lost its reader (a closed terminal, a

@@ -2,7 +2,6 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
@@ -10,28 +9,23 @@ const {
   agentIdentity,
   withIdentity,
 } = require('../../electron-bridge/lib/electron/agent-identity.cjs');
+const { newFolder } = require('./fixtures/folders.cjs');
 const { tokenFor } = require('./fixtures/tokens.cjs');
-
-function emptyFolder(t) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'identity-'));
-  t.after(() => fs.rmSync(folder, { recursive: true }));
-  return folder;
-}
 
 test('without Electron the identity is clara-voice-agent', () => {
   assert.equal(agentIdentity(undefined, assert.fail), 'clara-voice-agent');
 });
 
-test('an installation keeps its identity, and another one has another', (t) => {
-  const here = emptyFolder(t);
+test('an installation keeps its identity, and another one has another', () => {
+  const here = newFolder();
   const first = agentIdentity(here, assert.fail);
   assert.match(first, /^clara-voice-agent-[0-9a-f]{8}$/);
   assert.equal(agentIdentity(here, assert.fail), first);
-  assert.notEqual(agentIdentity(emptyFolder(t), assert.fail), first);
+  assert.notEqual(agentIdentity(newFolder(), assert.fail), first);
 });
 
-test('a file that holds anything else is made anew', (t) => {
-  const folder = emptyFolder(t);
+test('a file that holds anything else is made anew', () => {
+  const folder = newFolder();
   const first = agentIdentity(folder, assert.fail);
   const [name] = fs.readdirSync(folder);
   fs.writeFileSync(path.join(folder, name), '');
@@ -40,8 +34,8 @@ test('a file that holds anything else is made anew', (t) => {
   assert.equal(agentIdentity(folder, assert.fail), second);
 });
 
-test('where it cannot be kept there is one all the same, and a warning that names the file', (t) => {
-  const folder = path.join(emptyFolder(t), 'nothing');
+test('where it cannot be kept there is one all the same, and a warning that names the file', () => {
+  const folder = path.join(newFolder(), 'nothing');
   const warnings = [];
   assert.match(
     agentIdentity(folder, (warning) => warnings.push(warning)),

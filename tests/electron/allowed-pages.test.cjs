@@ -2,12 +2,12 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 const { pathToFileURL } = require('node:url');
 
 const { allowedPages, isOrigin } = require('../../electron-bridge/lib/pages/sender.cjs');
+const { newFolder } = require('./fixtures/folders.cjs');
 
 /** The root of this system's files: on Windows it names a drive. */
 const ROOT = pathToFileURL(path.resolve('/')).href;
@@ -63,9 +63,8 @@ test("file:// among the origins stands for the app's files, not for all", () => 
   assert.equal(isAllowed(`${ROOT}etc/passwd`), false);
 });
 
-test("a link in the app's path does not shut its own pages out, nor let others in", (t) => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pages-'));
-  t.after(() => fs.rmSync(folder, { recursive: true }));
+test("a link in the app's path does not shut its own pages out, nor let others in", () => {
+  const folder = newFolder();
   for (const name of ['app', 'other']) {
     fs.mkdirSync(path.join(folder, name));
     fs.writeFileSync(path.join(folder, name, 'index.html'), '');

@@ -8,6 +8,7 @@ const { MAX_WAITING_BYTES } = require('../../electron-bridge/lib/rpc/client.cjs'
 const {
   RecordingLogger,
   crash,
+  frozen,
   next,
   notified,
   scripted,
@@ -75,12 +76,11 @@ test('stray prints on the wire are warned about, and the answers arrive', BOUND,
 
 test('over 8 MiB that a sidecar does not read are BUSY', BOUND, async (t) => {
   const sidecar = await started(t);
-  const { pid } = await sidecar.request('surroundings');
-  process.kill(pid, 'SIGSTOP');
+  const goOn = await frozen(sidecar);
   const text = 'x'.repeat(MAX_WAITING_BYTES - 1000);
   const large = sidecar.request('echo', { text });
   await assert.rejects(sidecar.request('echo', { text }), code('BUSY'));
-  process.kill(pid, 'SIGCONT');
+  goOn();
   assert.equal((await large).text.length, text.length);
 });
 

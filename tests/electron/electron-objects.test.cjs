@@ -3,9 +3,10 @@
 const assert = require('node:assert/strict');
 const childProcess = require('node:child_process');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
+
+const { newFolder } = require('./fixtures/folders.cjs');
 
 const FIXTURES = path.join(__dirname, 'fixtures');
 const BRIDGE = path.join(__dirname, '..', '..', 'electron-bridge');
@@ -59,19 +60,20 @@ const IS_MAIN = `
   process.type = 'browser';
 `;
 
+/** Not what was installed for the development of the bridge or of its example. */
+const isOurs = (file) => path.basename(file) !== 'node_modules';
+
 /** An app in a folder of its own, with Electron and the bridge installed; gives what it said. */
 function runApp(t, main, preamble) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clara-app-'));
-  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const folder = newFolder();
   const electron = path.join(folder, 'node_modules', 'electron');
   fs.mkdirSync(electron, { recursive: true });
   fs.writeFileSync(path.join(electron, 'index.js'), ELECTRON);
-  fs.symlinkSync(BRIDGE, path.join(folder, 'node_modules', 'clara-voice-bridge'), 'junction');
+  const copy = path.join(folder, 'node_modules', 'clara-voice-bridge');
+  fs.cpSync(BRIDGE, copy, { recursive: true, filter: isOurs });
   fs.writeFileSync(path.join(folder, 'preamble.cjs'), preamble);
   fs.writeFileSync(path.join(folder, main), MAINS[main] + BODY);
-  // With the links kept the bridge stands in the app's node_modules, as one that was installed.
-  const links = ['--preserve-symlinks', '--preserve-symlinks-main'];
-  const args = [...links, '--require', path.join(folder, 'preamble.cjs'), path.join(folder, main)];
+  const args = ['--require', path.join(folder, 'preamble.cjs'), path.join(folder, main)];
   return JSON.parse(childProcess.execFileSync(process.execPath, args, { encoding: 'utf8' }));
 }
 

@@ -2,22 +2,21 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
 const { SidecarError } = require('../../electron-bridge/lib/errors.cjs');
 const { resolveLaunch } = require('../../electron-bridge/lib/process/launch.cjs');
+const { newFolder } = require('./fixtures/folders.cjs');
 
 const OURS = ['--wait', '--log-format', 'json'];
 const SCRIPT = '#!/bin/sh\n';
 const OURS_TOML = '[project]\nname = "clara-voice-sidecar"\n';
 const AS_MODULE = ['-P', '-m', 'sidecar'];
 
-/** An empty folder that goes with the test; `put` makes a file in it, folders and all. */
-function folder(t) {
-  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'launch-'));
-  t.after(() => fs.rmSync(root, { recursive: true }));
+/** An empty folder; `put` makes a file in it, folders and all. */
+function folder() {
+  const root = newFolder();
   const put = (name, content = SCRIPT) => {
     const file = path.join(root, name);
     fs.mkdirSync(path.dirname(file), { recursive: true });
@@ -51,8 +50,8 @@ function code(expected, ...words) {
   };
 }
 
-test('a packaged app starts what it ships, in userData, which is made if need be', (t) => {
-  const { root, put } = folder(t);
+test('a packaged app starts what it ships, in userData, which is made if need be', () => {
+  const { root, put } = folder();
   const program = put('resources/sidecar/sidecar');
   const launch = resolveLaunch({ electron: { app: packagedApp(root) } }, around(root));
   assert.deepEqual(launch, {
@@ -65,8 +64,8 @@ test('a packaged app starts what it ships, in userData, which is made if need be
   assert.ok(fs.statSync(launch.cwd).isDirectory());
 });
 
-test('a packaged app ignores what is for development', (t) => {
-  const { root, put } = folder(t);
+test('a packaged app ignores what is for development', () => {
+  const { root, put } = folder();
   const program = put('resources/sidecar/sidecar');
   put('repository/pyproject.toml', OURS_TOML);
   put('repository/.venv/bin/python');
@@ -82,8 +81,8 @@ test('a packaged app ignores what is for development', (t) => {
   assert.equal(launch.cwd, path.join(root, 'userData'));
 });
 
-test("a packaged app never falls back to a developer's sidecar", (t) => {
-  const { root, put } = folder(t);
+test("a packaged app never falls back to a developer's sidecar", () => {
+  const { root, put } = folder();
   put('repository/pyproject.toml', OURS_TOML);
   put('repository/.venv/bin/python');
   const options = { electron: { app: packagedApp(root) }, command: 'python3' };
@@ -97,8 +96,8 @@ test("a packaged app never falls back to a developer's sidecar", (t) => {
   );
 });
 
-test("on Windows the program is sidecar.exe, and the venv's python in Scripts", (t) => {
-  const { root, put } = folder(t);
+test("on Windows the program is sidecar.exe, and the venv's python in Scripts", () => {
+  const { root, put } = folder();
   const program = put('resources/sidecar/sidecar.exe');
   const windows = around(root, { platform: 'win32' });
   assert.equal(resolveLaunch({ electron: { app: packagedApp(root) } }, windows).command, program);
@@ -107,8 +106,8 @@ test("on Windows the program is sidecar.exe, and the venv's python in Scripts", 
   assert.equal(resolveLaunch({}, windows).command, python);
 });
 
-test('in development `command` comes before $SIDECAR_PYTHON, and that before the .venv', (t) => {
-  const { root, put } = folder(t);
+test('in development `command` comes before $SIDECAR_PYTHON, and that before the .venv', () => {
+  const { root, put } = folder();
   put('repository/pyproject.toml', OURS_TOML);
   const repository = path.join(root, 'repository');
   const python = put('repository/.venv/bin/python');
@@ -130,8 +129,8 @@ test('in development `command` comes before $SIDECAR_PYTHON, and that before the
   );
 });
 
-test('in development with nothing to start the error names what was looked for, and what helps', (t) => {
-  const { root, put } = folder(t);
+test('in development with nothing to start the error names what was looked for, and what helps', () => {
+  const { root, put } = folder();
   const missing = code(
     'SIDECAR_MISSING',
     '`command`',
@@ -151,8 +150,8 @@ test('in development with nothing to start the error names what was looked for, 
   assert.throws(() => resolveLaunch({}, around(root)), refused('uv sync', true));
 });
 
-test('an installed package of the sidecar is found from the app, before the .venv', (t) => {
-  const { root, put } = folder(t);
+test('an installed package of the sidecar is found from the app, before the .venv', () => {
+  const { root, put } = folder();
   put('repository/pyproject.toml', OURS_TOML);
   put('repository/.venv/bin/python');
   const name = 'clara-voice-sidecar-linux-x64';
@@ -163,8 +162,8 @@ test('an installed package of the sidecar is found from the app, before the .ven
   assert.deepEqual([launch.command, launch.args], [program, OURS]);
 });
 
-test('the level of the log goes to the sidecar, packaged or not', (t) => {
-  const { root, put } = folder(t);
+test('the level of the log goes to the sidecar, packaged or not', () => {
+  const { root, put } = folder();
   put('resources/sidecar/sidecar');
   const asked = [...OURS, '--log-level', 'debug'];
   const electron = { app: packagedApp(root) };
@@ -173,8 +172,8 @@ test('the level of the log goes to the sidecar, packaged or not', (t) => {
   assert.deepEqual(resolveLaunch({ command, logLevel: 'debug' }, around(root)).args, asked);
 });
 
-test('userData below a place where no folder can be made ends the start, and does not hang it', (t) => {
-  const { root, put } = folder(t);
+test('userData below a place where no folder can be made ends the start, and does not hang it', () => {
+  const { root, put } = folder();
   put('resources/sidecar/sidecar');
   for (const userData of ['/proc/nowhere/app', path.join(put('a-file'), 'app')]) {
     const app = { isPackaged: true, getPath: () => userData };
@@ -185,8 +184,8 @@ test('userData below a place where no folder can be made ends the start, and doe
   }
 });
 
-test('a folder where the program should be, and a file where the folder should be, are named', (t) => {
-  const { root, put } = folder(t);
+test('a folder where the program should be, and a file where the folder should be, are named', () => {
+  const { root, put } = folder();
   assert.throws(
     () => resolveLaunch({ command: root }, around(root)),
     code('SIDECAR_MISSING', root),
@@ -201,7 +200,7 @@ test('a folder where the program should be, and a file where the folder should b
 
 test('a folder that may not be entered is named, not the command', (t) => {
   if (process.getuid() === 0) return t.skip('root enters every folder');
-  const { root, put } = folder(t);
+  const { root, put } = folder();
   const command = put('program');
   const cwd = path.dirname(put('closed/file'));
   fs.chmodSync(cwd, 0o600);
@@ -210,22 +209,22 @@ test('a folder that may not be entered is named, not the command', (t) => {
   return undefined;
 });
 
-test('a command that does not exist is named as what is missing, not the folder', (t) => {
-  const { root } = folder(t);
+test('a command that does not exist is named as what is missing, not the folder', () => {
+  const { root } = folder();
   const command = path.join(root, 'nothing');
   assert.throws(() => resolveLaunch({ command }, around(root)), code('SIDECAR_MISSING', command));
 });
 
-test('a folder that does not exist, or is a file, is named, not the command', (t) => {
-  const { root, put } = folder(t);
+test('a folder that does not exist, or is a file, is named, not the command', () => {
+  const { root, put } = folder();
   const command = put('program');
   for (const cwd of [path.join(root, 'nothing'), command]) {
     assert.throws(() => resolveLaunch({ command, cwd }, around(root)), code('BAD_CWD', cwd));
   }
 });
 
-test("a relative command is taken from the app's folder, also when the sidecar starts in another", (t) => {
-  const { root, put } = folder(t);
+test("a relative command is taken from the app's folder, also when the sidecar starts in another", () => {
+  const { root, put } = folder();
   const command = put('program');
   const launch = resolveLaunch(
     { command: path.relative(process.cwd(), command), cwd: root },
@@ -242,8 +241,8 @@ function elf(machine) {
   return header;
 }
 
-test('on Linux a program of another processor, and what is no program, are refused before a shell runs them', (t) => {
-  const { root, put } = folder(t);
+test('on Linux a program of another processor, and what is no program, are refused before a shell runs them', () => {
+  const { root, put } = folder();
   const refused = [
     put('arm', elf(183)),
     put('exe', 'MZ\u0090'),
@@ -277,8 +276,8 @@ const SECRETS = {
   NODE_OPTIONS: '--inspect',
 };
 
-test('the environment is a complete copy without what the sidecar must not see', (t) => {
-  const { root, put } = folder(t);
+test('the environment is a complete copy without what the sidecar must not see', () => {
+  const { root, put } = folder();
   const kept = { PATH: '/bin', HTTPS_PROXY: 'http://proxy', MY_LIVEKIT_URL: 'x', livekit_url: 'x' };
   const source = { ...kept, ...SECRETS };
   const { env } = resolveLaunch({ command: put('program') }, around(root, { env: source }));
@@ -286,16 +285,16 @@ test('the environment is a complete copy without what the sidecar must not see',
   assert.equal(source.LIVEKIT_URL, 'x');
 });
 
-test('on Windows names are compared without case, and kept as they were', (t) => {
-  const { root, put } = folder(t);
+test('on Windows names are compared without case, and kept as they were', () => {
+  const { root, put } = folder();
   const source = { Path: 'C:\\', LiveKit_Url: 'x', node_options: 'x' };
   const windows = around(root, { env: source, platform: 'win32' });
   const { env } = resolveLaunch({ command: put('program') }, windows);
   assert.deepEqual(env, { Path: 'C:\\' });
 });
 
-test("a given `env` takes the place of the app's, and is stripped as that is", (t) => {
-  const { root, put } = folder(t);
+test("a given `env` takes the place of the app's, and is stripped as that is", () => {
+  const { root, put } = folder();
   const env = { ONLY: 'this', ...SECRETS };
   assert.deepEqual(resolveLaunch({ command: put('program'), env }, around(root)).env, {
     ONLY: 'this',

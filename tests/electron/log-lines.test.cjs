@@ -121,7 +121,7 @@ function scriptedStream(t) {
   return stream;
 }
 
-for (const code of ['EPIPE', 'EIO', 'ENXIO']) {
+for (const code of ['EPIPE', 'EOF', 'EIO', 'ENXIO']) {
   test(`a stdout that fails with ${code} does not end the app`, (t) => {
     scriptedStream(t).emit('error', Object.assign(new Error(code), { code }));
   });

@@ -3,12 +3,10 @@
 const assert = require('node:assert/strict');
 const EventEmitter = require('node:events');
 const { once } = EventEmitter;
-const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
 const { test } = require('node:test');
 
 const { holdQuit, watchSystem } = require('../../electron-bridge/lib/electron/system.cjs');
+const { newFolder } = require('./fixtures/folders.cjs');
 const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
 const { next, scripted, statesOf } = require('./fixtures/scripted.cjs');
 
@@ -105,17 +103,11 @@ test("a session's end is heard from every window to come, and its question is no
   assert.deepEqual(app.eventNames(), []);
 });
 
-function userData(t) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'quit-'));
-  t.after(() => fs.rmSync(folder, { recursive: true }));
-  return folder;
-}
-
 test(
   'an app quits only when the sidecar is gone, and freely before and after',
   { timeout: 20_000 },
   async (t) => {
-    const app = new ScriptedApp({ userData: userData(t) });
+    const app = new ScriptedApp({ userData: newFolder() });
     const sidecar = scripted(t, {}, { electron: { app } });
     assert.equal(app.listenerCount('will-quit'), 0);
     await sidecar.start();
@@ -132,7 +124,7 @@ test(
   "a quit during the app's own stop() waits for it and does not force it",
   { timeout: 20_000 },
   async (t) => {
-    const app = new ScriptedApp({ userData: userData(t) });
+    const app = new ScriptedApp({ userData: newFolder() });
     const sidecar = scripted(t, {}, { electron: { app } });
     await sidecar.start();
     const ended = next(sidecar, 'exit');
@@ -147,7 +139,7 @@ test(
 );
 
 test('a crash lets the app quit freely', { timeout: 20_000 }, async (t) => {
-  const app = new ScriptedApp({ userData: userData(t) });
+  const app = new ScriptedApp({ userData: newFolder() });
   const sidecar = scripted(t, {}, { electron: { app } });
   await sidecar.start();
   const ended = next(sidecar, 'exit');

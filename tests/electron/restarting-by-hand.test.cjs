@@ -2,11 +2,11 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
 const { SidecarError } = require('../../electron-bridge/index.cjs');
+const { newFolder } = require('./fixtures/folders.cjs');
 const { crash, next, notified, session, statesOf } = require('./fixtures/scripted.cjs');
 const { SOON, eventsOf, ready, withSessions } = require('./fixtures/with-sessions.cjs');
 
@@ -103,12 +103,11 @@ test('seq and epoch go on over stop() and start()', BOUND, async (t) => {
 });
 
 test('a restart that cannot be spawned is the last one', BOUND, async (t) => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'restarting-'));
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  const folder = newFolder();
   const sidecar = await withSessions(t, ['alice'], {}, { ...SOON, cwd: folder });
   const failed = next(sidecar, 'process-state', ({ state }) => state === 'failed');
-  fs.rmSync(folder, { recursive: true });
   await crash(sidecar, { status: 3 });
+  fs.rmdirSync(folder); // not before: on Windows it was the sidecar's
   assert.ok(code('BAD_CWD')((await failed).error));
   assert.deepEqual(sidecar.sessions, []);
 });
@@ -159,8 +158,7 @@ test('stop() while it is being restarted leaves nothing running', BOUND, async (
 });
 
 test('an end before it is ready, on a restart, is one more crash', BOUND, async (t) => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'restarting-'));
-  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const folder = newFolder();
   const script = { exitUnless: path.join(folder, 'allowed') };
   fs.writeFileSync(script.exitUnless, '');
   const sidecar = await withSessions(t, ['alice'], script);

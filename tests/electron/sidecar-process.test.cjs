@@ -9,7 +9,7 @@ const { sidecarProcess } = require('../../electron-bridge/lib/process/sidecar-pr
 const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
 const { liveness } = require('./fixtures/liveness.cjs');
 const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
-const { SCRIPTED_SIDECAR } = require('./fixtures/scripted.cjs');
+const { SCRIPTED_SIDECAR, byForce } = require('./fixtures/scripted.cjs');
 
 /** No test waits for one of these unless it gives it a shorter one. */
 const PATIENT = Object.freeze({
@@ -124,7 +124,7 @@ test('a child that ignores the end of its stdin gets SIGTERM', BOUND, async (t) 
   ask('ping');
   await answered();
   child.end();
-  assert.deepEqual(await ended(), end({ signal: 'SIGTERM' }));
+  assert.deepEqual(await ended(), end(byForce('SIGTERM')));
 });
 
 test('a child that ignores SIGTERM as well gets SIGKILL', BOUND, async (t) => {
@@ -136,7 +136,7 @@ test('a child that ignores SIGTERM as well gets SIGKILL', BOUND, async (t) => {
   ask('ping');
   await answered();
   child.end();
-  assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+  assert.deepEqual(await ended(), end(byForce('SIGKILL')));
 });
 
 test('kill() does not wait for the ladder', BOUND, async (t) => {
@@ -146,7 +146,7 @@ test('kill() does not wait for the ladder', BOUND, async (t) => {
   child.end();
   child.kill();
   child.kill();
-  assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+  assert.deepEqual(await ended(), end(byForce('SIGKILL')));
 });
 
 test(
@@ -231,7 +231,7 @@ test(
     const done = new Promise((resolve) => child.write(Buffer.alloc(5_000_000, 'x'), resolve));
     child.kill();
     await done;
-    assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+    assert.deepEqual(await ended(), end(byForce('SIGKILL')));
   },
 );
 
@@ -240,7 +240,7 @@ test('a child that no longer reads its stdin is ended by the ladder', BOUND, asy
   ask('go-deaf');
   await answered();
   ask('ping');
-  assert.deepEqual(await ended(), end({ signal: 'SIGTERM' }));
+  assert.deepEqual(await ended(), end(byForce('SIGTERM')));
 });
 
 test(
@@ -284,6 +284,7 @@ test('a process that not even SIGKILL ends is abandoned', BOUND, async (t) => {
   const { child, ended, pidOf, seen } = spawned(t, {}, { ...PATIENT, killMs: 1 });
   const pid = await pidOf();
   t.mock.method(process, 'kill', () => true);
+  t.mock.method(childProcess, 'execFile', () => {}); // taskkill, on Windows
   child.kill();
   assert.deepEqual(await ended(), end({}));
   assert.deepEqual(seen.problems, [`The sidecar (pid ${pid}) could not be killed: it is left.`]);

@@ -3,22 +3,24 @@
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
 const { SidecarError, createSidecar } = require('../../electron-bridge/index.cjs');
 const { VERSION } = require('../../electron-bridge/lib/protocol.cjs');
+const { newFolder } = require('./fixtures/folders.cjs');
 const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
-const { CONNECT, SCRIPTED_SIDECAR, next, scripted, statesOf } = require('./fixtures/scripted.cjs');
+const { IS_WINDOWS, makeProgram } = require('./fixtures/programs.cjs');
+const {
+  CONNECT,
+  SCRIPTED_SIDECAR,
+  assertForced,
+  next,
+  scripted,
+  statesOf,
+} = require('./fixtures/scripted.cjs');
 
 const BOUND = Object.freeze({ timeout: 20_000 });
-
-function folder(t) {
-  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'starting-'));
-  t.after(() => fs.rmSync(root, { recursive: true }));
-  return root;
-}
 
 /** What a start that fails must look like from every side. */
 async function failsToStart(sidecar, code) {
@@ -97,7 +99,7 @@ test(
   'the sidecar is told to wait for connect and to log JSON, and sees no LIVEKIT_*',
   BOUND,
   async (t) => {
-    const cwd = folder(t);
+    const cwd = newFolder();
     const env = { ...process.env, LIVEKIT_API_SECRET: 'x', NODE_OPTIONS: '', KEPT: 'yes' };
     const sidecar = scripted(t, {}, { cwd, env });
     await sidecar.start();
@@ -115,7 +117,7 @@ test(
   'connect gets what the app gave, and an identity that the installation keeps',
   BOUND,
   async (t) => {
-    const app = new ScriptedApp({ userData: folder(t) });
+    const app = new ScriptedApp({ userData: newFolder() });
     const connect = { url: CONNECT.url, room: 'r', apiKey: 'k', apiSecret: 's', name: 'Clara' };
     const identityOf = async (options) => {
       const sidecar = scripted(t, {}, options);
@@ -163,7 +165,7 @@ test('a connect that is refused for its parameters is logged with the fix', BOUN
 });
 
 test('SIDECAR_MISSING: the command does not exist', BOUND, async (t) => {
-  const command = path.join(folder(t), 'nothing');
+  const command = path.join(newFolder(), 'nothing');
   const { message } = await failsToStart(
     createSidecar({ connect: CONNECT, command }),
     'SIDECAR_MISSING',
@@ -182,7 +184,7 @@ test('SIDECAR_MISSING: the command is not on PATH', BOUND, async () => {
 });
 
 test("REMOVED: a packaged app's program vanished from its folder", BOUND, async (t) => {
-  const root = folder(t);
+  const root = newFolder();
   fs.mkdirSync(path.join(root, 'sidecar'));
   const app = new ScriptedApp({ userData: root, isPackaged: true });
   process.resourcesPath = root; // Electron's own; this process has none
@@ -191,7 +193,7 @@ test("REMOVED: a packaged app's program vanished from its folder", BOUND, async 
 });
 
 test('BLOCKED: the program may not be executed', BOUND, async (t) => {
-  const command = path.join(folder(t), 'program');
+  const command = path.join(newFolder(), 'program');
   fs.writeFileSync(command, '#!/bin/sh\n', { mode: 0o644 });
   const { message, cause } = await failsToStart(
     createSidecar({ connect: CONNECT, command }),
@@ -202,13 +204,13 @@ test('BLOCKED: the program may not be executed', BOUND, async (t) => {
 });
 
 test("WRONG_ARCH: the program is another system's", BOUND, async (t) => {
-  const command = path.join(folder(t), 'program');
+  const command = path.join(newFolder(), 'program.exe');
   fs.writeFileSync(command, 'MZ', { mode: 0o755 });
   await failsToStart(createSidecar({ connect: CONNECT, command }), 'WRONG_ARCH');
 });
 
 test('BAD_CWD: the folder to start in does not exist', BOUND, async (t) => {
-  const cwd = path.join(folder(t), 'nothing');
+  const cwd = path.join(newFolder(), 'nothing');
   const { message } = await failsToStart(scripted(t, {}, { cwd }), 'BAD_CWD');
   assert.ok(message.includes(cwd));
 });
@@ -217,7 +219,7 @@ test('START_TIMEOUT: it does not answer, and is ended at once', BOUND, async (t)
   const sidecar = scripted(t, { initialize: 'never' }, { startTimeoutMs: 1 });
   const ended = next(sidecar, 'exit');
   await failsToStart(sidecar, 'START_TIMEOUT');
-  assert.equal((await ended).signal, 'SIGKILL');
+  assertForced(await ended, 'SIGKILL');
 });
 
 test('VERSION_MISMATCH: another protocol is named beside ours', BOUND, async (t) => {
@@ -244,10 +246,13 @@ test(
     const script = { initialize: { version: '0.0.9' } };
     await scripted(t, script).start();
 
-    const root = fs.realpathSync(folder(t));
+    const root = newFolder();
     fs.mkdirSync(path.join(root, 'sidecar'));
-    const shell = `#!/bin/sh\nexec '${process.execPath}' '${SCRIPTED_SIDECAR}' '${JSON.stringify(script)}' "$@"\n`;
-    fs.writeFileSync(path.join(root, 'sidecar', 'sidecar'), shell, { mode: 0o755 });
+    const told = JSON.stringify(JSON.stringify(script));
+    makeProgram(
+      path.join(root, 'sidecar', IS_WINDOWS ? 'sidecar.exe' : 'sidecar'),
+      `process.argv.splice(2, 0, ${told}); require(${JSON.stringify(SCRIPTED_SIDECAR)});`,
+    );
     const app = new ScriptedApp({ userData: path.join(root, 'userData'), isPackaged: true });
     process.resourcesPath = root;
     t.after(() => delete process.resourcesPath);
@@ -287,7 +292,7 @@ test('300 KB on stderr before the first answer do not hold it up', BOUND, async 
 });
 
 test('from failed it can be started again', BOUND, async (t) => {
-  const cwd = path.join(folder(t), 'later');
+  const cwd = path.join(newFolder(), 'later');
   const sidecar = scripted(t, {}, { cwd });
   await failsToStart(sidecar, 'BAD_CWD');
   await failsToStart(sidecar, 'BAD_CWD');

@@ -7,7 +7,14 @@ const { test } = require('node:test');
 
 const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
 const { liveness } = require('./fixtures/liveness.cjs');
-const { crash, next, scripted, statesOf } = require('./fixtures/scripted.cjs');
+const {
+  assertForced,
+  crash,
+  frozen,
+  next,
+  scripted,
+  statesOf,
+} = require('./fixtures/scripted.cjs');
 
 const BOUND = Object.freeze({ timeout: 20_000 });
 const STUBBORN = Object.freeze(['end', 'shutdown', 'SIGTERM']);
@@ -29,15 +36,14 @@ async function someTime() {
 test('a deadline that falls into the sleep of the system is met after it', BOUND, async (t) => {
   const { sidecar, powerMonitor } = system(t);
   await sidecar.start();
-  const { pid } = await sidecar.request('surroundings');
+  const goOn = await frozen(sidecar);
   powerMonitor.emit('suspend');
-  process.kill(pid, 'SIGSTOP');
   let isLate = false;
   const asked = sidecar.request('ping', undefined, { timeoutMs: 20 });
   asked.catch(() => (isLate = true));
   await someTime();
   assert.equal(isLate, false);
-  process.kill(pid, 'SIGCONT');
+  goOn();
   assert.equal(await asked, 'pong');
   const hanging = sidecar.request('hold', undefined, { timeoutMs: 20 });
   powerMonitor.emit('resume');
@@ -129,7 +135,7 @@ for (const [what, end] of ENDS) {
     const ended = next(world.sidecar, 'exit');
     end(world);
     await gone(1);
-    assert.equal((await ended).signal, 'SIGKILL'); // the usual ladder would have sent SIGTERM
+    assertForced(await ended, 'SIGKILL'); // the usual ladder would have sent SIGTERM
   });
 }
 

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import sys
+import sysconfig
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,15 +15,11 @@ from pathlib import Path
 import pytest
 
 import sidecar
+from tests.electron import javascript_suite
 from tests.electron.npm import BRIDGE, REPOSITORY, npm_command, run
 from tests.test_house import VAGUE_WORDS
 
 HERE = Path(__file__).resolve().parent
-
-SUITE_TIMEOUT_S = 900.0
-"""All of the JavaScript tests; they take half a minute on two cores, minutes when all is busy."""
-FILES_AT_ONCE = 4
-"""They wait most of the time."""
 
 LIB = BRIDGE / "lib"
 
@@ -61,17 +59,26 @@ def manifest() -> dict[str, object]:
     return found
 
 
-def test_the_javascript_tests_pass(node: Path) -> None:
-    # The list of files: `node --test <folder>` fails on Node 24, a quoted glob on Node 20.
-    files = sorted(str(path) for path in HERE.glob("*.test.cjs"))
-    at_once = f"--test-concurrency={FILES_AT_ONCE}"
-    run([str(node), "--test", "--test-reporter=spec", at_once, *files], SUITE_TIMEOUT_S)
+def test_the_javascript_tests_pass(node: Path, tmp_path: Path) -> None:
+    environment, left_out = dict(os.environ), {}
+    if sys.platform == "win32":
+        launcher = tmp_path / "launcher.exe"
+        library = Path(sysconfig.get_path("stdlib"))
+        launcher.write_bytes(javascript_suite.script_launcher(library))
+        environment[javascript_suite.LAUNCHER] = str(launcher)
+        left_out = javascript_suite.NOT_ON_WINDOWS
+    arguments = javascript_suite.arguments(left_out, javascript_suite.files())
+    run([str(node), *arguments], javascript_suite.TIMEOUT_S, env=environment)
 
 
 def test_the_tests_of_the_example_s_token_endpoint_pass(node: Path, livekit_client: Path) -> None:
     files = sorted(str(path) for path in (HERE / "example").glob("*.test.cjs"))
     environment = {**os.environ, "NODE_PATH": str(livekit_client)}
-    run([str(node), "--test", "--test-reporter=spec", *files], SUITE_TIMEOUT_S, env=environment)
+    run(
+        [str(node), "--test", "--test-reporter=spec", *files],
+        javascript_suite.TIMEOUT_S,
+        env=environment,
+    )
 
 
 def required(path: Path) -> Iterator[Path]:

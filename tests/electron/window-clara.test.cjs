@@ -1,22 +1,18 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
 const { test } = require('node:test');
 
 const { createSidecar, preloadPath } = require('../../electron-bridge/index.cjs');
+const { newFolder } = require('./fixtures/folders.cjs');
 const { ScriptedApp } = require('./fixtures/scripted-app.cjs');
 const { ScriptedContents, ScriptedIpcMain } = require('./fixtures/scripted-electron.cjs');
 const { CONNECT, scripted, session } = require('./fixtures/scripted.cjs');
 
 /** An app whose sidecar serves pages, and one page. */
 function served(t, options = {}) {
-  const userData = fs.mkdtempSync(path.join(os.tmpdir(), 'clara-'));
-  t.after(() => fs.rmSync(userData, { recursive: true }));
   const ipcMain = new ScriptedIpcMain();
-  const electron = { app: new ScriptedApp({ userData }), ipcMain };
+  const electron = { app: new ScriptedApp({ userData: newFolder() }), ipcMain };
   const sidecar = scripted(t, {}, { electron, ...options });
   return { electron, ipcMain, sidecar, ...new ScriptedContents(ipcMain).preload() };
 }

@@ -169,28 +169,6 @@ def test_over_64_mib_unread_it_says_so_and_ends_with_70(sidecar_command):
     assert "The parent does not read stdout" in line
 
 
-CLAIMED = """
-import os, subprocess, sys
-from sidecar.rpc.stdio import claim
-wire = claim()
-print("a stray print", flush=True)
-subprocess.run(["echo", "a stray child"])
-os.write(1, b"a stray native write\\n")
-assert sys.stdin.read() == ""
-os.write(wire.write_fd, os.read(wire.read_fd, 100))
-assert not os.get_inheritable(wire.read_fd) and not os.get_inheritable(wire.write_fd)
-"""
-
-
-def test_what_is_written_astray_lands_on_stderr_and_never_on_the_wire():
-    done = subprocess.run(
-        [sys.executable, "-c", CLAIMED], input=b"frame\n", capture_output=True, check=False
-    )
-    assert done.stdout == b"frame\n"
-    stray = {b"a stray print", b"a stray child", b"a stray native write"}
-    assert set(done.stderr.splitlines()) == stray
-
-
 CHATTY = """
 import os, sys
 class Chatty:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from sidecar.dev.child import environment_without_livekit
 from sidecar.dev.stdio_client import RpcError, SidecarClient
-from tests.repository import ROOT
 from tests.started import refusing_url
 
 LOCALES = {
@@ -65,13 +61,3 @@ async def test_an_emoji_on_the_command_line_arrives_whole(sidecar_command, local
         await sidecar.notified("agent-state-changed")
         status = await sidecar.call("getStatus")
     assert (status["room"], status["identity"]) == ("🎤 ä", "ä🧹")
-
-
-def test_what_a_library_prints_is_utf_8_whatever_the_encoding_of_the_streams_was():
-    """On Windows it is cp1252 where the sidecar runs from source."""
-    code = "from sidecar.rpc.stdio import claim; claim(); print('🎤')"
-    env = {**os.environ, "PYTHONIOENCODING": "cp1252"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, check=False
-    )
-    assert (done.returncode, done.stderr.rstrip().decode()) == (0, "🎤")

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidecar.dev.toolchain import cache_folder, uv_command
+from tests.electron.javascript_suite import script_launcher
 from tests.only_one import only_one
 from tests.repository import ROOT
 from tests.windows.forwarder import forwarder
@@ -72,10 +73,15 @@ REPLACED_FONTS = {
 }
 """Electron ends at its first window when it finds no font of these names."""
 
+TASKKILL = Path(__file__).with_name("taskkill.py")
+EMPTY_ZIP = b"PK\5\6" + bytes(18)
+"""What the launcher of a script wants behind the line that names it."""
+
 ENVIRONMENT: Mapping[str, str] = {
     "WINEDEBUG": "-all",
-    # No debugger, which would wait at a crash; no .NET, no browser, no sound.
-    "WINEDLLOVERRIDES": "winedbg.exe=d;mscoree=;mshtml=;winealsa.drv=d;winepulse.drv=d",
+    # No debugger, which would wait at a crash; no .NET, no browser, no sound; our own taskkill.
+    "WINEDLLOVERRIDES": "winedbg.exe=d;mscoree=;mshtml=;winealsa.drv=d;winepulse.drv=d;"
+    "taskkill.exe=n",
 }
 
 
@@ -149,8 +155,15 @@ def windows() -> Windows:
     assert loader is not None
     python = _made("python", [PYTHON[1], NUMPY[1], *_locked()], _make_python)
     node = _made("node", NODE, lambda folder: _install(folder, [NODE], *WINDOWS_PACKAGES))
-    recipe = [str(MISSING_IN_WINE), str(REPLACED_FONTS), _version(loader)]
-    prefix = _made("prefix", recipe, lambda folder: _make_prefix(folder, loader))
+    recipe = [
+        str(MISSING_IN_WINE),
+        str(REPLACED_FONTS),
+        _version(loader),
+        TASKKILL.read_text("utf-8"),
+    ]
+    prefix = _made(
+        "prefix", [*recipe, str(python)], lambda folder: _make_prefix(folder, loader, python)
+    )
     return Windows(
         loader=loader,
         prefix=prefix,
@@ -208,16 +221,21 @@ def _make_python(folder: Path) -> None:
     _install_lines(packages, "\n".join(_locked()), *WINDOWS_PACKAGES)
 
 
-def _make_prefix(folder: Path, loader: Path) -> None:
+def _make_prefix(folder: Path, loader: Path, python: Path) -> None:
     _wine(loader, folder, "wineboot", "--init")
     _wine(loader, folder, "winecfg", "-v", "win10")
     fonts = r"HKCU\Software\Wine\Fonts\Replacements"
     for ours, theirs in REPLACED_FONTS.items():
         for name in theirs:
             _wine(loader, folder, "reg", "add", fonts, "/v", name, "/d", ours, "/f")
+    system = folder / "drive_c" / "windows" / "system32"
     for name, forwards in MISSING_IN_WINE.items():
-        system = folder / "drive_c" / "windows" / "system32"
         (system / name).write_bytes(forwarder(name, forwards))
+    shutil.copy(TASKKILL, system)
+    program = windows_path(python / "python.exe")
+    line = f'#!"{program}" -I -S "C:\\windows\\system32\\{TASKKILL.name}"\n'
+    launcher = script_launcher(python / "Lib")
+    (system / "taskkill.exe").write_bytes(launcher + line.encode() + EMPTY_ZIP)
     stop_services(loader, folder)
 
 

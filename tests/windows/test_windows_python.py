@@ -11,7 +11,7 @@ pytestmark = pytest.mark.full
 
 IN_PROCESS = (
     "conformance framing hostile_input initialize methods openrpc order_of_answers outbox parent"
-    " reader spec_examples"
+    " reader spec_examples strays"
 ).split()
 """Files of tests/rpc that start no sidecar."""
 
