@@ -103,7 +103,6 @@ test('Forge gets the sidecar before the signing, and the app no second one', asy
   const app = path.join(root, 'resources', 'app');
   const modules = path.join(app, 'node_modules');
   fs.cpSync(path.join(project, 'node_modules'), modules, { recursive: true });
-  fs.symlinkSync(project, path.join(modules, 'clara-voice-sidecar-linux-x64'), 'junction'); // as pnpm has it
   fs.mkdirSync(path.join(modules, 'other'));
   const before = process.cwd();
   process.chdir(project);
@@ -111,7 +110,18 @@ test('Forge gets the sidecar before the signing, and the app no second one', asy
   await hooks.packageAfterCopy({}, app, '45.0.0', 'darwin', 'arm64');
   assert.ok(fs.statSync(file).isFile());
   assert.deepEqual(fs.readdirSync(modules), ['other']);
-  assert.ok(fs.existsSync(path.join(project, 'node_modules'))); // what the link led to
+});
+
+test('a package that pnpm linked goes from the app, and not what the link leads to', async () => {
+  const { root } = packed();
+  const app = path.join(root, 'resources', 'app');
+  const modules = path.join(app, 'node_modules');
+  fs.mkdirSync(modules, { recursive: true });
+  const stored = installed('linux', 'x64');
+  fs.symlinkSync(stored, path.join(modules, 'clara-voice-sidecar-linux-x64'), 'junction');
+  await hooks.packageAfterCopy({}, app, '45.0.0', 'linux', 'x64');
+  assert.deepEqual(fs.readdirSync(modules), []);
+  assert.ok(fs.existsSync(path.join(stored, 'node_modules')));
 });
 
 test('an app that brings its own sidecar keeps it', () => {

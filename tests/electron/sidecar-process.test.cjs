@@ -8,6 +8,7 @@ const { test } = require('node:test');
 const { sidecarProcess } = require('../../electron-bridge/lib/process/sidecar-process.cjs');
 const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
 const { liveness } = require('./fixtures/liveness.cjs');
+const { IS_WINDOWS } = require('./fixtures/programs.cjs');
 const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 const { SCRIPTED_SIDECAR, byForce } = require('./fixtures/scripted.cjs');
 
@@ -148,6 +149,26 @@ test('kill() does not wait for the ladder', BOUND, async (t) => {
   child.kill();
   assert.deepEqual(await ended(), end(byForce('SIGKILL')));
 });
+
+test('killNow() does not wait for the ladder either', BOUND, async (t) => {
+  const { child, ended, pidOf } = spawned(t, { stubborn: ['end', 'SIGTERM'] });
+  await pidOf();
+  child.killNow();
+  assert.deepEqual(await ended(), end(byForce('SIGKILL')));
+});
+
+if (IS_WINDOWS) {
+  for (const name of ['kill', 'killNow']) {
+    test(`${name}() kills also where taskkill is forbidden`, BOUND, async (t) => {
+      const { child, ended, pidOf } = spawned(t, {});
+      await pidOf();
+      t.mock.method(childProcess, 'spawnSync', () => ({ status: null }));
+      t.mock.method(childProcess, 'execFile', (file, args, options, done) => done(new Error('no')));
+      child[name]();
+      assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+    });
+  }
+}
 
 test(
   'the whole group goes, with a process that the child left in it and that ignores SIGTERM',
