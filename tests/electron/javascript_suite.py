@@ -21,6 +21,8 @@ NOT_ON_WINDOWS = {
     "a folder that may not be entered": "Windows has no such bit",
     "a child that no longer reads its stdin": "Node there leaves its stdin open",
     "a sidecar that no longer reads": "Node there leaves its stdin open",
+    "a group that cannot be signalled": "Windows has no groups of processes",
+    "a process that has ended is signalled no more": "an end is known before Node tells of it",
     "an environment over the limit of the system": "the environment has no limit there",
 }
 """The beginning of a test's name: why it cannot run there."""

@@ -8,7 +8,6 @@ const { test } = require('node:test');
 const { sidecarProcess } = require('../../electron-bridge/lib/process/sidecar-process.cjs');
 const { Deadlines } = require('../../electron-bridge/lib/time.cjs');
 const { liveness } = require('./fixtures/liveness.cjs');
-const { IS_WINDOWS } = require('./fixtures/programs.cjs');
 const { ScriptedDeadlines } = require('./fixtures/scripted-deadlines.cjs');
 const { SCRIPTED_SIDECAR, byForce } = require('./fixtures/scripted.cjs');
 
@@ -149,26 +148,6 @@ test('kill() does not wait for the ladder', BOUND, async (t) => {
   child.kill();
   assert.deepEqual(await ended(), end(byForce('SIGKILL')));
 });
-
-test('killNow() does not wait for the ladder either', BOUND, async (t) => {
-  const { child, ended, pidOf } = spawned(t, { stubborn: ['end', 'SIGTERM'] });
-  await pidOf();
-  child.killNow();
-  assert.deepEqual(await ended(), end(byForce('SIGKILL')));
-});
-
-if (IS_WINDOWS) {
-  for (const name of ['kill', 'killNow']) {
-    test(`${name}() kills also where taskkill is forbidden`, BOUND, async (t) => {
-      const { child, ended, pidOf } = spawned(t, {});
-      await pidOf();
-      t.mock.method(childProcess, 'spawnSync', () => ({ status: null }));
-      t.mock.method(childProcess, 'execFile', (file, args, options, done) => done(new Error('no')));
-      child[name]();
-      assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
-    });
-  }
-}
 
 test(
   'the whole group goes, with a process that the child left in it and that ignores SIGTERM',
@@ -346,7 +325,7 @@ test('killNow() takes the group along', BOUND, async (t) => {
   const { child, ended } = spawned(t, { liveness: port, heir: 'in-group' });
   await arrived(2);
   child.killNow();
-  assert.deepEqual(await ended(), end({ signal: 'SIGKILL' }));
+  assert.deepEqual(await ended(), end(byForce('SIGKILL')));
   await gone(2);
 });
 
@@ -371,12 +350,13 @@ test('a second kill() gives a process no more time', BOUND, async (t) => {
   const { child, ask, answered } = spawned(t, {}, { ...PATIENT, killMs: 100 }, { deadlines });
   ask('ping');
   await answered();
-  const { mock } = t.mock.method(process, 'kill', () => true);
+  const signals = t.mock.method(process, 'kill', () => true).mock;
+  const taskkill = t.mock.method(childProcess, 'execFile', () => {}).mock;
   child.end();
   child.kill();
   await deadlines.pass(60);
   child.kill();
-  assert.deepEqual([deadlines.left(), mock.callCount()], [[40], 1]);
+  assert.deepEqual([deadlines.left(), signals.callCount() + taskkill.callCount()], [[40], 1]);
   t.mock.restoreAll();
   await deadlines.pass(40);
 });
