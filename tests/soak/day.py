@@ -16,17 +16,20 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from livekit.protocol.models import DisconnectReason
 
+from sidecar.dev.child import ChildGone
 from sidecar.dev.embedded.script import Script
 from sidecar.dev.embedded_room import EmbeddedRoom
+from sidecar.dev.stdio_client import RpcError
 from tests.soak import resources
 from tests.soak.bridged import WatchedBridge
 from tests.soak.guests import Guests, Stay
+from tests.soak.hearing import Hearing
 from tests.soak.slopes import CRASHES as BY_CRASHES
 from tests.soak.slopes import Sample, Slope, slopes
 
@@ -141,6 +144,14 @@ class _Play:
 
     async def run(self, seconds: float) -> None:
         """Play the whole day, or as many of its rounds as fit: then the crashes."""
+        try:
+            await self._play(seconds)
+        except (ChildGone, RpcError, TimeoutError) as error:
+            self.day.broken.append(f"the day ended early: {error!r}")
+        self._note_time()
+        self.day.broken += self._broken()
+
+    async def _play(self, seconds: float) -> None:
         until_s = self._began_s + seconds
         calm_until_s = until_s - min(seconds * CRASH_SHARE, CRASHES * CRASH_S)
         await self._connected()
@@ -153,8 +164,6 @@ class _Play:
         while self.day.crashes < CRASHES and (not self.day.crashes or time.monotonic() < until_s):
             await self._crash()
         await self._settled()
-        self._note_time()
-        self.day.broken += self._broken()
 
     async def _round(self, number: int) -> None:
         for outage in range(number * OUTAGES // ROUNDS, (number + 1) * OUTAGES // ROUNDS):
@@ -189,17 +198,23 @@ class _Play:
         await self._sidecar.bridge.request("closeSession", {"sessionId": session_id})
 
     async def _shown(self) -> None:
-        await self._sidecar.until(self._guests.are_shown, HEARD_WITHIN_S)
+        await self._heard("the sessions of everybody who is there", self._guests.are_shown)
 
     async def _settled(self) -> None:
         """Wait until nobody is there and no session is open.
 
         A session whose end was not heard closes after 3 s without an outage.
         """
-        await self._sidecar.until(self._guests.are_over, HEARD_WITHIN_S)
+        await self._heard("the end of every session", self._guests.are_over)
 
     async def _connected(self) -> None:
-        await self._sidecar.until(lambda heard: heard.state == "connected", HEARD_WITHIN_S)
+        await self._heard("the agent's return", lambda heard: heard.state == "connected")
+
+    async def _heard(self, what: str, holds: Callable[[Hearing], bool]) -> None:
+        try:
+            await self._sidecar.until(holds, HEARD_WITHIN_S)
+        except TimeoutError:
+            raise TimeoutError(f"{what} did not come in {HEARD_WITHIN_S:.0f} s") from None
 
     async def _outage(self, *, is_full: bool) -> None:
         """Cut the agent's link: meanwhile people leave, reload and come.
@@ -218,7 +233,7 @@ class _Play:
         agent.link.cut()
         guests.leave_unheard(leaves)
         guests.reload(reloads)
-        await self._sidecar.until(lambda heard: len(heard.states) > before, HEARD_WITHIN_S)
+        await self._heard("the outage", lambda heard: len(heard.states) > before)
         await self._wave()
         await self._connected()
         self.day.outages += 1
@@ -231,7 +246,7 @@ class _Play:
         await self._shown()
         gone = guests.lost()
         await self._server.stop()
-        await self._sidecar.until(lambda heard: heard.state != "connected", HEARD_WITHIN_S)
+        await self._heard("the server's stop", lambda heard: heard.state != "connected")
         await self._server.start()
         for stay in gone[::2]:
             guests.return_to(stay)
@@ -291,7 +306,7 @@ async def run_day(
 
     *driven*: the sidecar's program, *consumer*: arguments of the bridge's; other ones leak.
 
-    Raises TimeoutError when a session, its end or the agent's return did not come in a minute.
+    What does not come in a minute, a session, its end or the agent's return, ends the day.
     """
     script = _Forgetful()
     async with contextlib.AsyncExitStack() as stage:

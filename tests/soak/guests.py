@@ -57,8 +57,8 @@ class Stay:
     sid: str
     identity: str
     is_active: bool
-    reasons: Collection[str] = ()
-    """Those that its session may close with; none while the person is there."""
+    reasons: Collection[str] = ("",)
+    """Those that its session may close with; the empty one while the person is there."""
     messages: int = 0
 
 
@@ -175,7 +175,7 @@ class Guests:
                 yield f"{session.id} is of {session.sid}, who never came"
                 continue
             if session.reason not in stay.reasons:
-                expected = " or ".join(stay.reasons) or "no end"
+                expected = " or ".join(each or "no end" for each in stay.reasons)
                 told = f"{session.reason or 'no end'} ({session.detail})"
                 yield f"{session.id} closed with {told}, not with {expected}"
             if session.message_count != stay.messages:
