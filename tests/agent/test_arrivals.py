@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sidecar.core.contract.errors import ApiCallFailed
 from sidecar.core.contract.messages import ConnectionParams
-from sidecar.core.facts import Seen
+from sidecar.core.facts import DisconnectReason, Left, Reconnected, Reconnecting, Seen
 from tests.agent.fakes import turns
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import World
@@ -107,3 +107,16 @@ async def test_a_second_connection_for_the_same_person_begins_the_asking_anew():
     await turns()
     await world.passes(9)
     assert len(world.api.announced) == 17 + 17
+
+
+@in_virtual_time
+async def test_one_who_was_there_at_the_agent_s_reconnect_is_not_asked_for_after_the_leave():
+    world = World()
+    room = await world.joined()
+    await _expects(world)
+    room.emit(Seen(ALICE))
+    room.emit(Reconnecting())
+    room.emit(Reconnected((ALICE,)))
+    room.emit(Left(ALICE.sid, ALICE.identity, DisconnectReason.CLIENT_INITIATED))
+    await world.passes(60)
+    assert world.api.announced == []

@@ -191,6 +191,17 @@ async def test_a_person_who_comes_in_time_keeps_the_agent_and_the_wait_begins_an
 
 
 @in_virtual_time
+async def test_a_page_that_came_and_left_is_expected_no_more():
+    world = await idle(replace(NEEDED, leave_after_ms=1_000))
+    await page(world)
+    room = await world.rooms.opened()
+    await room.joins(ALICE)
+    await leaves(world, room, ALICE)
+    await world.passes(2)
+    assert told(world)[-1] == ("idle", "nobody-there")
+
+
+@in_virtual_time
 async def test_a_token_for_a_page_in_the_last_second_keeps_the_agent():
     world, room = await with_people(ALICE)
     await leaves(world, room, ALICE)
