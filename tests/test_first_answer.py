@@ -28,6 +28,7 @@ NEEDED_OF_THE_SIDECAR = {
     "sidecar.core.contract.wire",
     "sidecar.core.facts",
     "sidecar.core.sound",
+    "sidecar.core.values",
     "sidecar.ending",
     "sidecar.logs",
     "sidecar.memory",

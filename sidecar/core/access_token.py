@@ -11,11 +11,11 @@ import binascii
 import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from sidecar.core.contract.errors import ClientFailed
 from sidecar.core.contract.messages import AccessToken, TokenGrants
 from sidecar.core.contract.protocol import AGENT_IDENTITY_PREFIX
+from sidecar.core.values import dataclass
 
 SHORT_LIVED_S = 30.0
 """A token with fewer seconds left is not used for a join if the client can give another."""

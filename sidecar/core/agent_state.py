@@ -6,7 +6,6 @@ The shell carries out each decision. When `due_s` has passed, it passes the even
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from sidecar.core.contract.close_reasons import CloseReason
@@ -14,6 +13,7 @@ from sidecar.core.contract.errors import ConnectFailed, NotConnected, ShuttingDo
 from sidecar.core.contract.failures import Failure
 from sidecar.core.contract.messages import AgentState
 from sidecar.core.facts import DisconnectReason, Joined, Participant, reason_name
+from sidecar.core.values import dataclass
 
 RECONNECT_WITHIN_S = 30.0
 """After this the agent drops the Room: the SDK may reconnect for minutes while signalling works

@@ -6,7 +6,7 @@ Does not read anything: `cli` passes the environment and the text of the files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING
 
 from sidecar.core.access_token import (
@@ -21,6 +21,7 @@ from sidecar.core.contract.messages import Capabilities, ConnectParams
 from sidecar.core.contract.protocol import AGENT_IDENTITY_PREFIX
 from sidecar.core.contract.wire import wire_name
 from sidecar.core.sound import Needs
+from sidecar.core.values import dataclass
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult

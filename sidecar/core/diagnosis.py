@@ -5,12 +5,11 @@ Leaves out a check that an earlier failed check makes useless. Does not know how
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sidecar.core.access_token import has_expired
 from sidecar.core.config import Target, plain_problem, shown_url, url_problem
 from sidecar.core.contract.failures import BrokenInstall, Category, Failure, failure
 from sidecar.core.contract.messages import AgentState, Check, Diagnosis
+from sidecar.core.values import dataclass
 
 _DOES = {
     AgentState.IDLE: "has not been told to join",

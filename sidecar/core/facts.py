@@ -6,10 +6,11 @@ Does not know the source of a fact, nor sessions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import IntEnum, StrEnum
 
 from sidecar.core.sound import Needs
+from sidecar.core.values import dataclass
 
 MAX_WORD_BYTES = 1_024
 """Bytes of UTF-8 of a sid, an identity or a name. livekit-server allows 256 unless it is set."""

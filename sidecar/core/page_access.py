@@ -6,13 +6,13 @@ Does not know how a token is made.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from sidecar.core.config import MAX_NAME_BYTES
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import ConnectionParams, TokenGrants, TokenRequest
 from sidecar.core.contract.protocol import AGENT_IDENTITY_PREFIX
 from sidecar.core.facts import MAX_SHOWN_BYTES
+from sidecar.core.values import dataclass
 
 DEFAULT_TTL_S = 600
 """The token is needed only for the join. The server refreshes it while the page is connected."""

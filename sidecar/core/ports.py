@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from sidecar.core.config import Target
@@ -22,6 +21,7 @@ from sidecar.core.diagnosis import ServerProbe
 from sidecar.core.facts import Fact, Listed, Moment
 from sidecar.core.page_access import WantedConnection
 from sidecar.core.sound import Needs
+from sidecar.core.values import dataclass
 
 
 class Room(Protocol):

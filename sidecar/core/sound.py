@@ -5,8 +5,9 @@ Does not know the source or the listener of a sound.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Flag, auto
+
+from sidecar.core.values import dataclass
 
 SAMPLE_BYTES = 2
 """Bytes of one sample: 16 bits."""

@@ -7,10 +7,11 @@ answer to a refused token contains the whole token.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from sidecar.core.contract.wire import member
+from sidecar.core.values import dataclass
 
 
 class Category(StrEnum):

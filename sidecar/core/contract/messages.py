@@ -6,7 +6,6 @@ Does not know which method uses which shape (protocol.py does), nor how bytes tr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
@@ -14,6 +13,7 @@ from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.failures import Failure
 from sidecar.core.contract.wire import EncodedJson, IsoTime, Json, KeepsJson, member
 from sidecar.core.facts import ConnectionQuality, ParticipantKind
+from sidecar.core.values import dataclass
 
 MAX_RESUMED = 20_000
 """Sessions in `resume`: 100,000 held the event loop for 9 s on a busy machine."""

@@ -8,7 +8,7 @@ nor how bytes travel.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from sidecar.core.contract.errors import ErrorCode
@@ -41,6 +41,7 @@ from sidecar.core.contract.messages import (
     TokenRequest,
     WakeParams,
 )
+from sidecar.core.values import dataclass
 
 PROTOCOL_VERSION = 1
 MAX_LINE_BYTES = 16 * 1024 * 1024

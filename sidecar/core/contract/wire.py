@@ -11,12 +11,12 @@ import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Literal, NewType, TypeVar, Union, get_args, get_origin
 
 from sidecar.core.contract.errors import InvalidParams
+from sidecar.core.values import dataclass
 
 T = TypeVar("T")
 

@@ -5,10 +5,9 @@ Does not know why a session changes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession
+from sidecar.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

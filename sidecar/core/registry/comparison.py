@@ -6,7 +6,6 @@ Does not know when or how the server is asked.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from sidecar.core.contract.close_reasons import CloseReason
 from sidecar.core.contract.messages import AgentSession
@@ -14,6 +13,7 @@ from sidecar.core.facts import Listed, Moment, ParticipantState
 from sidecar.core.registry.changes import Change
 from sidecar.core.registry.deadlines import Due, LinkClock
 from sidecar.core.registry.stays import OpenStays, Stay
+from sidecar.core.values import dataclass
 
 POLL_APART_S = 5.0
 """Attended seconds between two misses. The server's list and announcements lag by up to 4 s."""

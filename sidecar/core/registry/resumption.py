@@ -6,7 +6,7 @@ Does not know how they continue.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sidecar.core.contract.errors import InvalidParams
 from sidecar.core.contract.messages import (
@@ -26,6 +26,7 @@ from sidecar.core.facts import (
     bounded,
 )
 from sidecar.core.registry.stays import YEAR_10000_MS, described
+from sidecar.core.values import dataclass
 
 MAX_ID_BYTES = 2 * MAX_WORD_BYTES
 """Bytes of UTF-8 of a session's id, which has the identity in it, and of a room's name."""
