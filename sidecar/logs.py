@@ -37,6 +37,7 @@ _OWN_LOGGER = "sidecar"
 _FOR_DEVELOPERS = ("livekit", "py.warnings")
 """Loggers that are shown only at level debug. The SDK reports each of its retries as an error; the
 agent itself logs why a join failed. A panic of the native library does not go through logging."""
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Line ends of any kind, terminal escapes, and characters that change the reading direction."""
 
@@ -114,7 +115,7 @@ class LineHandler(logging.Handler):
             }
             if cause is not None:
                 members["cause"] = cause
-            line = json.dumps(members, ensure_ascii=False)
+            line = _to_json(members)
         else:
             line = message if cause is None else f"{message}\n{cause}"
         return line.encode("utf-8", "backslashreplace") + b"\n"
