@@ -210,7 +210,7 @@ function hasExited(child) {
 
 /**
  * Windows has no polite signal. taskkill must run while the root is alive: without it the tree
- * below cannot be found. Not run.
+ * below cannot be found. Run under Wine, with a taskkill of ours.
  *
  * @param {childProcess.ChildProcess} child
  * @param {NodeJS.Signals} signal Windows knows no other than the last
