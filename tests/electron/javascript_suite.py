@@ -36,6 +36,11 @@ def files() -> list[Path]:
     return sorted(HERE.glob("*.test.cjs"))
 
 
+def files_of_the_example() -> list[Path]:
+    """Give the files of its tests, which want the example's packages on NODE_PATH."""
+    return sorted((HERE / "example").glob("*.test.cjs"))
+
+
 def arguments(left_out: Collection[str], paths: Iterable[PurePath | str]) -> list[str]:
     """Give Node's arguments: all tests of these files but those with a name that begins so."""
     # A test also runs when the name of its parent fits: "<root>" in Node 20, "" in newer ones.

@@ -72,13 +72,9 @@ def test_the_javascript_tests_pass(node: Path, tmp_path: Path) -> None:
 
 
 def test_the_tests_of_the_example_s_token_endpoint_pass(node: Path, livekit_client: Path) -> None:
-    files = sorted(str(path) for path in (HERE / "example").glob("*.test.cjs"))
+    arguments = javascript_suite.arguments([], javascript_suite.files_of_the_example())
     environment = {**os.environ, "NODE_PATH": str(livekit_client)}
-    run(
-        [str(node), "--test", "--test-reporter=spec", *files],
-        javascript_suite.TIMEOUT_S,
-        env=environment,
-    )
+    run([str(node), *arguments], javascript_suite.TIMEOUT_S, env=environment)
 
 
 def required(path: Path) -> Iterator[Path]:

@@ -1,4 +1,7 @@
-"""The bridge's own tests in Windows' Node: every law but those that a table leaves out with why."""
+"""The bridge's own tests, and the example's, in Windows' Node.
+
+Every law runs but those that a table leaves out with the reason.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +30,17 @@ def test_what_is_left_out_are_tests() -> None:
     assert javascript_suite.unknown(LEFT_OUT) == []
 
 
-def test_the_laws_of_the_bridge_hold(machine: Windows, tmp_path: Path) -> None:
+def test_the_laws_of_the_bridge_and_of_the_example_hold(
+    machine: Windows, livekit_client: Path, tmp_path: Path
+) -> None:
     launcher = tmp_path / "launcher.exe"
     launcher.write_bytes(javascript_suite.script_launcher(machine.python.parent / "Lib"))
-    files = map(windows_path, javascript_suite.files())
-    command = machine.relayed(machine.node, *javascript_suite.arguments(LEFT_OUT, files))
-    said = run(machine, command, {javascript_suite.LAUNCHER: windows_path(launcher)})
-    passed = sum(map(int, PASSED.findall(said)))
-    assert passed > 450
+    files = [*javascript_suite.files(), *javascript_suite.files_of_the_example()]
+    arguments = javascript_suite.arguments(LEFT_OUT, map(windows_path, files))
+    surroundings = {
+        javascript_suite.LAUNCHER: windows_path(launcher),
+        "NODE_PATH": windows_path(livekit_client),
+    }
+    said = run(machine, machine.relayed(machine.node, *arguments), surroundings)
+    (passed,) = PASSED.findall(said)
+    assert int(passed) > 500
