@@ -104,6 +104,7 @@ def protocol_md() -> str:
                         "dropped, not counted; one log line, and `counters.dropped`",
                     ),
                     ("open chat messages of one participant", "20", "the oldest is dropped"),
+                    ("a chat message", "256 KiB, unpacked", "not counted"),
                 ),
             ),
             "",

@@ -34,7 +34,7 @@ AGENT = "clara-voice-agent"
 NOTICED_WITHIN_S = 4.0
 PING_WITHIN_S = 0.25
 UPDATES_PER_S = 10
-LASTS_S = 8.0
+LASTS_S = 6.0
 
 FLOODS: list[tuple[Kind, float, int]] = [
     ("packets", 70_000, 1),
@@ -42,11 +42,12 @@ FLOODS: list[tuple[Kind, float, int]] = [
     ("texts", 2_000, 1),
     ("open-texts", 2_000, 1),
     ("one-long-text", 5_000, 1_000),
-    ("files", 2_000, 1),
-    ("odd-packets", 1_000, 1_000),
+    ("packed", 50, 16_000_000),
+    ("files", 1_000, 100),
+    ("calls", 1_000, 100),
     ("tracks", 500, 0),
     ("attributes", 500, 16_000),
-    ("metadata", 500, 60_000),
+    ("metadata", 100, 60_000),
     ("names", 2_000, 10),
     ("joins", 20, 0),
     ("crowd", 100, 0),
@@ -55,6 +56,7 @@ FLOODS: list[tuple[Kind, float, int]] = [
 CROWD = 100
 """Identities that come and go, for the kind `crowd`."""
 GROWS_MB = 100
+"""Native memory of streams that never end is 3 KB each: 6 MB a second of 2,000."""
 STDOUT_KB_PER_S = 1_000
 """Ten updates a second of texts at our own limits are 700 KB, in JSON that escapes nothing."""
 SATURATING = ("packets", "old-chat", "one-long-text")

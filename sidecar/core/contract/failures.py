@@ -201,7 +201,7 @@ _SENTENCES: dict[Category, tuple[str, str]] = {
     ),
     Category.EARLIER_ATTEMPT: (
         "The agent has not tried to join {url} yet: an earlier attempt has not ended.",
-        "Wait; the agent joins when the earlier attempt has ended, after half a minute at most.",
+        "Wait; the agent joins when the earlier attempt has ended, within a minute.",
     ),
     Category.UNKNOWN: (
         "The join at {url} failed for a reason that the sidecar does not know.",

@@ -5,6 +5,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/flate"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -84,7 +86,7 @@ func comesAndGoes(url, token string, turns <-chan int) {
 func published(self *lksdk.LocalParticipant) *lksdk.LocalTrackPublication {
 	track, err := lksdk.NewLocalSampleTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus})
 	must(err)
-	publication, err := self.PublishTrack(track, &lksdk.TrackPublicationOptions{Name: "sound"})
+	publication, err := self.PublishTrack(track, &lksdk.TrackPublicationOptions{Name: "sound", Source: livekit.TrackSource_MICROPHONE})
 	must(err)
 	return publication
 }
@@ -127,13 +129,8 @@ func sender(room *lksdk.Room, given order) func(n int) {
 				sound = published(self)
 			}
 		}
-	case "odd-packets": // calls of methods, parts of streams that never began, files that never end
-		file := header()
-		file.ContentHeader = &livekit.DataStream_Header_ByteHeader{ByteHeader: &livekit.DataStream_ByteHeader{Name: "x"}}
-		opening(file)
-		return func(n int) {
-			chunk(file.StreamId, n)
-			chunk(guid.New("ST_"), 0)
+	case "calls": // calls of a method that the agent does not have
+		return func(int) {
 			call := &livekit.RpcRequest{Id: guid.New("RPC_"), Method: "x", Payload: filler, ResponseTimeoutMs: 9000, Version: 1}
 			publish(packet{&livekit.DataPacket{Value: &livekit.DataPacket_RpcRequest{RpcRequest: call}}}, reliable)
 		}
@@ -150,17 +147,38 @@ func sender(room *lksdk.Room, given order) func(n int) {
 			trailer := &livekit.DataStream_Trailer{StreamId: opened.StreamId}
 			publish(packet{&livekit.DataPacket{Value: &livekit.DataPacket_StreamTrailer{StreamTrailer: trailer}}}, reliable)
 		}
+	case "packed": // chat messages and files of some bytes, which unpack to many more
+		var packed bytes.Buffer
+		packer, _ := flate.NewWriter(&packed, flate.BestCompression)
+		_, err := packer.Write([]byte(filler))
+		must(err)
+		must(packer.Close())
+		return func(n int) {
+			opened := header()
+			if n%2 == 0 {
+				opened.ContentHeader = &livekit.DataStream_Header_ByteHeader{ByteHeader: &livekit.DataStream_ByteHeader{Name: "x"}}
+			}
+			opened.InlineContent = packed.Bytes()
+			opened.Compression = livekit.DataStream_DEFLATE_RAW
+			opening(opened)
+		}
 	case "open-texts": // chat messages that never end
 		return func(int) { opening(header()) }
 	case "one-long-text": // one chat message of many parts
 		opened := header()
 		opening(opened)
 		return func(n int) { chunk(opened.StreamId, n) }
-	case "files": // files, which nobody asked for
-		return func(int) {
+	case "files": // files, which nobody asked for: the first has parts, and there are parts of no file
+		first := ""
+		return func(n int) {
 			opened := header()
 			opened.ContentHeader = &livekit.DataStream_Header_ByteHeader{ByteHeader: &livekit.DataStream_ByteHeader{Name: "x"}}
 			opening(opened)
+			if n == 0 {
+				first = opened.StreamId
+			}
+			chunk(first, n)
+			chunk(guid.New("ST_"), 0)
 		}
 	case "attributes":
 		return func(n int) {
