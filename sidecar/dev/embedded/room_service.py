@@ -23,6 +23,7 @@ from livekit.protocol.room import (
 )
 
 from sidecar.dev.embedded.access import Refused, check_admin
+from sidecar.dev.embedded.participant import Participant
 from sidecar.dev.embedded.room import Rooms
 from sidecar.dev.embedded.script import Script
 from sidecar.dev.embedded.signalling import GRANTS
@@ -60,31 +61,29 @@ class RoomService:
 
     async def _get(self, request: web.Request) -> web.Response:
         wanted = RoomParticipantIdentity.FromString(await request.read())
-        check_admin(request.get(GRANTS), wanted.room)
-        room = self._rooms.find(wanted.room)
-        for each in () if room is None else room.people():
-            if each.identity == wanted.identity:
-                return _answer(each)
-        return _error(404, "not_found", "twirp error unknown: participant does not exist")
+        participant = self._find(request, wanted.room, wanted.identity)
+        return _not_there() if participant is None else _answer(participant.info)
 
     async def _remove(self, request: web.Request) -> web.Response:
         wanted = RoomParticipantIdentity.FromString(await request.read())
-        check_admin(request.get(GRANTS), wanted.room)
-        room = self._rooms.find(wanted.room)
-        participant = None if room is None else room.participants.get(wanted.identity)
-        if room is None or participant is None:
-            return _error(404, "not_found", "twirp error unknown: participant does not exist")
-        room.left(participant, DisconnectReason.PARTICIPANT_REMOVED)
+        participant = self._find(request, wanted.room, wanted.identity)
+        if participant is None:
+            return _not_there()
+        self._rooms.open(wanted.room).left(participant, DisconnectReason.PARTICIPANT_REMOVED)
         return _answer(RemoveParticipantResponse())
 
     async def _subscribe(self, request: web.Request) -> web.Response:
         wanted = UpdateSubscriptionsRequest.FromString(await request.read())
-        check_admin(request.get(GRANTS), wanted.room)
-        room = self._rooms.find(wanted.room)
-        if room is None or wanted.identity not in room.participants:
+        if self._find(request, wanted.room, wanted.identity) is None:
             await asyncio.sleep(NO_RESPONSE_S)
             return _error(503, "unavailable", "twirp error unknown: no response from servers")
         return _answer(UpdateSubscriptionsResponse())
+
+    def _find(self, request: web.Request, name: str, identity: str) -> Participant | None:
+        """Return the participant in the room *name*, or None. Raises Refused (401)."""
+        check_admin(request.get(GRANTS), name)
+        room = self._rooms.find(name)
+        return None if room is None else room.participants.get(identity)
 
 
 def _twirp(handler: Handler) -> Handler:
@@ -108,6 +107,10 @@ def _answer(message: Message) -> web.Response:
 
 def _error(status: int, code: str, text: str) -> web.Response:
     return web.json_response({"code": code, "msg": text}, status=status)
+
+
+def _not_there() -> web.Response:
+    return _error(404, "not_found", "twirp error unknown: participant does not exist")
 
 
 async def _no_such_call(request: web.Request) -> web.Response:
