@@ -24,11 +24,13 @@ def page(
     *size_bytes* returns the length of a session on the wire. Returns the sessions, and the number
     of the last one if there are more. The first session always fits.
     """
-    taken: list[tuple[int, AgentSession]] = []
+    taken: list[AgentSession] = []
+    last: int | None = None
     room_bytes = PAGE_BYTES
     for number, session in sessions:
         room_bytes -= size_bytes(session) + len(",")
         if taken and (room_bytes < 0 or len(taken) == limit):
-            return tuple(each for _, each in taken), taken[-1][0]
-        taken.append((number, session))
-    return tuple(each for _, each in taken), None
+            return tuple(taken), last
+        taken.append(session)
+        last = number
+    return tuple(taken), None
