@@ -45,6 +45,7 @@ FLOODS: list[tuple[Kind, float, int]] = [
     ("packed", 50, 16_000_000),
     ("files", 1_000, 100),
     ("calls", 1_000, 100),
+    ("odd", 300, 1),
     ("tracks", 500, 0),
     ("attributes", 500, 16_000),
     ("metadata", 100, 60_000),

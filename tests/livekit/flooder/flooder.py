@@ -30,6 +30,7 @@ Kind = Literal[
     "one-long-text",
     "files",
     "calls",
+    "odd",
     "tracks",
     "crowd",
     "attributes",

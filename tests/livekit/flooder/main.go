@@ -9,6 +9,7 @@ import (
 	"compress/flate"
 	"encoding/json"
 	"fmt"
+	"math/rand"
 	"os"
 	"strings"
 	"time"
@@ -114,6 +115,11 @@ func sender(room *lksdk.Room, given order) func(n int) {
 		publish(packet{&livekit.DataPacket{Value: &livekit.DataPacket_StreamChunk{StreamChunk: value}}}, reliable)
 	}
 	switch given.Kind {
+	case "odd": // packets that no client sends, always the same
+		made := odd{rand.New(rand.NewSource(1))}
+		return func(int) {
+			publish(made.packet(), lksdk.WithDataPublishReliable(made.isSo()))
+		}
 	case "crowd": // many identities, which come and go
 		turns := make(chan int)
 		for _, token := range given.Crowd {
