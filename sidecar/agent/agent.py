@@ -68,6 +68,7 @@ from sidecar.core.facts import (
     JoinFailed,
     Left,
     MessagesDropped,
+    Overgrown,
     Participant,
     Reconnected,
     Reconnecting,
@@ -91,6 +92,8 @@ TRY_AGAIN_AFTER_S = 1.0
 tight loop."""
 ANSWER_WITHIN_S = 15.0
 """`connect` answers within this time. The attempt itself continues afterwards."""
+FREED_EVERY_MS = 60_000
+"""Milliseconds between two joins that free the memory of a Room."""
 CLOSES_A_TURN = 100
 """Closes in one turn of the loop, about 3 ms; then requests are answered. A number, since the clock
 of Windows has steps of 15 ms."""
@@ -130,6 +133,8 @@ class ClaraVoiceAgent:
         self._wakes = Wakes(self._wake)
         self._waiters = Waiters()
         self._last_error: Failure | None = None
+        self._freed_ms: int | None = None
+        """When the agent last joined anew to free memory, on the steady clock."""
         self._rest: Iterator[Change] | None = None
         """The changes that later turns of the loop make and announce."""
 
@@ -354,6 +359,8 @@ class ClaraVoiceAgent:
                 self.on_participant_left(fact)
             case MessagesDropped():
                 self._announcer.messages_dropped(fact, self._clock.tick().steady_ms)
+            case Overgrown():
+                self._join_anew()
             case Audible():
                 self._announce(self._sessions.audible(fact, self._clock.tick()))
             case TextReceived(identity, opened_s):
@@ -386,6 +393,16 @@ class ClaraVoiceAgent:
         self._announce(self._sessions.say(session_id, self._clock.tick(), context=context))
 
     # Decisions
+
+    def _join_anew(self) -> None:
+        """Join anew, to free the Room's memory; at most once in FREED_EVERY_MS."""
+        now_ms = self._clock.tick().steady_ms
+        if self._freed_ms is None or now_ms >= self._freed_ms + FREED_EVERY_MS:
+            self._freed_ms = now_ms
+            _log.warning(
+                "Streams that participants never end fill the memory; the agent joins anew."
+            )
+            self._happen(Cause(Event.OVERGROWN))
 
     def _happen(self, cause: Cause) -> None:
         self._announce_rest()

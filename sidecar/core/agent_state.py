@@ -51,6 +51,7 @@ class Event(Enum):
     WATCHDOG = "30 s in this state"
     STEADY = "30 s in the room"
     DEAF = "the server's list shows that the Room misses events"
+    OVERGROWN = "streams without an end fill the memory of the Room"
     LOST = "the Room ended, and a join may succeed later"
     ROOM_GONE = "the Room ended: ROOM_CLOSED or ROOM_DELETED"
     EVICTED = (
@@ -140,7 +141,10 @@ TABLE: dict[tuple[AgentState, Event], Row] = {
     (_S.IDLE, _E.NEEDED): Row(_S.CONNECTING, (Do.OPEN,)),
     (_S.CONNECTED, _E.STEADY): Row(_S.CONNECTED, ()),
     (_S.CONNECTED, _E.RECONNECTING): Row(_S.RECONNECTING, (Do.LINK_LOST,)),
-    (_S.CONNECTED, _E.DEAF): Row(_S.BACKOFF, (Do.DROP, Do.LINK_LOST), Retry.AT_ONCE),
+    **{
+        (_S.CONNECTED, event): Row(_S.BACKOFF, (Do.DROP, Do.LINK_LOST), Retry.AT_ONCE)
+        for event in (_E.DEAF, _E.OVERGROWN)
+    },
     (_S.RECONNECTING, _E.RECONNECTED): Row(_S.CONNECTED, (Do.SNAPSHOT, Do.POLL)),
     (_S.RECONNECTING, _E.WATCHDOG): Row(_S.BACKOFF, (Do.DROP, Do.LINK_LOST), Retry.AT_ONCE),
     **{

@@ -229,6 +229,11 @@ class MessagesDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Overgrown:
+    """Participants opened so many streams without an end that the Room's memory must be freed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Audible:
     """A participant's microphone, speech and sound quality at one moment, for a voice plug-in."""
 
@@ -251,6 +256,7 @@ Fact = (
     | RoomEnded
     | TextReceived
     | MessagesDropped
+    | Overgrown
     | Audible
 )
 """A fact that a Room emits."""

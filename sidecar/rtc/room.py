@@ -23,6 +23,7 @@ from sidecar.core.facts import (
     JoinFailed,
     Left,
     MessagesDropped,
+    Overgrown,
     Reconnected,
     Reconnecting,
     RoomEnded,
@@ -202,9 +203,13 @@ class LiveKitRoom:
             with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
                 loop.call_soon_threadsafe(self._emit, MessagesDropped(identity, count))
 
+        def overgrown() -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._emit, Overgrown())
+
         budget = event_budget.install(frozenset({TOPIC, LEGACY_TOPIC}))
         if budget is not None:
-            budget.report_to(report)
+            budget.report_to(report, overgrown)
 
     def _end(self, reason: int) -> None:
         self._cancel_ending()

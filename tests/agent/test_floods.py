@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from sidecar.agent.announcer import BOUT_MS
-from sidecar.core.facts import MessagesDropped, TextReceived
+from sidecar.core.facts import MessagesDropped, Overgrown, TextReceived
 from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import World
 from tests.core.played import someone
@@ -47,3 +47,25 @@ async def test_dropped_messages_change_no_session(caplog: pytest.LogCaptureFixtu
     assert world.lines == before
     room.emit(TextReceived("alice", 0.0))
     assert [each.message_count for each in world.agent.sessions.values()] == [0, 1]
+
+
+@in_virtual_time
+async def test_streams_without_an_end_make_the_agent_join_anew_once_a_minute_and_close_nothing(
+    caplog: pytest.LogCaptureFixture,
+):
+    world = World()
+    first = await world.joined(MALLORY, ALICE)
+    first.emit(Overgrown())
+    second = await world.rooms.opened(2)
+    assert first.has_left
+    assert "joins anew" in warnings(caplog)[0]
+    await second.joins(MALLORY, ALICE)
+    second.emit(Overgrown())
+    await world.passes(50)
+    assert len(world.rooms.made) == 2
+    await world.passes(15)
+    second.emit(Overgrown())
+    third = await world.rooms.opened(3)
+    await third.joins(MALLORY, ALICE)
+    assert "closed" not in " ".join(world.lines)
+    assert len(world.agent.sessions) == 2

@@ -57,7 +57,7 @@ FLOODS: list[tuple[Kind, float, int]] = [
 CROWD = 100
 """Identities that come and go, for the kind `crowd`."""
 GROWS_MB = 100
-"""Native memory of streams that never end is 3 KB each: 6 MB a second of 2,000."""
+"""The native memory of 2,000 streams a second that never end is 6 MB a second, up to 300 MB."""
 STDOUT_KB_PER_S = 1_000
 """Ten updates a second of texts at our own limits are 700 KB, in JSON that escapes nothing."""
 SATURATING = ("packets", "old-chat", "one-long-text")
