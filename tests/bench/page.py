@@ -32,6 +32,11 @@ EXPLANATION = """\
   waits as long.
 - Two raw agents hear of each join. The time of `session-created` counts from the earlier one, and
   the floor is the later one.
+- The bench compiles the sidecar's source first, as the first start of an installation does.
+- A core of a virtual machine may have two thirds of its speed for some seconds. A program may meet
+  that in all of its `ping`: then compare with another run.
+- Some goals are given up: `listSessions`, closes, memory, the frozen folder. Both figures and the
+  reason stand in [decisions.md](decisions.md), under "Start and speed".
 - A figure that cannot be measured on a machine is left out, and named below.
 """
 
