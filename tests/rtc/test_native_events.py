@@ -83,7 +83,7 @@ logging.getLogger("livekit").setLevel(logging.DEBUG)
 native.load()
 asyncio.run(main())
 native.dispose()
-print(max(events))
+print(max(events), flush=True)  # an end of Python after livekit.rtc may abort
 """
 
 
