@@ -55,7 +55,7 @@ function spawned(t, script, patience = PATIENT, others = {}) {
   t.after(async () => {
     child.kill();
     await until(() => seen.ends.length > 0);
-  });
+  }, BOUND);
   const ask = (method, params) =>
     child.write(Buffer.from(`${JSON.stringify({ id: 1, method, params })}\n`), () => {});
   const ended = async () => {
