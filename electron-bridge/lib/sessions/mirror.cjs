@@ -64,12 +64,12 @@ class Mirror {
   /** @type {Map<string, Close>} by sessionId, the closes by a process that was not asked to stop:
    *   told only if that process is asked after all */
   #held = new Map();
-  /** @type {Map<string, number>} sessionId to the number of its process, oldest first */
+  /** @type {Map<string, object>} sessionId to the token of its process, oldest first */
   #closed = new Map();
   /** @type {Map<string, readonly import('../../index').Message[]>} by sessionId, of open sessions */
   #conversations = new Map();
-  /** The number of the process that runs now. */
-  #process = 0;
+  /** A token of the process that runs now. */
+  #process = {};
   /** The last seq that this process said. */
   #heard = 0;
   /** Whether notifications are missing, so that only a listing names the open sessions. */
@@ -102,7 +102,7 @@ class Mirror {
    * @returns {Inheritance} what its `initialize` is told of the sessions of earlier ones
    */
   begin() {
-    this.#process += 1;
+    this.#process = {};
     this.#heard = 0;
     this.isBehind = false;
     this.#isStopAsked = false;
