@@ -547,7 +547,9 @@ class ClaraVoiceAgent:
             if self._attendance.empty_since_s is None:
                 self._attendance.empty_since_s = self._clock.tick().attended_s
             leave_at_s = self._leave_at_s()
-        due_s = earliest(leave_at_s, self._machine.due_s, self._sessions.deadline())
+        # The rest, if any, closes in turns what is due already; the last turn arms the timer again.
+        sessions_due_s = self._sessions.deadline() if self._rest is None else None
+        due_s = earliest(leave_at_s, self._machine.due_s, sessions_due_s)
         self._clock.call_at(due_s, self._carry_out_what_is_due)
 
     def _leave_at_s(self) -> float | None:

@@ -392,6 +392,17 @@ async def test_a_rejoin_uses_the_token_while_it_lasts_and_asks_for_another_after
 
 
 @in_virtual_time
+async def test_a_connect_in_the_room_leaves_the_token_for_the_next_attempt():
+    world = giving()
+    given = token_for()
+    room = await joined_by(world, given)
+    await world.agent.connect(Settings())
+    room.emit(RoomEnded(DisconnectReason.SERVER_SHUTDOWN))
+    again = await world.rooms.opened(2)
+    assert (again.token, len(world.client.asked)) == (given, 1)
+
+
+@in_virtual_time
 async def test_an_eviction_is_no_reason_for_a_new_token():
     world = giving()
     room = await joined_by(world, token_for())

@@ -157,6 +157,17 @@ async def test_a_page_that_never_comes_is_waited_for_20_s():
     assert world.agent.status().reason == "nobody-there"
 
 
+@in_virtual_time
+async def test_a_token_for_a_page_in_the_empty_room_makes_the_agent_wait_20_s_and_no_longer():
+    world, room = await with_people(ALICE, settings=replace(NEEDED, leave_after_ms=1_000))
+    await leaves(world, room, ALICE)
+    await page(world, "bob")
+    await world.passes(EXPECTED_S - 1)
+    assert world.agent.status().state is AgentState.CONNECTED
+    await world.passes(1.5)
+    assert world.agent.status().reason == "nobody-there"
+
+
 @pytest.mark.parametrize("after_ms", [None, 0, 3_000])
 @in_virtual_time
 async def test_the_agent_leaves_after_the_last_person(after_ms: int | None):

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
-from sidecar.core.contract.messages import SessionClosed
+from sidecar.agent.agent import CLOSES_A_TURN
+from sidecar.core.contract.messages import Notification, SessionClosed
+from sidecar.core.facts import Reconnected, Reconnecting, Seen
 from sidecar.core.registry.resumption import Inheritance
+from tests.agent.fakes import FakeClock
+from tests.agent.virtual_time import in_virtual_time
 from tests.agent.world import World
 from tests.core.played import earlier, someone
 
 PEOPLE = [someone(f"person-{number}") for number in range(1_000)]
 """Many more than close within one turn."""
+MISSING_S = 3.0
+"""So long after a reconnect a session closes whose participant is not there any more."""
 
 
 def closed(world: World) -> list[str]:
@@ -77,3 +84,47 @@ async def test_an_outage_that_is_over_closes_in_turns_too():
     assert len(amid) > 2
     assert closed(world) == [each.identity for each in PEOPLE]
     assert {each.reason for each in world.heard(SessionClosed)} == {"connection-lost"}
+
+
+async def test_a_participant_who_is_seen_amid_the_closes_finds_their_session_closed():
+    """Facts and closes keep their order: what was due before the fact is announced before it."""
+    clock = FakeClock()
+    world = World(clock=clock)
+    room = await world.joined(*PEOPLE)
+    world.api.lists_only()
+    room.emit(Reconnecting())
+    room.emit(Reconnected(()))
+    clock.advance(MISSING_S)
+    await a_turn_amid(world)
+    room.emit(Seen(PEOPLE[-1]))
+    assert closed(world) == [each.identity for each in PEOPLE]
+    (again,) = world.agent.sessions.values()
+    assert again.participant_id == PEOPLE[-1].identity
+
+
+@in_virtual_time
+async def test_those_who_are_missing_after_a_reconnect_close_in_turns_too():
+    """The deadlines of the ones that still wait for their turn have passed as well."""
+    loop = asyncio.get_running_loop()
+    closes: list[SessionClosed] = []
+    amid = [0]
+
+    def look() -> None:
+        amid.append(len(closes))
+        if len(closes) < len(PEOPLE):
+            loop.call_soon(look)
+
+    def notify(notification: Notification) -> None:
+        if isinstance(notification, SessionClosed):
+            closes.append(notification)
+            if len(closes) == 1:
+                loop.call_soon(look)
+
+    world = World(notify=notify)
+    room = await world.joined(*PEOPLE)
+    world.api.lists_only()
+    room.emit(Reconnecting())
+    room.emit(Reconnected(()))
+    await world.passes(30)
+    assert amid[-1] == len(PEOPLE)
+    assert max(after - before for before, after in pairwise(amid)) <= 2 * CLOSES_A_TURN
