@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
+const { absence } = require('../../electron-bridge/lib/electron/objects.cjs');
 const { newFolder } = require('./fixtures/folders.cjs');
 
 const FIXTURES = path.join(__dirname, 'fixtures');
@@ -96,3 +97,7 @@ for (const main of Object.keys(MAINS)) {
     assert.match(lines[0], /^There is no Electron: without `app` a quit does not wait/);
   });
 }
+
+test('where all objects are there, nothing is said', () => {
+  assert.equal(absence({ app: {}, ipcMain: {}, powerMonitor: {}, autoUpdater: {} }), null);
+});

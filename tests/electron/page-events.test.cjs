@@ -6,6 +6,8 @@ const { test } = require('node:test');
 const { ScriptedContents } = require('./fixtures/scripted-electron.cjs');
 const { FOREIGN, heard, served, settled } = require('./fixtures/served.cjs');
 
+const BOUND = Object.freeze({ timeout: 20_000 });
+
 test('a page gets a snapshot first, then every change once and in order', async () => {
   const { voice, clara } = served();
   voice.create('alice');
@@ -161,6 +163,39 @@ test('a callback that was taken back leaves the others their events', async () =
   voice.create('alice');
   await settled();
   assert.deepEqual(other.slice(1), [['created', 'alice', 1, 1]]);
+});
+
+test('a callback hears its own topic alone', async () => {
+  const { voice, clara } = served();
+  const events = heard(clara);
+  const states = [];
+  clara.onAgentState(({ state }) => states.push(state));
+  await settled();
+  voice.create('alice');
+  voice.agent('connected');
+  await settled();
+  assert.deepEqual([events.length, states], [2, ['idle', 'connected']]);
+});
+
+test('a page that is early hears of the sidecar once there is one', BOUND, async () => {
+  const { clara, complaints, end, serve, voice } = served();
+  end();
+  const taken = [];
+  const stop = clara.onAgentState(() => taken.push('early'));
+  const first = new Promise((resolve) => clara.onSessions(resolve));
+  await settled();
+  stop();
+  voice.create('alice');
+  serve();
+  assert.equal((await first).sessions.length, 1);
+  assert.deepEqual([taken, complaints], [[], []]);
+});
+
+test('a page that may not subscribe is told so in its console', async () => {
+  const { clara, complaints } = served({ url: FOREIGN });
+  heard(clara);
+  await settled();
+  assert.match(complaints[0], /window\.clara: .* alone\. \(DENIED\)/);
 });
 
 test('a callback may take itself back while it is called', async () => {

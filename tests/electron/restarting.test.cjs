@@ -269,6 +269,8 @@ test('listSessions() heals, and answers in the seq and epoch of the events', BOU
   assert.deepEqual(sessions, [session('bob')]);
   assert.deepEqual([seq, epoch], [last.seq, last.epoch]);
   assert.equal((await sidecar.request('listSessions')).epoch, 'e1', 'a request stays raw');
+  await notified(sidecar, 'of-tomorrow', {});
+  assert.equal(await sidecar.request('listings'), 2, 'nothing is left to be healed');
 });
 
 test('a list that comes in pages is asked for to its end', BOUND, async (t) => {
