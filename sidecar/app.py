@@ -246,6 +246,7 @@ class _App:
                 proxies=proxies,
                 calls=self._calls,
                 redact=self._start.redactor,
+                rss_bytes=memory.rss_bytes,
             ),
             api=LiveKitServerApi(proxies),
             client=self._client,

@@ -440,7 +440,7 @@ def _event_budget(_: Callable[[], None]) -> None:
     event.room_event.data_packet_received.user.topic = "chat"
     event.room_event.data_packet_received.participant_identity = "alice"
     budget = EventBudget(lambda _: None, lambda _: None, frozenset({"chat"}))
-    budget.report_to(_raise, _raise)
+    budget.report_to(_raise)
     budget.start()
     for _ in range(MESSAGES_AT_ONCE + 1):
         budget.put(event)

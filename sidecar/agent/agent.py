@@ -399,9 +399,7 @@ class ClaraVoiceAgent:
         now_ms = self._clock.tick().steady_ms
         if self._freed_ms is None or now_ms >= self._freed_ms + FREED_EVERY_MS:
             self._freed_ms = now_ms
-            _log.warning(
-                "Streams that participants never end fill the memory; the agent joins anew."
-            )
+            _log.warning("The memory of the Room has grown too much; the agent joins anew.")
             self._happen(Cause(Event.OVERGROWN))
 
     def _happen(self, cause: Cause) -> None:

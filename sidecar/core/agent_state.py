@@ -51,7 +51,7 @@ class Event(Enum):
     WATCHDOG = "30 s in this state"
     STEADY = "30 s in the room"
     DEAF = "the server's list shows that the Room misses events"
-    OVERGROWN = "streams without an end fill the memory of the Room"
+    OVERGROWN = "the memory of the Room has grown too much"
     LOST = "the Room ended, and a join may succeed later"
     ROOM_GONE = "the Room ended: ROOM_CLOSED or ROOM_DELETED"
     EVICTED = (

@@ -230,7 +230,7 @@ class MessagesDropped:
 
 @dataclass(frozen=True, slots=True)
 class Overgrown:
-    """Participants opened so many streams without an end that the Room's memory must be freed."""
+    """The Room's memory has grown so much that the agent should leave the Room, which frees it."""
 
 
 @dataclass(frozen=True, slots=True)

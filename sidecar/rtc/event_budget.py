@@ -28,9 +28,6 @@ HOLD_S = 0.1
 """Seconds between two deliveries of held changes, and between two reports of dropped messages."""
 MAX_STREAMS = 10_000
 """Remembered senders of open text streams; parts of a forgotten stream have no budget."""
-MAX_UNENDED = 100_000
-"""Streams of one Room that were opened and not ended: the native library keeps 3 KB for each until
-the agent leaves (rust-sdks livekit/src/room/data_stream/incoming.rs, open_streams)."""
 MAX_KNOWN = 4_096
 """Participants with a running account, before idle accounts are forgotten."""
 
@@ -47,9 +44,6 @@ _UNUSED = frozenset(
     }
 )
 """Room events that no handler of the sidecar takes: never delivered."""
-_STREAMS = {"stream_header_received": 1, "stream_trailer_received": -1}
-"""Events of _UNUSED by which streams are counted. A stream in one packet has no end: it counts,
-too."""
 _CHANGES = frozenset(
     {
         "connection_quality_changed",
@@ -104,7 +98,6 @@ class EventBudget:
         drop_handle: Callable[[int], object],
         wanted_topics: frozenset[str],
         now_s: Callable[[], float] = time.monotonic,
-        max_unended: int = MAX_UNENDED,
     ) -> None:
         """Pass events on to *deliver*, and free the native memory of dropped ones by *drop_handle*.
 
@@ -114,7 +107,6 @@ class EventBudget:
         self._drop_handle = drop_handle
         self._wanted_topics = wanted_topics
         self._now_s = now_s
-        self._max_unended = max_unended
         self._messages = Account(MESSAGES_PER_S, MESSAGES_AT_ONCE)
         self._changes = Account(CHANGES_PER_S, CHANGES_AT_ONCE)
         self._held: dict[str, dict[object, Event]] = {}
@@ -125,22 +117,14 @@ class EventBudget:
         self._has_given_up = False
         """Whether a bug ended the thread: nobody delivers what would be held."""
         self._on_dropped: Callable[[str, int], None] = _ignore
-        self._on_overgrown: Callable[[], None] = _nothing
-        self._room = 0
-        """The handle of the newest Room, of which streams are counted."""
-        self._unended = 0
         self._changed = threading.Condition(threading.RLock())
 
-    def report_to(
-        self, on_dropped: Callable[[str, int], None], on_overgrown: Callable[[], None]
-    ) -> None:
+    def report_to(self, on_dropped: Callable[[str, int], None]) -> None:
         """Call *on_dropped* with an identity and the number of messages dropped since.
 
-        It is called on a thread of its own, at most each 0.1 s for each identity. *on_overgrown* is
-        called on a native thread, for each *max_unended* streams without an end in one Room.
+        It is called on a thread of its own, at most each 0.1 s for each identity.
         """
         self._on_dropped = on_dropped
-        self._on_overgrown = on_overgrown
 
     def start(self) -> None:
         """Start the thread that delivers held changes and reports dropped messages."""
@@ -181,8 +165,6 @@ class EventBudget:
                 yield event
         elif kind in _UNUSED:
             self._free(content)
-            if kind in _STREAMS:
-                self._count_stream(event.room_event.room_handle, _STREAMS[kind])
         elif kind in _CHANGES:
             key = (kind.replace("unmuted", "muted"), getattr(content, "track_sid", ""))
             yield from self._change(content.participant_identity, key, event)
@@ -233,15 +215,6 @@ class EventBudget:
         self._dropped[identity] = self._dropped.get(identity, 0) + 1
         self._changed.notify()
         return False
-
-    def _count_stream(self, room: int, step: int) -> None:
-        """Count a stream that began (1) or ended (-1) in *room*."""
-        if room != self._room:
-            self._room, self._unended = room, 0
-        self._unended = max(0, self._unended + step)
-        if self._unended >= self._max_unended:
-            self._unended = 0
-            self._on_overgrown()
 
     def _free(self, content: Any) -> None:
         """Free the native memory that *content* owns."""
@@ -310,10 +283,6 @@ def _identity(content: Any) -> str:
 
 
 def _ignore(identity: str, count: int) -> None:
-    """Take a report that nothing listens to."""
-
-
-def _nothing() -> None:
     """Take a report that nothing listens to."""
 
 

@@ -36,6 +36,7 @@ from sidecar.rtc.chat import LEGACY_TOPIC, MAX_TEXT_BYTES, TOPIC, Chat
 from sidecar.rtc.connect_errors import may_be_clock, meaning_of
 from sidecar.rtc.participants import joined_at_ms, participant, people
 from sidecar.rtc.proxies import Proxies
+from sidecar.rtc.room_memory import RoomMemory
 from sidecar.rtc.server_probe import http_url, look_again
 
 if TYPE_CHECKING:
@@ -66,12 +67,13 @@ class LiveKitRoom:
         proxies: Proxies,
         redact: Callable[[str], str],
         calls: LiveKitCalls | None = None,
+        rss_bytes: Callable[[], int],
     ) -> None:
         """Prepare an attempt to join *target* with *token*; call `join` next.
 
         *emit* takes each fact. *now_s* returns attended seconds. *redact* removes secrets and
-        tokens from a text. *calls* has the sound of the people, for a voice plug-in; None without
-        one.
+        tokens from a text. *rss_bytes* returns the memory of the process. *calls* has the sound of
+        the people, for a voice plug-in; None without one.
         """
         self._target = target
         self._token = token
@@ -81,6 +83,7 @@ class LiveKitRoom:
         self._calls = calls
         self._chat = Chat(emit, now_s)
         self._room: rtc.Room | None = None
+        self._memory = RoomMemory(rss_bytes, lambda: emit(Overgrown()))
         self._has_ended = False
         self._ending: asyncio.TimerHandle | None = None
 
@@ -116,6 +119,7 @@ class LiveKitRoom:
             return
         # Do not await before `Joined`: the SDK delivers events only at the loop's next turn.
         self._room = room
+        self._memory.start()
         granted = _granted(room.local_participant)
         if self._calls is not None:
             self._calls.joined(room, granted)
@@ -140,6 +144,7 @@ class LiveKitRoom:
     async def leave(self) -> None:
         """Leave the Room. Never raises. Ignore every fact that it still emits."""
         self._cancel_ending()
+        self._memory.stop()
         if self._room is None:
             return
         self._end_calls()
@@ -203,18 +208,15 @@ class LiveKitRoom:
             with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
                 loop.call_soon_threadsafe(self._emit, MessagesDropped(identity, count))
 
-        def overgrown() -> None:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._emit, Overgrown())
-
         budget = event_budget.install(frozenset({TOPIC, LEGACY_TOPIC}))
         if budget is not None:
-            budget.report_to(report, overgrown)
+            budget.report_to(report)
 
     def _end(self, reason: int) -> None:
         self._cancel_ending()
         if not self._has_ended:
             self._has_ended = True
+            self._memory.stop()
             self._end_calls()
             self._emit(RoomEnded(reason))
 

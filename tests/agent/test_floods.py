@@ -50,7 +50,7 @@ async def test_dropped_messages_change_no_session(caplog: pytest.LogCaptureFixtu
 
 
 @in_virtual_time
-async def test_streams_without_an_end_make_the_agent_join_anew_once_a_minute_and_close_nothing(
+async def test_a_room_that_grows_makes_the_agent_join_anew_once_a_minute_and_closes_nothing(
     caplog: pytest.LogCaptureFixture,
 ):
     world = World()

@@ -142,7 +142,13 @@ async def _walks() -> dict[str, Walk]:
     fake = world.rooms.made[-1]
     sdk = _SdkRoom()
     room = LiveKitRoom(
-        fake.target, "", fake.emit, now_s=lambda: 0.0, proxies=Proxies({}), redact=str
+        fake.target,
+        "",
+        fake.emit,
+        now_s=lambda: 0.0,
+        proxies=Proxies({}),
+        rss_bytes=lambda: 0,
+        redact=str,
     )
     room._listen(sdk)  # type: ignore[arg-type]  # what `join` does before it connects
     answers: list[bytes] = []

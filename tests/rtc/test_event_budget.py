@@ -39,17 +39,12 @@ class Loop:
             self.freed.append,
             frozenset({CHAT, OLD_CHAT}),
             lambda: self.now_s,
-            max_unended=10,
         )
-        self.overgrown = 0
-        self.budget.report_to(self._report, self._grow)
+        self.budget.report_to(self._report)
 
     def _report(self, identity: str, count: int) -> None:
         self.dropped[identity] = self.dropped.get(identity, 0) + count
         self.has_report.set()
-
-    def _grow(self) -> None:
-        self.overgrown += 1
 
     def send(self, event: FfiEvent) -> None:
         """Do what a native thread does with an event."""
@@ -89,14 +84,6 @@ def stream(who: str, handle: int, topic: str = CHAT) -> FfiEvent:
     opened.participant_identity = who
     opened.reader.handle.id = handle
     opened.reader.info.topic = topic
-    return event
-
-
-def begun(room: int, is_ended: bool = False) -> FfiEvent:
-    event = FfiEvent()
-    event.room_event.room_handle = room
-    kind = "stream_trailer_received" if is_ended else "stream_header_received"
-    getattr(event.room_event, kind).participant_identity = "mallory"
     return event
 
 
@@ -345,19 +332,3 @@ async def test_the_budget_stands_in_front_of_the_pinned_sdk_s_queue():
 def test_every_field_of_a_room_event_that_is_named_here_exists():
     named = event_budget._UNUSED | event_budget._CHANGES | event_budget._TURNS | event_budget._ENDS
     assert named <= set(RoomEvent.DESCRIPTOR.fields_by_name)
-
-
-async def test_streams_of_a_room_that_never_end_are_told_at_their_limit(loop: Loop) -> None:
-    for _ in range(100):  # streams that end, and those of earlier Rooms, do not count
-        loop.send(begun(1))
-        loop.send(begun(1, is_ended=True))
-    for room in (1, 2):
-        for _ in range(9):
-            loop.send(begun(room))
-    assert loop.overgrown == 0
-    loop.send(begun(2))
-    assert loop.overgrown == 1
-    for _ in range(10):
-        loop.send(begun(2))
-    assert loop.overgrown == 2
-    assert await loop.delivered() == []

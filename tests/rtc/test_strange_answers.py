@@ -66,6 +66,7 @@ async def refused(url: str) -> JoinFailed:
         facts.append,
         now_s=asyncio.get_running_loop().time,
         proxies=Proxies(os.environ),
+        rss_bytes=lambda: 0,
         redact=Redactor(),
     )
     await room.join()
