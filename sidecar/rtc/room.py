@@ -119,9 +119,10 @@ class LiveKitRoom:
             return
         # Do not await before `Joined`: the SDK delivers events only at the loop's next turn.
         self._room = room
-        self._memory.start()
         granted = _granted(room.local_participant)
-        if self._calls is not None:
+        if self._calls is None:
+            self._memory.start()  # beside a plug-in, the memory that grows may be the plug-in's
+        else:
             self._calls.joined(room, granted)
         took_s = asyncio.get_running_loop().time() - began_s
         own, name = room.local_participant, room.name or self._target.room
