@@ -171,6 +171,7 @@ test('SIDECAR_MISSING: the command does not exist', BOUND, async (t) => {
     'SIDECAR_MISSING',
   );
   assert.ok(message.includes(command));
+  assert.match(message, /Windows: with \.exe/); // a file without it is none that Windows starts
 });
 
 test('SIDECAR_MISSING: the command is not on PATH', BOUND, async () => {

@@ -43,7 +43,7 @@ const MACHINES = Object.freeze({ x64: [62, 3], ia32: [3, 62], arm64: [183, 40], 
 const BAD_FORMAT = Object.freeze(['ENOEXEC', 'EFTYPE', 'UNKNOWN', 'Unknown system error -86']);
 
 /** What to do about a program that is not there, or that the system does not start. */
-const GIVE_ANOTHER = 'Give `command`, or SIDECAR_PYTHON, the full path of one that is there.';
+const GIVE_IT = 'Give `command` or SIDECAR_PYTHON a full path that is there (Windows: with .exe).';
 const SHIP_IT = 'Ship the folder that PyInstaller made as an extra resource named "sidecar".';
 const RESTORE =
   'Most likely an antivirus program took it: restore it there, or install the app again.';
@@ -207,7 +207,7 @@ function missing({ command, packaged }, cause) {
   const hasFolder = isKind(path.dirname(command), 'isDirectory');
   const code = packaged && hasFolder ? 'REMOVED' : 'SIDECAR_MISSING';
   const problem = `There is no program ${command}.`;
-  const fix = !packaged ? GIVE_ANOTHER : hasFolder ? RESTORE : SHIP_IT;
+  const fix = !packaged ? GIVE_IT : hasFolder ? RESTORE : SHIP_IT;
   return new SidecarError(code, problem, { fix, cause });
 }
 
