@@ -48,7 +48,7 @@ FLOODS: list[tuple[Kind, float, int]] = [
     ("odd", 300, 1),
     ("tracks", 500, 0),
     ("attributes", 500, 16_000),
-    ("metadata", 100, 60_000),
+    ("metadata", 50, 60_000),
     ("names", 2_000, 10),
     ("joins", 20, 0),
     ("crowd", 100, 0),
