@@ -138,3 +138,12 @@ class DeadlineLaws(RuleBasedStateMachine):
 
 
 TestDeadlineLaws = DeadlineLaws.TestCase
+
+
+def test_a_deadline_that_is_moved_a_thousand_times_hides_no_other():
+    deadlines: Deadlines[str] = Deadlines()
+    deadlines.set("kept", 1_000.0)
+    for number in range(1_000):
+        deadlines.set("moved", 2_000.0 + number)
+    assert list(deadlines.take_passed(1_000.0)) == ["kept"]
+    assert list(deadlines.take_passed(5_000.0)) == ["moved"]
