@@ -127,7 +127,6 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
   /** As stopOnce(), and by force after a second: neither a system nor an installer waits. */
   const stopFast = () => {
     const run = current;
-    deadlines.resume();
     const end = stopOnce();
     if (run !== undefined) run.child.hurry();
     return end;
