@@ -5,6 +5,9 @@ A script cannot use relative imports: so the imports here are absolute.
 
 import sys
 
-from sidecar.cli import main
+try:
+    from sidecar.cli import main
 
-sys.exit(main())
+    sys.exit(main())
+except KeyboardInterrupt:  # Ctrl-C while the modules load: nothing runs yet
+    sys.exit(130)

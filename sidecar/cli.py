@@ -209,6 +209,9 @@ def _commands() -> Any:
 
 
 def _run_command(program: str, arguments: Sequence[str]) -> int:
+    # Until the command runs a loop, nothing runs that Ctrl-C would have to end. An exception could
+    # get lost in a module that loads.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     return int(_commands().main(program, list(arguments)))
 
 

@@ -177,10 +177,14 @@ def _until_done(work: Coroutine[None, None, int], *, interrupted: int = INTERRUP
                 asyncio.get_running_loop().add_signal_handler(number, running.cancel)
         return await work
 
+    ends_at_once = signal.getsignal(signal.SIGINT)
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Windows: asyncio then cancels
         return asyncio.run(run())
     except (KeyboardInterrupt, asyncio.CancelledError):
         return interrupted
+    finally:
+        signal.signal(signal.SIGINT, ends_at_once)
 
 
 # The commands

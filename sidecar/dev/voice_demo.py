@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -109,6 +110,7 @@ def install_and_run(arguments: Sequence[str]) -> int:
     show("The assistant's speech to text and its voice are not installed. Installing them into")
     show(f"this checkout's .venv (about 280 MB, once): uv {' '.join(group + rest)}")
     command = [*uv_command(), *group, "--project", str(CHECKOUT), *rest]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # uv ends first
     try:
         return subprocess.run(command, env=os.environ | {INSTALLING: "1"}, check=False).returncode
     except KeyboardInterrupt:

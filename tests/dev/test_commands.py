@@ -143,6 +143,35 @@ async def test_a_person_who_cannot_join_is_told_why_and_what_to_do(tmp_path):
         assert b"leaves" not in (rest or b"")
 
 
+CTRL_C_AT = """
+import os, signal, sys
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupts())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT to its own process")
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("sidecar.cli", ["--help"]),
+        ("sidecar.dev.commands", ["demo"]),
+        ("livekit.rtc", ["join"]),
+        ("sidecar.dev.server", ["dev-server", "--embedded"]),
+        ("jwt", ["token"]),
+    ],
+    ids=str,
+)
+def test_a_ctrl_c_while_modules_load_ends_a_command_without_a_word(tmp_path, module, arguments):
+    (tmp_path / "sitecustomize.py").write_text(CTRL_C_AT.format(module=module))
+    env = configured("ws://127.0.0.1:1", "room") | {"PYTHONPATH": str(tmp_path)}
+    done = run([*COMMAND, *arguments], env, tmp_path)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 # The .env file that dev-server writes
 
 
