@@ -2,7 +2,9 @@
 
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
+const fs = require('node:fs');
 const http = require('node:http');
+const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { test } = require('node:test');
 
@@ -207,6 +209,18 @@ test('thirty tokens come at once, then three a second', async (t) => {
   for (let number = 0; number < 4; number += 1) later.push((await ask(GOOD))[0]);
   assert.deepEqual(later, [200, 200, 200, 429]);
 });
+
+for (const readme of ['README.md', 'electron-bridge/README.md']) {
+  test(`the \`getToken\` of ${readme} gets a token from it`, async (t) => {
+    const { port } = await endpoint(t);
+    const text = fs.readFileSync(path.join(__dirname, '../../..', readme), 'utf8');
+    const [sample] = /(?<=getToken: )async \(request\) => \{$.*?^ {2}\}(?=,$)/ms.exec(text);
+    const url = `http://127.0.0.1:${port}/token`;
+    const getToken = eval(sample.replace(/https:[^']+/, url));
+    const { token } = await getToken(GOOD);
+    assert.equal(claimsOf(token).sub, 'alice');
+  });
+}
 
 test('without its settings the program says which are missing', () => {
   const program = require.resolve('../../../electron-bridge/example/token-server.cjs');
