@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 FAILED_STATUS = 1
 """The exit status when a bug made the drain fail; the log has the traceback."""
 LEAVE_WITHIN_S = 0.8
+"""Seconds to leave the room and to answer the open requests; then the rest is refused with 1005."""
 FLUSH_WITHIN_S = 1.6
 LOG_FLUSH_WITHIN_S = 0.3
 SWITCH_S = 0.001
@@ -305,6 +306,7 @@ class _App:
 
     def _tell_end(self) -> bool:
         hangs = self._writer.close_sessions(self.epoch, round(time.time() * 1000))
+        self._dispatcher.refuse_open()
         if hangs:
             _log.critical("The event loop hangs; the sidecar ends without leaving its room.")
         return hangs
@@ -320,6 +322,7 @@ class _App:
         self._client.end()
         ending = tasks.start("leave and answer", self._leave())
         await asyncio.wait({ending}, timeout=LEAVE_WITHIN_S)
+        self._dispatcher.refuse_open()
         if ending.done() and ending.exception() is not None:
             self._status = FAILED_STATUS
         from sidecar.rtc import native

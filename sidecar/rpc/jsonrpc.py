@@ -13,13 +13,14 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from sidecar import tasks
-from sidecar.core.contract.errors import ErrorCode, SidecarError
+from sidecar.core.contract.errors import ErrorCode, ShuttingDown, SidecarError
 from sidecar.core.contract.failures import shortage
 from sidecar.core.contract.messages import AgentSession, Notification
 from sidecar.core.contract.protocol import (
@@ -73,7 +74,12 @@ class Dispatcher:
         self._awaited: Awaitable[object] | None = None
         """The awaitable that the latest handler returned, until `_one` takes it; else None."""
         self._in_flight = 0
-        self._answering: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None] | None, Callable[[], bytes | None]] = {}
+        """The line that refuses each line that is not answered yet, by the task that answers it.
+
+        A removal from this dict gives the right to answer the line. `dict.pop` is atomic, so each
+        line is answered once, although `refuse_open` may run on another thread.
+        """
 
     def receive(self, line: bytes) -> None:
         """Answer *line* before returning, unless its handler returned an awaitable.
@@ -96,7 +102,7 @@ class Dispatcher:
             return
         response = self._one(decoded)
         if isinstance(response, Coroutine):
-            self._answer_later(self._answer_when_done(response))
+            self._answer_later(self._line_when_done(response), lambda: _refusal_line(decoded))
         elif response is not None:
             self._answer(response)
 
@@ -113,8 +119,19 @@ class Dispatcher:
 
     async def answered(self) -> None:
         """Wait until every request received so far is answered."""
-        while self._answering:
-            await asyncio.wait(set(self._answering))
+        while self._open:
+            await asyncio.wait({each for each in list(self._open) if each is not None})
+
+    def refuse_open(self) -> None:
+        """Answer each open request with ShuttingDown, now; drop its result if it comes later.
+
+        Safe to call from any thread: the loop may hang.
+        """
+        for task in list(self._open):
+            refusal = self._open.pop(task, None)
+            line = None if refusal is None else refusal()
+            if line is not None:
+                self._send(line)
 
     def _batch(self, members: list[Any]) -> None:
         if not members or len(members) > MAX_BATCH:
@@ -124,9 +141,9 @@ class Dispatcher:
         batch = _Batch(members)
         is_over = self._take_turn(batch)
         if not is_over or batch.has_awaited:
-            self._answer_later(self._answer_batch_when_done(batch, is_over))
-        else:
-            self._answer_batch(batch)
+            self._answer_later(self._batch_line_when_done(batch, is_over), batch.refusal_line)
+        elif (line := batch.line()) is not None:
+            self._send(line)
 
     def _take_turn(self, batch: _Batch) -> bool:
         """Answer members of *batch* for TURN_S; True when there is no more."""
@@ -134,7 +151,7 @@ class Dispatcher:
         for member in batch.rest:
             response = self._one(member)
             if isinstance(response, Coroutine):
-                batch.await_answer(response)
+                batch.await_answer(member, response)
             elif response is not None:
                 batch.add(response)
             if self._now_s() >= until_s:
@@ -142,11 +159,10 @@ class Dispatcher:
         return True
 
     def _one(self, message: Any) -> _Response | Coroutine[Any, Any, _Response | None] | None:
-        if isinstance(message, dict) and "method" not in message:
-            if "result" in message or "error" in message:
-                if self._take_response is not None:
-                    self._take_response(message)
-                return None  # no answer to a Response: two peers would answer each other for ever
+        if _is_response(message):
+            if self._take_response is not None:
+                self._take_response(message)
+            return None  # no answer to a Response: two peers would answer each other for ever
         problem = _problem(message)
         if problem is not None:
             return problem
@@ -187,30 +203,43 @@ class Dispatcher:
             self._in_flight -= 1
         return response if "id" in message else None
 
-    async def _answer_when_done(self, response: Awaitable[_Response | None]) -> None:
+    async def _line_when_done(self, response: Awaitable[_Response | None]) -> bytes | None:
         answer = await response
-        if answer is not None:
-            self._answer(answer)
+        return None if answer is None else _encode_response(answer)
 
-    async def _answer_batch_when_done(self, batch: _Batch, is_over: bool) -> None:
+    async def _batch_line_when_done(self, batch: _Batch, is_over: bool) -> bytes | None:
         while not is_over:
             await asyncio.sleep(0)
             is_over = self._take_turn(batch)
         await batch.awaited()
-        self._answer_batch(batch)
+        return batch.line()
 
-    def _answer_later(self, answering: Coroutine[Any, Any, None]) -> None:
-        task = tasks.start("answer", answering)
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+    def _answer_later(
+        self, answering: Coroutine[Any, Any, bytes | None], refusal: Callable[[], bytes | None]
+    ) -> None:
+        """Send the line of *answering* when it is there; *refusal* makes the line at the end."""
+        task = tasks.start("answer", self._send_when_done(answering))
+        self._open[task] = refusal
+        task.add_done_callback(lambda done: self._open.pop(done, None))
+
+    async def _send_when_done(self, answering: Awaitable[bytes | None]) -> None:
+        line = await answering
+        if self._open.pop(asyncio.current_task(), None) is not None and line is not None:
+            self._send(line)
 
     def _answer(self, response: _Response) -> None:
         self._send(_encode_response(response))
 
-    def _answer_batch(self, batch: _Batch) -> None:
-        line = batch.line()
-        if line is not None:
-            self._send(line)
+
+@dataclass(slots=True, eq=False)
+class _Later:
+    """A member of a batch whose answer comes later."""
+
+    request: _Message
+    response: Coroutine[Any, Any, _Response | None]
+    answer: _Answer | None = None
+    is_done: bool = False
+    """Whether `answer` is the answer; None is that of a notification."""
 
 
 class _Batch:
@@ -219,39 +248,57 @@ class _Batch:
     def __init__(self, members: list[Any]) -> None:
         self.rest = iter(members)
         """The members that were not taken yet."""
-        self._answers: list[_Answer | Coroutine[Any, Any, _Response | None]] = []
+        self._answers: list[_Answer | _Later] = []
         self._bytes = 0
 
     def add(self, response: _Response) -> None:
         self._answers.append(self._encoded(response))
 
-    def await_answer(self, response: Coroutine[Any, Any, _Response | None]) -> None:
-        self._answers.append(response)
+    def await_answer(
+        self, request: _Message, response: Coroutine[Any, Any, _Response | None]
+    ) -> None:
+        self._answers.append(_Later(request, response))
 
     @property
     def has_awaited(self) -> bool:
-        return any(isinstance(each, Coroutine) for each in self._answers)
+        return any(isinstance(each, _Later) for each in self._answers)
 
     async def awaited(self) -> None:
         """Wait for the answers that are not there yet."""
-        later = [each for each in self._answers if isinstance(each, Coroutine)]
-        done = iter(await asyncio.gather(*later))
-        whole: list[_Answer | Coroutine[Any, Any, _Response | None]] = []
-        for each in self._answers:
-            if isinstance(each, tuple):
-                whole.append(each)
-            elif (response := next(done)) is not None:
-                whole.append(self._encoded(response))
-        self._answers = whole
+        await asyncio.gather(*(self._finish(x) for x in self._answers if isinstance(x, _Later)))
 
     def line(self) -> bytes | None:
         """Return the array of all answers; None without an answer."""
-        answers = [each for each in self._answers if isinstance(each, tuple)]
+        return self._array([each for each in self._given() if each is not None])
+
+    def refusal_line(self) -> bytes | None:
+        """Return the array of the answers that are there, and of a refusal for each other one."""
+        rest = (each for each in self.rest if not _is_response(each))
+        refusals = [_problem(each) or _refusal(each) for each in rest]
+        refused = [self._encoded(each) for each in refusals if each is not None]
+        return self._array([each for each in self._given() if each is not None] + refused)
+
+    def _given(self) -> Iterator[_Answer | None]:
+        """Yield the answer of each member that was taken; None for a notification."""
+        for each in self._answers:
+            if not isinstance(each, _Later):
+                yield each
+            elif each.is_done:
+                yield each.answer
+            elif (refusal := _refusal(each.request)) is not None:
+                yield self._encoded(refusal)
+
+    def _array(self, answers: list[_Answer]) -> bytes | None:
         if not answers:
             return None
         if self._is_too_long:
             answers = [(each, _encode(_too_long({"id": each}))) for each, _ in answers]
         return b"[" + b",".join(line for _, line in answers) + b"]"
+
+    async def _finish(self, later: _Later) -> None:
+        response = await later.response
+        later.answer = None if response is None else self._encoded(response)
+        later.is_done = True
 
     @property
     def _is_too_long(self) -> bool:
@@ -345,6 +392,14 @@ def _failed(error: BaseException) -> tuple[ErrorCode, str, Mapping[str, object] 
     return ErrorCode.INTERNAL_ERROR, "Internal error", None
 
 
+def _is_response(message: Any) -> bool:
+    return (
+        isinstance(message, dict)
+        and "method" not in message
+        and ("result" in message or "error" in message)
+    )
+
+
 def _problem(message: Any) -> _Response | None:
     """Return the error answer when *message* is not a valid Request object; None when it is.
 
@@ -387,6 +442,16 @@ def _error(
     if data is not None:
         error["data"] = data
     return {"jsonrpc": "2.0", "error": error, "id": request_id}
+
+
+def _refusal(message: _Message) -> _Response | None:
+    """Return the answer to a request that is open when the process ends; None: a notification."""
+    return _error(message["id"], *_failed(ShuttingDown())) if "id" in message else None
+
+
+def _refusal_line(message: _Message) -> bytes | None:
+    refusal = _refusal(message)
+    return None if refusal is None else _encode_response(refusal)
 
 
 def _too_many(message: _Message) -> _Response | None:

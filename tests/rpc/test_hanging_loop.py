@@ -1,4 +1,4 @@
-"""The end of a sidecar whose event loop hangs: the sessions are told, in time.
+"""The end of a sidecar whose event loop hangs: sessions and open requests are told, in time.
 
 Nothing on the wire can cause the hang. From source it is a bug that the test puts in
 (tests/faulty_start.py); in a frozen build the test holds the loop's thread.
@@ -19,6 +19,7 @@ import sidecar
 from sidecar.dev.stdio_client import SidecarClient
 from tests.livekit.stdio import closes, session_of
 from tests.rpc.held_thread import held
+from tests.rpc.peer import strictly
 from tests.rpc.raw_sidecar import ENDS_WITHIN_S
 
 COMMAND = [sys.executable, "-m", "tests.faulty_start", "hang"]
@@ -72,7 +73,7 @@ def _signalled(name: str) -> Callable[[SidecarClient], Awaitable[None]]:
         pytest.param(_signalled("SIGHUP"), id="SIGHUP", marks=pytest.mark.full),
     ],
 )
-async def test_each_session_is_closed_once_and_the_process_ends_in_time(
+async def test_sessions_are_closed_requests_answered_once_and_the_process_ends_in_time(
     hanging: SidecarClient, end: Callable[[SidecarClient], Awaitable[None]]
 ) -> None:
     await end(hanging)
@@ -86,6 +87,8 @@ async def test_each_session_is_closed_once_and_the_process_ends_in_time(
     seqs = [each.params["seq"] for each in hanging.notifications]
     assert seqs == list(range(1, len(seqs) + 1))
     assert any("event loop hangs" in line for line in hanging.stderr_lines)
+    (answer,) = (strictly(line) for line in hanging.strays)
+    assert (answer["id"], answer["error"]["code"]) == (99, 1005)
 
 
 @pytest.mark.full

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.core.contract.errors import ErrorCode, SidecarError
-from tests.rpc.peer import Peer, request, result, spec_methods
+from tests.rpc.peer import INVALID_REQUEST, Peer, error, request, result, spec_methods
+
+
+def refused(number):
+    """Make the answer to a request that is open when the process ends."""
+    fix = {"fix": "Start a new sidecar, then send the request again."}
+    answer = error(1005, "The sidecar is shutting down.", number)
+    return {**answer, "error": {**answer["error"], "data": fix}}
 
 
 class NoSuch(SidecarError):
@@ -125,6 +133,58 @@ async def test_answered_comes_back_only_when_the_last_request_is_answered():
     async with asyncio.timeout(5):
         await waiting
     assert len(peer.lines) == 4
+
+
+async def test_a_request_that_is_open_at_the_end_is_refused_once_and_its_result_dropped():
+    go_on = asyncio.Event()
+
+    async def slow():
+        await go_on.wait()
+        return "slow"
+
+    peer = Peer({"slow": slow, "plain": lambda: "plain"})
+    peer.say(request("slow", number=1))
+    peer.say({"jsonrpc": "2.0", "method": "slow"})
+    await asyncio.sleep(0)
+    peer.say(request("slow", number=2))
+    for _ in range(2):
+        peer.dispatcher.refuse_open()
+    go_on.set()
+    peer.say(request("plain", number=3))
+    answers = await peer.all_answers()
+    assert answers == [refused(1), refused(2), result("plain", 3)]
+
+
+async def test_a_batch_that_is_open_at_the_end_keeps_the_answers_that_are_there():
+    go_on, now_s = asyncio.Event(), itertools.count()
+
+    async def slow():
+        await go_on.wait()
+
+    async def quick():
+        return "quick"
+
+    methods = {"slow": slow, "quick": quick, "plain": lambda: "plain"}
+    peer = Peer(methods, now_s=lambda: float(next(now_s)))  # each member takes a turn
+    batch = [
+        request("quick"),
+        request("slow", number=2),
+        {"jsonrpc": "2.0", "method": "slow"},
+        request("plain", number=3),
+    ]
+    peer.say(batch)
+    peer.say([{"jsonrpc": "2.0", "method": "slow"}])
+    for _ in range(20):
+        await asyncio.sleep(0)
+    peer.say([request("plain", number=4), request("plain", number=5), {"id": 6, "result": 0}, 7])
+    peer.dispatcher.refuse_open()
+    go_on.set()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert await peer.all_answers() == [
+        [result("quick"), refused(2), result("plain", 3)],
+        [result("plain", 4), refused(5), INVALID_REQUEST],
+    ]
 
 
 JSON = st.recursive(

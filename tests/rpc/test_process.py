@@ -121,6 +121,36 @@ async def test_a_connect_in_flight_delays_nothing_and_is_answered_at_shutdown(co
     assert (answer["id"], answer["error"]["code"]) == (900, 1005)
 
 
+@pytest.mark.parametrize("end", ["shutdown", "the end of stdin", "SIGTERM"])
+async def test_requests_that_are_open_at_the_end_are_answered_once_with_1005_in_time(command, end):
+    """`diagnose` waits 5 s for a server that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with SidecarClient(command) as sidecar:
+            connect = request("connect", params_for(silent), number=900)
+            await sidecar.send_raw(encoded(connect))
+            await sidecar.notified("agent-state-changed", lambda p: p["state"] == "connecting")
+            slow = [request("diagnose", number=number) for number in (901, 902, 903)]
+            ping = request("ping", number=904)
+            unanswered = {"jsonrpc": "2.0", "method": "diagnose"}
+            await sidecar.send_raw(encoded(slow[0], [slow[1], ping, unanswered], slow[2]))
+            assert await sidecar.request("ping") == "pong"
+            if end == "shutdown":
+                assert await sidecar.request("shutdown") is None
+            elif end == "SIGTERM":
+                os.kill(sidecar.pid, signal.SIGTERM)
+            else:
+                sidecar.close_stdin()
+            assert await sidecar.wait(timeout_s=ENDS_WITHIN_S) == 0
+    answers = [strictly(line) for line in sidecar.strays]
+    (batch,) = (each for each in answers if isinstance(each, list))
+    alone = {each["id"]: each["error"]["code"] for each in answers if not isinstance(each, list)}
+    assert (alone, len(answers)) == ({900: 1005, 901: 1005, 903: 1005}, 4)
+    assert [(each["id"], each.get("error", {}).get("code")) for each in batch] == [
+        (902, 1005),
+        (904, None),
+    ]
+
+
 PARENT = """
 import os, subprocess, sys
 sidecar = subprocess.Popen(
