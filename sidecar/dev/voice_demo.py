@@ -154,12 +154,20 @@ class Story:
             self._line(who, content["text"] + cut)
 
     async def tell(self, sidecar: SidecarClient, wav: Path) -> None:
-        """Let anna ask, interrupt, and then ask together with ben. Raises PromiseBroken."""
+        """Let anna ask, interrupt, and then ask together with ben. Raises PromiseBroken.
+
+        Ends after the first answer when the program sends no transcript.
+        """
         await self._start(sidecar)
         async with self._talker("anna") as anna:
             first = await self._ask(anna, QUESTION)
             write_wav(wav, first.sound)
             self._line("written", f"{wav}: the answer as anna heard it")
+            if not self.said:
+                show()
+                show("The program tells the app no words (`session.transcript`). So the demo left")
+                show("out the interruption and the two at once, and checked no word.")
+                return
             interrupted = await self._interrupt(anna)
             async with self._talker("ben") as ben:
                 at_once = await asyncio.gather(
@@ -195,10 +203,14 @@ class Story:
         first_s = await talker.first_sound(end_s, timeout_s=ANSWER_TIMEOUT_S)
         self._line_of_wait(who, first_s - end_s)
         await talker.silence(PAUSE_S, timeout_s=ANSWER_TIMEOUT_S)
-        said = {role: text for person, role, text in self.said[since:] if person == who}
-        understood, answered = said.get("user", ""), said.get("assistant", "")
+        understood, answered = self._words(who, since)
         sound = talker.sound_since(first_s - LEAD_S)
         return Turn(sentence, understood, answered, begin_s, end_s, first_s, sound)
+
+    def _words(self, who: str, since: int) -> tuple[str, str]:
+        """Return what the app was told that *who* asked and heard; empty where it was not told."""
+        said = {role: text for person, role, text in self.said[since:] if person == who}
+        return said.get("user", ""), said.get("assistant", "")
 
     async def _interrupt(self, anna: Talker) -> list[Turn]:
         """Let *anna* ask for a long answer, and speak over it. Raises PromiseBroken."""
@@ -207,7 +219,7 @@ class Story:
         self._line("anna says", LONG)
         begin_s, end_s = await anna.say(await self._sound(LONG))
         first_s = await anna.first_sound(end_s, timeout_s=ANSWER_TIMEOUT_S)
-        (_, _, understood), (_, _, answered) = self.said[since:][:2]
+        understood, answered = self._words("anna", since)
         self._line_of_wait("anna", first_s - end_s)
         long = Turn(LONG, understood, answered, begin_s, end_s, first_s, b"")
         await asyncio.sleep(LISTENS_S)
@@ -230,7 +242,7 @@ class Story:
             own, foreign = (
                 len(set(words(heard)) & set(words(each.answered))) for each in (turn, other)
             )
-            self._line("", f"Asked: {turn.asked} Heard: {heard}")
+            self._line("checks", f"Asked: {turn.asked} The answer, read back by Whisper: {heard}")
             if own <= foreign:
                 raise PromiseBroken(f"{turn.asked} was answered by {heard}")
 
@@ -278,6 +290,8 @@ async def run(options: Options, wav: Path, program: Path) -> int:
             try:
                 async with asyncio.timeout(STORY_TIMEOUT_S):
                     await story.tell(sidecar, wav)
+                    if program == ASSISTANT and not story.said:
+                        raise PromiseBroken("the assistant told the app no words")
             except (PromiseBroken, TimeoutError) as error:
                 raise PromiseBroken(sidecar.story(str(error))) from error
             if options.keep:
