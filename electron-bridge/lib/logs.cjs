@@ -35,6 +35,8 @@ const METHODS = { warning: 'warn', critical: 'error' };
 // escapes its own messages; this is for the lines that did not come through it.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
+const now = () => new Date().toISOString();
+
 /**
  * @typedef {ReturnType<typeof logLines>} LogLines
  *
@@ -100,9 +102,7 @@ function logLines(logger, onEntry) {
  * @param {LogEntry} entry
  * @returns {string[]} its lines
  */
-function texts({ message, cause }) {
-  return cause === undefined ? [message] : [message, cause];
-}
+const texts = ({ message, cause }) => (cause === undefined ? [message] : [message, cause]);
 
 /**
  * @param {string} line
@@ -125,10 +125,6 @@ function escaped(text) {
     const hex = each.charCodeAt(0).toString(16);
     return hex.length <= 2 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`;
   });
-}
-
-function now() {
-  return new Date().toISOString();
 }
 
 /** The error codes of a write to a closed pipe (Windows says EOF when the write was waiting), to a

@@ -102,7 +102,7 @@ const OPTIONS = Object.freeze({
  */
 const MEMBERS = Object.freeze({
   connect: {
-    url: [isAddress, "the LiveKit server's address, as wss://example.livekit.cloud"],
+    url: [isAddress, "the LiveKit server's address (LIVEKIT_URL): wss:// or ws://, and a host"],
     room: [isText, 'the name of a room'],
     token: [isText, 'an access token'],
     apiKey: [isText, 'an API key'],

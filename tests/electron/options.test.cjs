@@ -17,7 +17,8 @@ const REFUSED = [
   [{ connect: 'ws://x' }, '`connect` must be an object'],
   [
     { connect: {} },
-    "`connect.url` must be the LiveKit server's address, as wss://example.livekit.cloud, got undefined.",
+    "`connect.url` must be the LiveKit server's address (LIVEKIT_URL): wss:// or ws://, and a host, " +
+      'got undefined.',
   ],
   [{ connect: { ...CONNECT, url: 'example.com' } }, '`connect.url` must be'],
   [{ connect: { ...CONNECT, url: 'ws://' } }, '`connect.url` must be'],

@@ -164,6 +164,15 @@ test('a connect that is refused for its parameters is logged with the fix', BOUN
   );
 });
 
+test("a connect that the app's own disconnect ended is not logged", BOUND, async (t) => {
+  const sidecar = scripted(t, {}, { connect: { ...CONNECT, room: 'left' } });
+  const logged = [];
+  sidecar.on('log', ({ message }) => logged.push(message));
+  await sidecar.start();
+  await sidecar.request('ping');
+  assert.deepEqual(logged, []);
+});
+
 test('SIDECAR_MISSING: the command does not exist', BOUND, async (t) => {
   const command = path.join(newFolder(), 'nothing');
   const { message } = await failsToStart(
@@ -274,6 +283,16 @@ test('EXITED: it ends before it is ready; its status and last words are told', B
   assert.ok(error.message.includes('status 3') && !error.message.includes('No module named x'));
   const { code, signal, stderrTail, willRestart } = await ended;
   assert.deepEqual([code, signal, stderrTail, willRestart], [3, null, error.stderrTail, false]);
+});
+
+test('EXITED: a Python without the sidecar is named, with what to do', BOUND, async (t) => {
+  const firstWords = '/usr/bin/python3: No module named sidecar';
+  const error = await failsToStart(scripted(t, { exitAtOnce: 1, firstWords }), 'EXITED');
+  assert.equal(
+    error.message,
+    'The sidecar ended with status 1. This Python lacks the sidecar. Run `uv sync`, or set ' +
+      'another SIDECAR_PYTHON.',
+  );
 });
 
 test('EXITED: status 0 is no excuse', BOUND, async (t) => {

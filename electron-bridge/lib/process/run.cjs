@@ -10,6 +10,7 @@ const { PROTOCOL_VERSION, VERSION } = require('../protocol.cjs');
 
 const CLIENT = Object.freeze({ name: 'clara-voice-bridge', version: VERSION });
 const SAME_RELEASE = 'Ship the sidecar and the bridge of one release.';
+const NO_SIDECAR = 'This Python lacks the sidecar. Run `uv sync`, or set another SIDECAR_PYTHON.';
 const THIS_BRIDGE = `version ${VERSION} with protocol ${PROTOCOL_VERSION}`;
 
 /**
@@ -79,7 +80,9 @@ function startFailure(error, timeoutMs, stderrTail) {
 function endError(launch, reason, { code, signal, spawnError }, stderrTail) {
   if (spawnError !== null) return require('./launch.cjs').spawnFailure(spawnError, launch);
   const how = signal === null ? `with status ${code}` : `by signal ${signal}`;
-  const ended = new SidecarError('EXITED', `The sidecar ended ${how}.`);
+  const isPythonBare = stderrTail.some((line) => line.endsWith(': No module named sidecar'));
+  const advice = isPythonBare ? NO_SIDECAR : undefined;
+  const ended = new SidecarError('EXITED', `The sidecar ended ${how}.`, { fix: advice });
   const { code: why, problem, fix, cause } = /** @type {any} */ (reason || ended);
   return new SidecarError(why, problem, { exitCode: code, signal, stderrTail, fix, cause });
 }

@@ -348,14 +348,15 @@ function supervise(options, { logs, mirror, announcer, deadlines, answers }) {
 
   /**
    * Sends the agent to its room. A join that failed is announced by `agent-state-changed` and by the
-   * sidecar's own log line; wrong parameters are not: nothing changed.
+   * sidecar's own log line; wrong parameters are not: nothing changed. A join that the app's own
+   * disconnect() ended needs no line.
    *
    * @param {Run} run
    */
   const join = (run) => {
     const params = connectParams();
     run.rpc.request(METHODS.connect, params, OWN_REQUEST).catch((error) => {
-      if (!isRefusal(error) || run.reason !== undefined) return;
+      if (!isRefusal(error) || error.code === ERRORS.NOT_CONNECTED || run.reason) return;
       const fix = (error.data && error.data.fix) || 'Correct the option `connect`.';
       const problem = `The sidecar refused to connect: ${error.message} ${fix}`;
       logs.report('error', problem);
