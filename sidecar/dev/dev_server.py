@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from dotenv import set_key
 
 from sidecar.dev.commands import FAILED_STATUS, WrongUsage
 from sidecar.dev.own_server import NotConfigured, own_server
-from sidecar.dev.server import DevServer, ServerFailed
+from sidecar.dev.server import DevServer, ServerFailed, answers_200
 from sidecar.dev.server_build import ServerMissing
 from sidecar.env_files import read_env_file
+
+MAX_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ async def main(options: Options) -> int:
         raise WrongUsage("--room is empty. Fix: give a name, or leave it out for `dev`.")
     if options.env_file is not None:
         check_env_file(options.env_file)
+        await check_no_server(options.env_file)
     try:
         async with own_server(_say, is_double=options.is_double, is_kept=True) as server:
             variables = {
@@ -74,6 +78,20 @@ def check_env_file(path: Path) -> None:
         raise WrongUsage(f"{path} cannot be made: {folder} is no folder. Fix: make the folder.")
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise WrongUsage(f"{path} cannot be written. Fix: correct its rights, or name another.")
+
+
+async def check_no_server(path: Path) -> None:
+    """Check that the file at *path* names no server of this machine that runs. Raises WrongUsage.
+
+    A second dev-server would overwrite the address of the first, which still runs.
+    """
+    url = read_env_file(path).variables.get("LIVEKIT_URL", "")
+    named = re.match(r"ws://(?:127\.0\.0\.1|localhost):(\d{1,5})(?:/|$)", url)
+    if named and int(named[1]) <= MAX_PORT and await answers_200(int(named[1])):
+        raise WrongUsage(
+            f"{path} names a server that runs: {url}. Fix: use it, or end it first, or name "
+            "another file."
+        )
 
 
 def write_env_file(path: Path, variables: Mapping[str, str]) -> None:

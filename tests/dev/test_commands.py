@@ -192,6 +192,21 @@ async def test_the_other_lines_of_an_existing_file_stay(tmp_path, server):
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+async def test_a_file_that_names_a_server_that_runs_is_not_written_by_a_second(tmp_path, server):
+    options, env = server
+    arguments = ["dev-server", *options, "--env-file", ".env"]
+    async with running(tmp_path, *arguments, **env) as first:
+        url = (await first.until("^LIVEKIT_URL=(.*)"))[1]
+        written = (tmp_path / ".env").read_text()
+        second = await asyncio.to_thread(run, [*COMMAND, *arguments], env, tmp_path)
+        assert (second.returncode, second.stdout) == (2, "")
+        assert f".env names a server that runs: {url}. Fix: " in second.stderr
+        assert (tmp_path / ".env").read_text() == written
+        assert await first.interrupted() == 0
+    async with running(tmp_path, *arguments, **env) as third:
+        await third.until("^LIVEKIT_ROOM=dev")
+
+
 UTF_16 = "OTHER=1\n".encode("utf-16")
 
 
