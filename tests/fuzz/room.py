@@ -146,6 +146,7 @@ def _agent(told: list[Notification]) -> ClaraVoiceAgent:
                 now_s=lambda: clock.tick().attended_s,
                 proxies=Proxies({}),
                 redact=str,
+                rss_bytes=lambda: 0,
             ),
             api=FakeApi(),
             client=FakeClient(),
