@@ -195,4 +195,4 @@ def _next_try(decision: Decision) -> str:
         return f"Next try in {decision.retry_in_s:.1f} s."
     if decision.state is AgentState.WAITING_FOR_TOKEN:
         return "Next try with a new token."
-    return "Next try at the next `connect`."
+    return "It does not try again until `connect`."

@@ -24,7 +24,7 @@ from sidecar.core.contract.errors import (
     NotAllowed,
     ShuttingDown,
 )
-from sidecar.core.contract.failures import no_token
+from sidecar.core.contract.failures import no_token, token_fix
 from sidecar.core.contract.messages import (
     AccessToken,
     AgentSession,
@@ -155,7 +155,7 @@ class Tokens:
         except ClientFailed as error:
             raise NotAllowed(
                 f"The client gave no access token that this page can use: {error}.",
-                "Check the token endpoint behind `getToken`.",
+                token_fix(str(error)),
             ) from None
         now_s = self._clock.tick().wall_ms / 1000
         doubts = doubts_about(claims, request.grants, now_s)

@@ -131,6 +131,18 @@ async def test_what_is_no_token_is_refused():
 
 
 @in_virtual_time
+async def test_an_error_in_the_code_of_get_token_is_not_blamed_on_the_endpoint():
+    world = await joined()
+    creation = await creating(world)
+    await world.client.fails("getToken failed: fetch is not defined")
+    with pytest.raises(NotAllowed) as caught:
+        await creation
+    assert caught.value.data["fix"] == (
+        "Correct the app's `getToken`: its own code fails with this error."
+    )
+
+
+@in_virtual_time
 async def test_a_client_that_fails_is_asked_once_and_its_reason_told():
     world = await joined()
     creation = await creating(world, identity="alice")

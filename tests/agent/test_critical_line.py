@@ -143,4 +143,4 @@ async def test_no_line_says_that_the_agent_tries_again_when_it_does_not(
     assert world.agent.status().state is AgentState.FAILED
     (line,) = worse(caplog)
     assert line.startswith("unauthorized: ")
-    assert line.endswith(" Next try at the next `connect`.")
+    assert line.endswith(" It does not try again until `connect`.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.core.contract.errors import ErrorCode, ShuttingDown, SidecarError, UnknownSession
-from sidecar.core.contract.failures import FATAL, Category, failure
+from sidecar.core.contract.failures import FATAL, Category, failure, no_token
 from sidecar.core.contract.protocol import ERRORS
 from tests.written import written
 
@@ -77,6 +77,29 @@ def test_no_two_categories_say_the_same():
 @pytest.mark.parametrize("url", ["{", "{url}", "{0}", "%s", "(malformed url)"])
 def test_an_odd_url_stands_in_the_sentence_as_it_is(url: str):
     assert url in failure(Category.UNREACHABLE, url).detail
+
+
+OWN_ERRORS = [
+    "fetch is not defined",
+    "fetchToken is not a function",
+    "Cannot read properties of undefined (reading 'token')",
+    "Cannot read property 'token' of undefined",
+    "Cannot destructure property 'token' of '(intermediate value)' as it is undefined",
+    "Cannot access 'answer' before initialization",
+    "Assignment to constant variable",
+]
+ENDPOINT_ERRORS = ["fetch failed", "503", "the endpoint is down", "net::ERR_CONNECTION_REFUSED"]
+
+
+@pytest.mark.parametrize(
+    ("words", "is_own"),
+    [*((each, True) for each in OWN_ERRORS), *((each, False) for each in ENDPOINT_ERRORS)],
+)
+def test_an_error_in_the_code_of_get_token_is_told_from_one_of_its_endpoint(words, is_own):
+    failed = no_token(f"getToken failed: {words}")
+    assert words in failed.detail
+    assert ("its own code" in failed.fix) is is_own
+    assert ("token endpoint" in failed.fix) is not is_own
 
 
 # The exception tree

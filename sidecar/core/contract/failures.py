@@ -7,6 +7,7 @@ answer to a refused token contains the whole token.
 from __future__ import annotations
 
 import errno
+import re
 from dataclasses import replace
 from enum import StrEnum
 
@@ -232,12 +233,27 @@ def failure(category: Category, url: str, answer: str = "") -> Failure:
     return Failure(category, detail, fix, retryable=category not in FATAL)
 
 
+_OWN_ERROR = re.compile(
+    r"getToken failed: (?:.* is not (?:defined|a function|iterable|a constructor)"
+    r"|Cannot (?:read|set) propert.*|Cannot (?:access|destructure) .*|Assignment to constant.*)"
+)
+"""V8's words for an error in the code of `getToken`. Its name does not tell: a network that is down
+is a TypeError ("fetch failed") too."""
+
+
+def token_fix(why: str) -> str:
+    """Return the fix of a `getToken` that gave no usable token; *why* is its `ClientFailed`."""
+    if _OWN_ERROR.match(why):
+        return "Correct the app's `getToken`: its own code fails with this error."
+    return "Check the token endpoint behind `getToken`, and the network."
+
+
 def no_token(why: str) -> Failure:
     """Build the failure of a `getToken` for the agent; *why* has no full stop."""
     return Failure(
         Category.UNAUTHORIZED,
         f"There is no access token for the agent: {why}.",
-        "Check the token endpoint behind `getToken`, and the network.",
+        token_fix(why),
         retryable=True,
     )
 
