@@ -174,7 +174,11 @@ class _World:
     def ports(self) -> Ports:
         return Ports(
             room_factory=functools.partial(
-                LiveKitRoom, now_s=lambda: 0.0, proxies=Proxies(os.environ), redact=Redactor()
+                LiveKitRoom,
+                now_s=lambda: 0.0,
+                proxies=Proxies(os.environ),
+                redact=Redactor(),
+                rss_bytes=lambda: 0,
             ),
             api=LiveKitServerApi(Proxies({})),
             client=FakeClient(),
