@@ -208,9 +208,18 @@ function main() {
     console.error(`Set ${missing.join(', ')}.`);
     process.exit(2);
   }
+  const port = Number(process.env.PORT || 8090);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    console.error('PORT: a whole number from 0 to 65535 is needed.');
+    process.exit(2);
+  }
   const [url, apiKey, apiSecret, room] = names.map((name) => process.env[name]);
   const server = createTokenServer({ url, apiKey, apiSecret, room });
-  server.listen(Number(process.env.PORT || 8090), '127.0.0.1', () => {
+  server.on('error', ({ code, message }) => {
+    console.error(code === 'EADDRINUSE' ? `Port ${port} is taken. Set PORT to another.` : message);
+    process.exit(1);
+  });
+  server.listen(port, '127.0.0.1', () => {
     console.log(`http://127.0.0.1:${server.address().port}/token`);
   });
 }

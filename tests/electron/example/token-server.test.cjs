@@ -222,12 +222,29 @@ for (const readme of ['README.md', 'electron-bridge/README.md']) {
   });
 }
 
-test('without its settings the program says which are missing', () => {
+/** Runs the program until it ends; gives its status and stderr. */
+function ended(settings) {
   const program = require.resolve('../../../electron-bridge/example/token-server.cjs');
-  const env = { LIVEKIT_URL: 'ws://127.0.0.1:7880', NODE_PATH: process.env.NODE_PATH };
+  const env = { ...settings, NODE_PATH: process.env.NODE_PATH };
   const { status, stderr } = spawnSync(process.execPath, [program], { env, encoding: 'utf8' });
-  assert.deepEqual(
-    [status, stderr],
-    [2, 'Set LIVEKIT_API_KEY, LIVEKIT_API_SECRET, LIVEKIT_ROOM.\n'],
-  );
+  return [status, stderr];
+}
+
+test('without its settings the program says which are missing', () => {
+  const missing = 'Set LIVEKIT_API_KEY, LIVEKIT_API_SECRET, LIVEKIT_ROOM.\n';
+  assert.deepEqual(ended({ LIVEKIT_URL: 'ws://127.0.0.1:7880' }), [2, missing]);
+});
+
+test('on a port that is taken, or is no number, the program says so in one line', async (t) => {
+  const settings = {
+    LIVEKIT_URL: 'ws://127.0.0.1:7880',
+    LIVEKIT_API_KEY: 'key',
+    LIVEKIT_API_SECRET: SECRET,
+    LIVEKIT_ROOM: 'r',
+  };
+  const { port } = await endpoint(t);
+  const taken = `Port ${port} is taken. Set PORT to another.\n`;
+  assert.deepEqual(ended({ ...settings, PORT: String(port) }), [1, taken]);
+  const wrong = 'PORT: a whole number from 0 to 65535 is needed.\n';
+  assert.deepEqual(ended({ ...settings, PORT: 'abc' }), [2, wrong]);
 });
