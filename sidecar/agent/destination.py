@@ -35,6 +35,7 @@ from sidecar.core.contract.failures import (
     Failure,
     failure,
     identity_taken,
+    name_unknown,
     token_early,
     token_refused,
     tokens_refused,
@@ -243,7 +244,7 @@ class Destination:
         category = Category(fact.category)
         if tried.api_secret is not None and self._is_clock_wrong(fact.server_ms):
             category = Category.CLOCK
-        found = failure(category, url, fact.answer)
+        found = name_unknown(url) if fact.is_name_unknown else failure(category, url, fact.answer)
         if found.retryable:
             return Event.FAILED, found
         if category is Category.BROKEN_INSTALL:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sidecar.core.access_token import has_expired
 from sidecar.core.config import Target, plain_problem, shown_url, url_problem
-from sidecar.core.contract.failures import BrokenInstall, Category, Failure, failure
+from sidecar.core.contract.failures import BrokenInstall, Category, Failure, failure, name_unknown
 from sidecar.core.contract.messages import AgentState, Check, Diagnosis
 from sidecar.core.values import dataclass
 
@@ -38,6 +38,8 @@ class ServerProbe:
     """The HTTP status of the server's check of the agent's token; None without an answer."""
     time_ms: int | None = None
     """The server's clock, milliseconds since 1970; None if it sent none."""
+    is_name_unknown: bool = False
+    """Whether no address was found for the server's name."""
 
 
 def diagnosis(
@@ -113,6 +115,9 @@ def _network(probe: ServerProbe) -> Check:
 def _server(probe: ServerProbe, url: str) -> Check:
     if probe.status == 200:
         return Check("server", True, f"A LiveKit server answers at {url}.")
+    if probe.is_name_unknown:
+        unknown = name_unknown(url)
+        return Check("server", False, unknown.detail, unknown.fix)
     if probe.status is None:
         return Check("server", False, *_words(Category.UNREACHABLE, url))
     return Check(

@@ -174,6 +174,8 @@ class JoinFailed:
     server_ms: int | None = None
     """The server's clock, if a wrong clock may be why it refused the token. Milliseconds since
     1970."""
+    is_name_unknown: bool = False
+    """Whether no address was found for the server's name."""
 
 
 @dataclass(frozen=True, slots=True)

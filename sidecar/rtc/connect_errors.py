@@ -25,6 +25,8 @@ class Meaning:
     category: Category
     answer: str = ""
     """The status and the first words of the answer, for a category that does not explain it."""
+    is_name_unknown: bool = False
+    """Whether no address was found for the server's name."""
 
 
 _STATUS = re.compile(r"(client|server|handshake) error: (\d{3})(?: .*?)?(?: - (.*))?$", re.S)
@@ -74,6 +76,10 @@ _REFUSED = re.compile(
 )
 """What the network says, in the words of Rust and POSIX; Windows' words are a language's own."""
 
+_NAME_UNKNOWN = re.compile(r"lookup address|os error (?:11001|11002|11004)\b")
+"""A failed name look-up, in Rust's words and by the numbers of Windows (WSAHOST_NOT_FOUND,
+WSATRY_AGAIN, WSANO_DATA)."""
+
 
 def meaning_of(text: str, *, through_proxy: bool) -> Meaning:
     """Return the meaning of the *text* of an SDK error. Redact the text first.
@@ -98,7 +104,8 @@ def meaning_of(text: str, *, through_proxy: bool) -> Meaning:
     if _LOCAL.search(lowered):
         return Meaning(Category.LOCAL, _shown(text.rpartition("IO error: ")[2]))
     if _REFUSED.search(lowered):
-        return Meaning(Category.UNREACHABLE)
+        is_name_unknown = _NAME_UNKNOWN.search(lowered) is not None
+        return Meaning(Category.UNREACHABLE, is_name_unknown=is_name_unknown)
     return Meaning(Category.UNKNOWN, _shown(text))
 
 

@@ -135,7 +135,7 @@ class LiveKitRoom:
         category, answer = meaning.category, meaning.answer
         is_odd = category in (Category.OTHER_SERVER, Category.UNKNOWN)
         if not is_odd and not (category is Category.UNAUTHORIZED and may_be_clock(text)):
-            return JoinFailed(category, answer)
+            return JoinFailed(category, answer, is_name_unknown=meaning.is_name_unknown)
         url = self._target.url
         found = await look_again(http_url(url), await self._proxies.of(url))
         if is_odd and found.wants_tls:

@@ -95,15 +95,19 @@ async def look(url: str, token: str, proxy: str | None) -> ServerProbe:
     has_network = await asyncio.to_thread(has_interface_beside_loopback)
     import aiohttp
 
-    async with aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S), proxy=proxy, connector=_trusting()
-    ) as http:
-        status, time_ms = await _status(http, url, {})
-        if status is None:
-            return ServerProbe(has_network)
-        # Sends the token in a header: servers and proxies write addresses to their logs.
-        bearer = {"Authorization": f"Bearer {token}"}
-        token_status, _ = await _status(http, f"{url.rstrip('/')}/rtc/validate", bearer)
+    timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S)
+    try:
+        async with aiohttp.ClientSession(
+            timeout=timeout, proxy=proxy, connector=_trusting()
+        ) as http:
+            status, time_ms = await _status(http, url, {})
+            if status is None:
+                return ServerProbe(has_network)
+            # Sends the token in a header: servers and proxies write addresses to their logs.
+            bearer = {"Authorization": f"Bearer {token}"}
+            token_status, _ = await _status(http, f"{url.rstrip('/')}/rtc/validate", bearer)
+    except aiohttp.ClientConnectorDNSError:
+        return ServerProbe(has_network, is_name_unknown=proxy is None)
     return ServerProbe(has_network, status, token_status, time_ms)
 
 
@@ -113,12 +117,17 @@ async def _status(
     """Return the HTTP status and the server's clock in milliseconds since 1970.
 
     Without an answer, both are None. Without a readable `Date` header, the clock is None.
+
+    Raises:
+        aiohttp.ClientConnectorDNSError: no address was found for the name of the server or proxy.
     """
     import aiohttp
 
     try:
         async with http.get(url, headers=headers, allow_redirects=False) as answer:
             return answer.status, time_ms(answer.headers.get("Date", ""))
+    except aiohttp.ClientConnectorDNSError:
+        raise
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return None, None
 

@@ -105,9 +105,12 @@ class FakeRoom:
         category: Category = Category.UNREACHABLE,
         answer: str = "",
         server_ms: int | None = None,
+        *,
+        is_name_unknown: bool = False,
     ) -> None:
         """The join fails; *answer* came, and the server's clock says *server_ms*."""
-        await self._decides(JoinFailed(category, answer, server_ms))
+        failed = JoinFailed(category, answer, server_ms, is_name_unknown)
+        await self._decides(failed)
 
     async def _decides(self, fact: Fact) -> None:
         self._decided.set_result(fact)

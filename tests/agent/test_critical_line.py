@@ -144,3 +144,14 @@ async def test_no_line_says_that_the_agent_tries_again_when_it_does_not(
     (line,) = worse(caplog)
     assert line.startswith("unauthorized: ")
     assert line.endswith(" It does not try again until `connect`.")
+
+
+@in_virtual_time
+async def test_a_host_name_without_an_address_is_told_in_place_of_a_server_that_does_not_answer():
+    world = World()
+    connecting = world.connecting()
+    await (await world.rooms.opened()).fails(is_name_unknown=True)
+    with pytest.raises(ConnectFailed, match="No address was found for the host name in") as caught:
+        await connecting
+    assert caught.value.data["category"] == "unreachable"
+    assert "LIVEKIT_URL" in str(caught.value.data["fix"])

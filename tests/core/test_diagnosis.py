@@ -73,6 +73,11 @@ def test_of_a_server_that_does_not_answer_nothing_more_is_said():
     assert names == ["installation", "configuration", "network", "server", "room"]
 
 
+def test_a_host_name_without_an_address_is_told_with_the_url():
+    bad = only_bad(diagnosed(ServerProbe(True, is_name_unknown=True)))
+    assert (bad.name, "No address was found for the host name" in bad.detail) == ("server", True)
+
+
 @pytest.mark.parametrize(("skew_ms", "words"), [(40_000, "behind"), (-40_000, "ahead of")])
 def test_a_clock_that_is_wrong_is_told_which_way(skew_ms: int, words: str):
     bad = only_bad(diagnosed(replace(WELL, time_ms=START_MS + skew_ms)))

@@ -127,6 +127,20 @@ def test_each_text_that_was_seen_has_its_category(text, category, through_proxy)
 
 
 @pytest.mark.parametrize(
+    ("words", "is_unknown"),
+    [
+        ("failed to lookup address information: Name or service not known", True),
+        ("No such host is known. (os error 11001)", True),
+        ("Connection refused (os error 111)", False),
+        ("Es wurde keine Verbindung hergestellt (os error 10061)", False),
+    ],
+)
+def test_a_host_name_without_an_address_is_unreachable_and_told_apart(words: str, is_unknown: bool):
+    found = meaning_of(f"{SIGNAL}transport connection error: IO error: {words}", **DIRECT)
+    assert (found.category, found.is_name_unknown) == (Category.UNREACHABLE, is_unknown)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         SIGNAL + "transport connection error: Connection refused (os error 111)",

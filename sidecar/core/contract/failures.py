@@ -233,6 +233,15 @@ def failure(category: Category, url: str, answer: str = "") -> Failure:
     return Failure(category, detail, fix, retryable=category not in FATAL)
 
 
+def name_unknown(url: str) -> Failure:
+    """Build the failure of a join at *url* for whose host name no address was found."""
+    return replace(
+        failure(Category.UNREACHABLE, url),
+        detail=f"No address was found for the host name in {url}.",
+        fix="Correct the host name of the url (LIVEKIT_URL), or check the network, VPN and DNS.",
+    )
+
+
 _OWN_ERROR = re.compile(
     r"getToken failed: (?:.* is not (?:defined|a function|iterable|a constructor)"
     r"|Cannot (?:read|set) propert.*|Cannot (?:access|destructure) .*|Assignment to constant.*)"
