@@ -71,6 +71,7 @@ async def test_state_status_and_log_say_why_and_what_comes_next(caplog: pytest.L
     assert told.error == world.agent.status().last_error
     assert (told.error.category, told.error.retryable) == ("identity-taken", True)
     assert "every 5 minutes" in told.error.fix
+    assert "`app.requestSingleInstanceLock()`" in told.error.fix
     assert any("identity-taken" in record.getMessage() for record in caplog.records)
 
 

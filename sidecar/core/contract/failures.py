@@ -156,7 +156,8 @@ _SENTENCES: dict[Category, tuple[str, str]] = {
     Category.IDENTITY_TAKEN: (
         "Another participant joined the room at {url} with the agent's identity, so the server"
         " removed the agent.",
-        "Give each agent an identity of its own, then send `connect`.",
+        "Is the app open twice? Call Electron's `app.requestSingleInstanceLock()`. Otherwise give"
+        " each agent an identity of its own. Then send `connect`.",
     ),
     Category.REMOVED: (
         "An operator or a program removed the agent from the room at {url}.",
@@ -294,7 +295,8 @@ def identity_taken(url: str) -> Failure:
     """Build the failure of an agent that was put out and looks when its identity is free."""
     return replace(
         failure(Category.IDENTITY_TAKEN, url),
-        fix="Give each agent an identity of its own. The agent looks after 30 s, and then more"
+        fix="Is the app open twice? Call Electron's `app.requestSingleInstanceLock()`. Otherwise"
+        " give each agent an identity of its own. The agent looks after 30 s, and then more"
         " rarely, up to every 5 minutes, whether the identity is free, and joins when it is."
         " `connect` joins at once, and the other participant is removed.",
         retryable=True,
