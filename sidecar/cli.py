@@ -60,6 +60,26 @@ def main(arguments: Sequence[str] | None = None, *, voice: type[Voice] | None = 
     arguments = sys.argv[1:] if arguments is None else arguments
     is_frozen = getattr(sys, "frozen", False)
     program = _program(is_frozen)
+    try:
+        return _run(program, arguments, is_frozen, voice)
+    except ModuleNotFoundError as error:
+        if is_frozen or error.name is None or error.name.partition(".")[0] == "sidecar":
+            raise
+        start = _typed(program)
+        fix = f"start it with `{start}`" if start != program else "install it again with pip"
+        if sys.stderr is not None:
+            sys.stderr.write(f"sidecar: Python has no module {error.name}. Fix: {fix}.\n")
+        return 1
+
+
+def _typed(program: str) -> str:
+    """Return the words to type for *program*: in a checkout, uv gives it its packages."""
+    checkout = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    has_uv = program.startswith("python ") and os.path.exists(os.path.join(checkout, "uv.lock"))
+    return f"python -m uv run {program}" if has_uv else program
+
+
+def _run(program: str, arguments: Sequence[str], is_frozen: bool, voice: type[Voice] | None) -> int:
     if arguments and not arguments[0].startswith("-") and not is_frozen:
         return _run_command(program, arguments)
     options = _options(_parser(program, is_frozen), arguments)
@@ -212,7 +232,7 @@ def _run_command(program: str, arguments: Sequence[str]) -> int:
     # Until the command runs a loop, nothing runs that Ctrl-C would have to end. An exception could
     # get lost in a module that loads.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    return int(_commands().main(program, list(arguments)))
+    return int(_commands().main(program, _typed(program), list(arguments)))
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -227,7 +247,7 @@ class _ParserWithCommands(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """Return the help with the developers' commands at its end."""
-        self.epilog = f"{EPILOG}\n{_commands().overview(self.prog)}"
+        self.epilog = f"{EPILOG}\n{_commands().overview(_typed(self.prog))}"
         return super().format_help()
 
 

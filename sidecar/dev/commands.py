@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidecar.core.config import Settings, from_environment, url_problem
+from sidecar.core.contract.protocol import AGENT_IDENTITY_PREFIX
 from sidecar.env_files import ENV_FILES, read_env_file
 
 FAILED_STATUS = 1
@@ -27,6 +28,12 @@ USAGE_STATUS = 2
 """The exit status for a wrong argument, file or environment variable; argparse uses it too."""
 INTERRUPTED_STATUS = 130
 """The exit status after Ctrl-C or SIGTERM before the end of the command, as in a shell."""
+
+NOT_SET_FIX = (
+    "start `dev-server --env-file .env` in this folder, or give --env-file or another option "
+    "(--help), or set them in the environment or in .env."
+)
+PROGRAM_FIX = "give --program a voice plug-in's .py file, or a frozen sidecar."
 
 Parser = argparse.ArgumentParser
 
@@ -53,12 +60,14 @@ def overview(program: str) -> str:
     return "\n".join([f"Commands (`{program} COMMAND --help`):", *lines, ""])
 
 
-def main(program: str, arguments: Sequence[str]) -> int:
+def main(program: str, typed: str, arguments: Sequence[str]) -> int:
     """Run the command that *arguments* begin with; give the exit status.
+
+    *typed*: the words that a person types for *program*, in the examples.
 
     1: it failed; 2: the usage was wrong, and nothing was changed; 130: interrupted.
     """
-    parser = _parser(program)
+    parser = _parser(program, typed)
     if arguments[0] not in COMMANDS:
         # Repeats the word only if it is like a command's name: any other word may be a secret.
         near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
@@ -76,7 +85,7 @@ def main(program: str, arguments: Sequence[str]) -> int:
 
 
 def _options(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
-    options, unknown = parser.parse_known_args(arguments)
+    options, unknown = parser.parse_known_args(_with_negative_values(arguments))
     if unknown:
         # Shows only what can be an option's name: any other word may be a secret.
         name = re.fullmatch(r"--[a-zA-Z][a-zA-Z-]{1,20}", unknown[0].partition("=")[0])
@@ -88,14 +97,25 @@ def _options(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _parser(program: str) -> Parser:
+def _with_negative_values(arguments: Sequence[str]) -> list[str]:
+    """Write `--for -2s` as `--for=-2s`: argparse takes -2s for an option, and says so of --for."""
+    joined: list[str] = []
+    for each in arguments:
+        if joined and re.fullmatch(r"--[a-z-]+", joined[-1]) and re.match(r"-\d", each):
+            joined[-1] += f"={each}"
+        else:
+            joined.append(each)
+    return joined
+
+
+def _parser(program: str, typed: str) -> Parser:
     parser = Parser(prog=program, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
         one = commands.add_parser(
             name,
             description=f"{command.summary[0].upper()}{command.summary[1:]}.",
-            epilog=f"Example:\n  {program} {name} {command.example}".rstrip(),
+            epilog=f"Example:\n  {typed} {name} {command.example}".rstrip(),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -147,10 +167,17 @@ def _from_file(path: Path) -> Settings:
 def _need(**wanted: str | None) -> None:
     lacking = [name for name, value in wanted.items() if not value]
     if lacking:
+        raise WrongUsage(f"{', '.join(lacking)} not set. Fix: {NOT_SET_FIX}")
+
+
+def _person_name(options: argparse.Namespace) -> str:
+    name: str = options.name or f"guest-{secrets.token_hex(2)}"
+    if name.startswith(AGENT_IDENTITY_PREFIX):
         raise WrongUsage(
-            f"{', '.join(lacking)} not set. Fix: start `dev-server --env-file .env` in this "
-            "folder, or set them in the environment, in .env, or by an option (--help)."
+            f"--name must not begin with {AGENT_IDENTITY_PREFIX}: agents do, and would be put "
+            "out of the room. Fix: give a person's name."
         )
+    return name
 
 
 def duration_s(text: str) -> float:
@@ -198,6 +225,13 @@ def _add_demo_options(parser: Parser) -> None:
         "the environment or .env); without it the demo starts one of its own",
     )
     _add_embedded(where)
+    parser.add_argument(
+        "--env-file",
+        type=Path,
+        metavar="FILE",
+        help="use the server whose LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are in "
+        "this file; its LIVEKIT_ROOM is left alone",
+    )
     parser.add_argument("--room", help="the room's name (default: a new one)")
     parser.add_argument(
         "--keep",
@@ -238,25 +272,38 @@ def _demo(options: argparse.Namespace) -> int:
 
     if options.voice and options.embedded:
         raise WrongUsage("The test double carries no sound. Fix: leave --embedded out.")
+    if options.env_file and options.embedded:
+        raise WrongUsage("--embedded starts a room of its own. Fix: leave --env-file out.")
     if (options.wav or options.program) and not options.voice:
         raise WrongUsage("--wav and --program belong to --voice. Fix: give --voice too.")
     options.room = options.room or f"demo-{secrets.token_hex(4)}"
     given = None
-    if options.url is not None:
+    if options.url is not None or options.env_file is not None:
         given = _settings(options)
-        _need(LIVEKIT_API_KEY=given.api_key, LIVEKIT_API_SECRET=given.api_secret)
+        _need(
+            LIVEKIT_URL=given.url,
+            LIVEKIT_API_KEY=given.api_key,
+            LIVEKIT_API_SECRET=given.api_secret,
+        )
     wanted = demo.Options(given, options.room, options.keep, options.embedded)
     if not options.voice:
         return _until_done(demo.main(wanted))
     from sidecar.dev import voice_demo
     from sidecar.dev.person import end_process
 
+    if not voice_demo.ASSISTANT.is_file():
+        raise WrongUsage(
+            "--voice needs a checkout, which has the assistant. Fix: get the source, and start "
+            "`python -m uv run python -m sidecar demo --voice` in it."
+        )
+    program = (options.program or voice_demo.ASSISTANT).resolve()
+    if not program.is_file():
+        raise WrongUsage(f"{program} does not exist. Fix: {PROGRAM_FIX}")
+    if program.suffix != ".py" and not os.access(program, os.X_OK):
+        raise WrongUsage(f"{program} is no program. Fix: {PROGRAM_FIX}")
     if voice_demo.lacks_parts():
         return voice_demo.install_and_run(sys.argv[1:])
     wav = options.wav or Path("answer.wav")
-    program = (options.program or voice_demo.ASSISTANT).resolve()
-    if not program.is_file():
-        raise WrongUsage(f"{program} does not exist. Fix: --program is for a file, in a checkout.")
     end_process(_until_done(voice_demo.main(wanted, wav, program)))
 
 
@@ -316,10 +363,11 @@ def _join(options: argparse.Namespace) -> int:
             raise WrongUsage(
                 "--token is for one person and one room. Fix: leave --count, --name and --room out."
             )
+    name = _person_name(options)
     from sidecar.dev import join
     from sidecar.dev.person import end_process
 
-    guests = join.guests(settings, options.name, options.count, options.token)
+    guests = join.guests(settings, name, options.count, options.token)
     wanted = join.Options(settings.url or "", guests, options.say, options.tone, options.for_s)
     end_process(_until_done(join.main(wanted), interrupted=0))
 
@@ -352,8 +400,7 @@ def _token(options: argparse.Namespace) -> int:
         LIVEKIT_API_SECRET=settings.api_secret,
         LIVEKIT_ROOM=settings.room,
     )
-    name = options.name or f"guest-{secrets.token_hex(2)}"
-    print(tokens.person_token(settings, name, ttl_s=options.ttl))
+    print(tokens.person_token(settings, _person_name(options), ttl_s=options.ttl))
     return 0
 
 

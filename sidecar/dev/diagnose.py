@@ -22,7 +22,7 @@ from sidecar.core.contract.failures import BrokenInstall
 from sidecar.core.contract.messages import AgentState, Check
 from sidecar.core.diagnosis import diagnosis
 from sidecar.dev.child import ChildGone
-from sidecar.dev.commands import FAILED_STATUS
+from sidecar.dev.commands import FAILED_STATUS, NOT_SET_FIX
 from sidecar.dev.stdio_client import JsonObject, RpcError, SidecarClient
 from sidecar.rpc.jsonrpc import to_json
 from sidecar.rtc import native
@@ -59,7 +59,8 @@ async def main(settings: Settings, *, as_json: bool, joins_with_token: bool) -> 
         for check in checks if isinstance(checks, list) else []:
             print(f"{'ok  ' if check['ok'] else 'FAIL'}  {check['name']:<14} {check['detail']}")
             if "fix" in check:
-                print(f"      fix: {check['fix']}")
+                is_not_set = check["name"] == "configuration" and missing(settings)
+                print(f"      fix: {NOT_SET_FIX if is_not_set else check['fix']}")
     return 0 if found["ok"] is True else FAILED_STATUS
 
 

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import math
-import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -51,9 +50,7 @@ class Options:
     for_s: float | None
 
 
-def guests(
-    settings: Settings, name: str | None, count: int, token: str | None
-) -> tuple[Guest, ...]:
+def guests(settings: Settings, name: str, count: int, token: str | None) -> tuple[Guest, ...]:
     """Give the guests: *count* of them, or the guest of *token*.
 
     Raises WrongUsage for a malformed token.
@@ -63,7 +60,6 @@ def guests(
         if claims is None or not claims.identity or not claims.room:
             raise WrongUsage("--token is no access token of a person. Fix: `token` makes one.")
         return (Guest(claims.identity, claims.room, token),)
-    name = name or f"guest-{secrets.token_hex(2)}"
     names = [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
     return tuple(Guest(each, settings.room or "", person_token(settings, each)) for each in names)
 

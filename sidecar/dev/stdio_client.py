@@ -36,8 +36,12 @@ class RpcError(RuntimeError):
     """The child's answer was an error: `code`, `message` and `data` as on the wire."""
 
     def __init__(self, code: int, message: str, data: object) -> None:
-        """Make the error of an error answer; str() shows code, message and data."""
-        super().__init__(f"{code} {message} {data if data is not None else ''}".rstrip())
+        """Make the error of an error answer; str() shows them; of *data* the detail and the fix."""
+        told = data
+        if isinstance(data, dict) and "fix" in data:
+            detail = str(data.get("detail", ""))
+            told = f"{'' if detail in message else detail} Fix: {data['fix']}".lstrip()
+        super().__init__(f"{code} {message} {told if told is not None else ''}".rstrip())
         self.code = code
         self.message = message
         self.data = data

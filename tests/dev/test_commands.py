@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -25,6 +26,7 @@ from tests.started import client, configured, refusing_url, run, token_for
 
 BEGINS_WITHIN_S = 60.0
 NAMES = ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "LIVEKIT_ROOM"]
+ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "sidecar"]
 
 
@@ -238,7 +240,10 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_starts(tmp_pat
 def test_every_command_has_its_own_help_with_an_example(name):
     done = run([*COMMAND, name, "--help"])
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"Example:\n  python -m sidecar {name} {COMMANDS[name].example}" in done.stdout
+    assert (
+        f"Example:\n  python -m uv run python -m sidecar {name} {COMMANDS[name].example}"
+        in done.stdout
+    )
     assert f"  {name} " in run([*COMMAND, "--help"]).stdout
 
 
@@ -293,6 +298,33 @@ REFUSED = {
     "nothing to decode": (["token", "--decode", "hunter2"], {}, "no access token"),
     "an option of another command": (["demo", "--say", "x"], {}, "--say"),
     "a voice in the double": (["demo", "--voice", "--embedded"], {}, "leave --embedded out"),
+    "a program of no voice": (
+        ["demo", "--voice", "--program", "main.cjs"],
+        {},
+        "main.cjs does not exist. Fix: give --program a voice plug-in's .py file",
+    ),
+    "a program that cannot be started": (
+        ["demo", "--voice", "--program", str(ROOT / "README.md")],
+        {},
+        "README.md is no program. Fix: give --program a voice plug-in's .py file",
+    ),
+    "an env file for the double": (
+        ["demo", "--embedded", "--env-file", "a.env"],
+        {},
+        "leave --env-file out",
+    ),
+    "an env file for the demo that is not there": (["demo", "--env-file", "a.env"], {}, "a.env"),
+    "a time before now": (["join", "--for", "-2s"], {}, "argument --for: give a time like 30s"),
+    "a person of an agent's name": (
+        ["token", "--name", "clara-voice-agent"],
+        configured("ws://h", "room"),
+        "--name must not begin with clara-voice-agent",
+    ),
+    "people of an agent's name": (
+        ["join", "--name", "clara-voice-agent-e74afcc0"],
+        configured("ws://h", "room"),
+        "--name must not begin with clara-voice-agent",
+    ),
     "a WAV file of no voice": (["demo", "--wav", "a.wav"], {}, "--voice"),
     "an empty room": (["dev-server", "--room", ""], {}, "--room"),
 }
@@ -306,6 +338,45 @@ def test_what_cannot_be_done_is_refused_with_cause_and_fix(tmp_path, arguments, 
     assert "hunter2" not in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    """A folder with the package alone, as a wheel installs it; a command in it runs that one."""
+    shutil.copytree(
+        ROOT / "sidecar", tmp_path / "sidecar", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    return tmp_path
+
+
+def test_the_help_outside_a_checkout_names_no_uv(package):
+    done = run([*COMMAND, "token", "--help"], cwd=package)
+    assert "Example:\n  python -m sidecar token --name" in done.stdout
+
+
+def test_the_voice_demo_outside_a_checkout_is_refused_with_the_fix(package):
+    done = run([*COMMAND, "demo", "--voice"], cwd=package)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--voice needs a checkout" in done.stderr
+
+
+NO_JWT = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "jwt":
+            raise ModuleNotFoundError("No module named 'jwt'", name="jwt")
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def test_a_python_that_lacks_a_package_is_told_how_to_start_in_a_checkout(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(NO_JWT)
+    env = configured("ws://host", "room") | {"PYTHONPATH": str(tmp_path)}
+    done = run([*COMMAND, "token"], env, tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    fix = "Fix: start it with `python -m uv run python -m sidecar`."
+    assert done.stderr == f"sidecar: Python has no module jwt. {fix}\n"
 
 
 def test_the_env_file_that_is_named_is_stronger_than_the_environment(tmp_path):
@@ -450,3 +521,5 @@ def test_diagnose_without_configuration_names_what_lacks_and_fails(tmp_path):
     assert "LIVEKIT_API_KEY, LIVEKIT_API_SECRET, LIVEKIT_ROOM not set" in done.stderr
     failed = [each["name"] for each in json.loads(done.stdout)["checks"] if not each["ok"]]
     assert failed == ["configuration"]
+    plain = run([*COMMAND, "diagnose"], cwd=tmp_path)
+    assert "fix: start `dev-server --env-file .env`" in plain.stdout

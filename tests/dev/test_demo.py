@@ -150,4 +150,19 @@ async def test_a_server_that_is_not_there_fails_the_demo_with_the_cause(server_b
     variables = {"LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": "s" * 32}
     async with demo(server_binary, "--url", "ws://127.0.0.1:1", **variables) as running:
         assert await running.end() == 1
-    assert any(line.startswith("The demo failed: 1002 ") for line in running.lines)
+    (told,) = (line for line in running.lines if line.startswith("The demo failed: 1002 "))
+    assert " Fix: " in told
+    assert "{" not in told
+
+
+async def test_the_demo_takes_a_servers_url_and_keys_from_a_file(server_binary, tmp_path):
+    file = tmp_path / "a.env"
+    file.write_text(
+        "LIVEKIT_URL=ws://127.0.0.1:1\nLIVEKIT_API_KEY=key\n"
+        f"LIVEKIT_API_SECRET={'s' * 32}\nLIVEKIT_ROOM=other\n"
+    )
+    async with demo(server_binary, "--env-file", str(file)) as running:
+        assert await running.end() == 1
+    assert any(
+        re.match(r"LiveKit server: ws://127.0.0.1:1, room: demo-", line) for line in running.lines
+    )
