@@ -51,7 +51,7 @@ def cases(name: str, seed: str, play: Play, most: int | None, until_s: float) ->
 def guided(seed: str, seconds: float) -> int:
     """Run the coverage-guided fuzzer; return its inputs. Raises Failed and NotRun."""
     if find_spec("atheris") is None:
-        raise NotRun("no atheris; Linux on x86-64, Python 3.12 to 3.14: uv sync --group fuzz")
+        raise NotRun("no atheris; Linux on x86-64, Python 3.11 to 3.14: uv sync --group fuzz")
     done = 0
     for target in GUIDED:
         share_s = max(1, round(seconds / len(GUIDED)))
