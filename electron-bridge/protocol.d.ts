@@ -8,13 +8,13 @@ export interface InitializeParams {
   parentPid?: number | null
   /** The program that talks to the sidecar. */
   client?: Client | null
-  /** Open sessions of an earlier process. The sidecar sends no session-created for them. */
+  /** Open sessions of an earlier process. The sidecar sends no session-created for them, but session-updated and session-closed. */
   resume?: ResumedSession[] | null
-  /** Ids of closed sessions of earlier processes. The sidecar does not use them again. */
+  /** Ids of closed sessions of earlier processes. The sidecar gives no new session one of these ids. */
   usedIds?: string[] | null
   /** The settings of the voice plug-in, an object of at most 64 KiB. */
   voice?: unknown | null
-  /** Milliseconds since an agent was in the room with the sessions of `resume`. */
+  /** How long no agent was in the room before this process, in milliseconds. */
   outageMs?: number | null
   /** The last `serverAheadMs` of an earlier process. The sidecar uses it for the `endTime` of a session of `resume` that closes before the agent joins. */
   serverAheadMs?: number | null
@@ -400,7 +400,7 @@ export interface ConnectionParams {
   canSubscribe?: boolean | null
   /** Allow sending data and chat. */
   canPublishData?: boolean | null
-  /** Give the identity also if a participant in the room has it; the server removes them at the join. Without it that is error 1008, unless this sidecar gave the identity before. A page cannot set it; the app can. */
+  /** Give the identity also if a participant in the room has it; the server removes them at the join. Without `replace`, an identity that is in the room gives error 1008, unless this sidecar gave a page a token for it before. Only the app may set it, not a page. */
   replace?: boolean | null
 }
 

@@ -354,7 +354,7 @@ def refusal_of(cause: Cause) -> SidecarError | None:
     if cause.event is Event.SHUTDOWN:
         return ShuttingDown()
     if cause.event is Event.DISCONNECT:
-        return NotConnected("A `disconnect` came before the join.", "Send `connect` again.")
+        return NotConnected("A `disconnect` cancelled this `connect`.", "Send `connect` again.")
     return None
 
 

@@ -244,12 +244,14 @@ class InitializeParams:
     parent_pid: int | None = member("The sidecar exits when this process is gone.", optional=True)
     client: Client | None = member("The program that talks to the sidecar.", optional=True)
     resume: tuple[ResumedSession, ...] | None = member(
-        "Open sessions of an earlier process. The sidecar sends no session-created for them.",
+        "Open sessions of an earlier process. The sidecar sends no session-created for them, but"
+        " session-updated and session-closed.",
         optional=True,
         max_items=MAX_RESUMED,
     )
     used_ids: tuple[str, ...] | None = member(
-        "Ids of closed sessions of earlier processes. The sidecar does not use them again.",
+        "Ids of closed sessions of earlier processes. The sidecar gives no new session one of these"
+        " ids.",
         optional=True,
     )
     voice: Json | None = member(
@@ -258,7 +260,7 @@ class InitializeParams:
         secret=True,
     )
     outage_ms: int | None = member(
-        "Milliseconds since an agent was in the room with the sessions of `resume`.",
+        "How long no agent was in the room before this process, in milliseconds.",
         optional=True,
     )
     server_ahead_ms: int | None = member(
@@ -334,8 +336,8 @@ class ConnectionParams:
     can_publish_data: bool | None = member("Allow sending data and chat.", optional=True)
     replace: bool | None = member(
         "Give the identity also if a participant in the room has it; the server removes them at the"
-        " join. Without it that is error 1008, unless this sidecar gave the identity before. A page"
-        " cannot set it; the app can.",
+        " join. Without `replace`, an identity that is in the room gives error 1008, unless this"
+        " sidecar gave a page a token for it before. Only the app may set it, not a page.",
         optional=True,
     )
 

@@ -100,7 +100,9 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "connect",
-            "Joins a room. Answers when the first attempt succeeds or fails, within 15 s.",
+            "Joins a room. Answers when the first attempt succeeds or fails. After 15 s it answers"
+            " error 1002 with category `timeout`, and the attempt goes on. With `join: 'needed'`"
+            " and no person in the room it answers at once.",
             ConnectParams,
             Status,
             (ErrorCode.NOT_CONNECTED, ErrorCode.CONNECT_FAILED, ErrorCode.OTHER_ROOM),
@@ -238,7 +240,7 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.METHOD_NOT_FOUND: "There is no method with this name.",
     ErrorCode.INVALID_PARAMS: "The params do not fit the method. Nothing was changed.",
     ErrorCode.INTERNAL_ERROR: "A bug in the sidecar; its log on stderr has the traceback.",
-    ErrorCode.NOT_CONNECTED: "A `disconnect` came before the join.",
+    ErrorCode.NOT_CONNECTED: "A `disconnect` cancelled this `connect`.",
     ErrorCode.CONNECT_FAILED: "The join failed. `data` is {category, detail, fix, retryable}.",
     ErrorCode.UNKNOWN_SESSION: "No open session has this id.",
     ErrorCode.API_CALL_FAILED: "The LiveKit server refused a call, or did not answer it.",
