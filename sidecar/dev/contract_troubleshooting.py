@@ -70,7 +70,10 @@ BRIDGE_FIXES: dict[str, str] = {
         " `startTimeoutMs`."
     ),
     "VERSION_MISMATCH": "Build and ship bridge and sidecar of one release.",
-    "EXITED": "Read `stderrTail` and the exit codes below; the bridge starts it again by itself.",
+    "EXITED": (
+        "Read `stderrTail` and the exit codes below. Once a `start()` has succeeded, the bridge"
+        " starts it again by itself."
+    ),
     "CRASH_LOOP": "Find the cause in `cause` and the log, then call `start()`.",
     "STOPPED": "Call `start()`; after `dispose()` make a new one with `createSidecar()`.",
     "BUSY": (
