@@ -78,7 +78,8 @@ def test_a_secret_that_is_no_word_is_seen_nowhere(secret: str, before: str, afte
 @example(secrets=["secret", "server", "b", "API", "Critical"])
 def test_the_words_of_a_sentence_stay_whatever_the_secret_is(sentence: str, secrets: list[str]):
     # The name of a url's path is a value; these sentences have none. A word in quotes is one too.
-    assume(not set(secrets) & set(re.findall(r"`(\w+)`", sentence)))
+    quoted = " ".join(re.findall(r"`([^`]+)`", sentence))
+    assume(not set(secrets) & set(re.findall(r"\w+", quoted)))
     assert redacted(sentence, *secrets) == sentence
 
 
