@@ -52,7 +52,7 @@ def arguments(left_out: Collection[str], paths: Iterable[PurePath | str]) -> lis
 
 def unknown(table: Mapping[str, str]) -> list[str]:
     """Give the names of a table that are not in the files: the table is then out of date."""
-    text = "".join(path.read_text(encoding="utf-8") for path in files())
+    text = "".join(path.read_text(encoding="utf-8") for path in [*files(), *files_of_the_example()])
     return [name for name in table if name not in text]
 
 

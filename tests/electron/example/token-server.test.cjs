@@ -211,7 +211,7 @@ test('thirty tokens come at once, then three a second', async (t) => {
 });
 
 for (const readme of ['README.md', 'electron-bridge/README.md']) {
-  test(`the \`getToken\` of ${readme} gets a token from it`, async (t) => {
+  test(`the getToken of ${readme} gets a token from it`, async (t) => {
     const { port } = await endpoint(t);
     const text = fs.readFileSync(path.join(__dirname, '../../..', readme), 'utf8');
     const [sample] = /(?<=getToken: )async \(request\) => \{$.*?^ {2}\}(?=,$)/ms.exec(text);
