@@ -121,11 +121,22 @@ def _decoded(line: bytes) -> object:
         finite(text)
         return int(text)
 
+    def is_unicode(value: object) -> None:
+        if b"\\u" in line:  # RFC 8259, section 8.2: a lone surrogate is no Unicode
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        is_unicode(pairs)  # also the values that a later member of the same name replaces
+        return dict(pairs)
+
     message = json.loads(
-        line.decode("utf-8"), parse_constant=refuse, parse_float=finite, parse_int=whole
+        line.decode("utf-8"),
+        object_pairs_hook=members,
+        parse_constant=refuse,
+        parse_float=finite,
+        parse_int=whole,
     )
-    if b"\\u" in line:  # RFC 8259, section 8.2: a lone surrogate is no Unicode
-        json.dumps(message, ensure_ascii=False).encode("utf-8")
+    is_unicode(message)
     return message
 
 
