@@ -13,6 +13,7 @@ from livekit.rtc import _ffi_client
 from livekit.rtc._proto.ffi_pb2 import FfiEvent, LogLevel
 
 from sidecar.rtc import native
+from tests.repository import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +91,14 @@ os._exit(0)  # an end of Python after livekit.rtc may abort
 def test_a_native_thread_keeps_its_python_state_between_two_events():
     """Otherwise each packet of a flood costs three times its price: measured, docs/decisions.md."""
     environment = {**os.environ, "LIVEKIT_RTC_DEBUG": "1"}
-    command = [sys.executable, "-c", ALONE]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert int(done.stdout) > 10, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 10
