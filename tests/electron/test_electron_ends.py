@@ -19,6 +19,8 @@ pytestmark = pytest.mark.full
 
 STOP_WITHIN_S = 10.0
 """A quit with a sidecar that hangs: what the bridge's ladder takes at most (index.d.ts, stop())."""
+ELECTRON_ENDS_WITHIN_S = 30.0
+"""Electron's own processes may take over 6 s on a busy machine after theirs was killed."""
 LANES = 2
 """How many apps are killed at a time; the machine has at least that many cores."""
 
@@ -107,9 +109,10 @@ async def test_killed_electrons_leave_no_process(
             async with drive(home=name) as app:
                 await app.session(alice.identity, "connected")
                 processes = app.processes()
-                assert sidecar_of(processes)
+                sidecar = sidecar_of(processes)
                 app.process.send_signal(signal.SIGKILL)
-                await all_gone(processes)
+                await all_gone([sidecar])
+                await all_gone(processes, ELECTRON_ENDS_WITHIN_S)
             done += 1
         return done
 

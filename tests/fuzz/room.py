@@ -69,6 +69,8 @@ class ScriptedLibrary:
         """Let *people* be in the room at the join."""
         self.queue: Any = _ffi_client.FfiQueue()
         self._people = people
+        self._pid = 0
+        """Of no process: what the collector finds of an earlier test is not dropped here."""
 
     def request(self, request: ffi_pb2.FfiRequest) -> ffi_pb2.FfiResponse:
         """Answer, and tell the outcome as the native threads do."""

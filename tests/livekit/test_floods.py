@@ -25,7 +25,7 @@ from sidecar.dev.stdio_client import JsonObject, SidecarClient
 from sidecar.dev.tokens import mint_token
 from sidecar.dev.toolchain import ToolMissing
 from tests import parts
-from tests.livekit.conftest import Arrive
+from tests.livekit.conftest import Arrive, Remove
 from tests.livekit.flooder.flooder import Kind, built, flood
 from tests.livekit.stdio import closes, connect_params, session_of
 from tests.rpc.raw_sidecar import ENDS_WITHIN_S
@@ -146,6 +146,7 @@ async def test_nobody_else_notices_a_flood_of(
     server: DevServer,
     room: str,
     machine: Machine,
+    remove: Remove,
     sidecar: SidecarClient,
     flooder: Path,
     kind: Kind,
@@ -171,7 +172,7 @@ async def test_nobody_else_notices_a_flood_of(
             chatting = beside.create_task(_chats(alice))
             await bob.join()
             created_s = await _took(sidecar.notified("session-created", _of("bob"), timeout_s=30))
-            await bob.leave()
+            await remove("bob")
             closed_s = await _took(sidecar.notified("session-closed", _of("bob"), timeout_s=30))
             sent = await chatting
             pinging.cancel()

@@ -59,7 +59,9 @@ async def test_a_connect_to_another_room_from_backoff(stage: Stage) -> None:
             "connect", {**agent.connect_params, "url": "ws://127.0.0.1:9", "room": OTHER_ROOM}
         )
     assert agent.fold().closed("bob") == []
-    status = await agent.client.call("connect", {**agent.connect_params, "room": OTHER_ROOM})
+    # `switch`: the agent may try again by now, 0 to 1 s after the first try.
+    params = {**agent.connect_params, "room": OTHER_ROOM, "switch": True}
+    status = await agent.client.call("connect", params)
     assert status["room"] == OTHER_ROOM
     assert agent.fold().closed("bob") == [("agent-disconnected", None)]
     await agent.client.call("disconnect")
