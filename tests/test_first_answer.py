@@ -59,7 +59,7 @@ NEVER_BEFORE_THE_FIRST_ANSWER = {
     "hashlib",
     "http.server",
     "ipaddress",
-    "importlib.metadata",  # for the versions in `getStatus`
+    "importlib.metadata",
     "jsonrpcserver.main",
     "jsonschema",  # jsonrpc.py checks each Request object itself
     "livekit",

@@ -5,6 +5,7 @@ Without a LiveKit server: what sessions need one for comes from an agent whose R
 
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import replace
 
 import pytest
@@ -178,6 +179,14 @@ def test_an_event_of_a_plug_in_is_written_as_the_plug_in_gave_it():
     params = strictly(line)["params"]
     assert params["content"] == {"dB": -20, "words": ["🎤"]}
     assert Contract(document()).problems_of_notification("session-event", params) == []
+
+
+async def test_the_status_has_the_versions_of_livekit_s_packages(sidecar_command):
+    async with SidecarClient([*sidecar_command, "--wait"]) as sidecar:
+        versions = (await sidecar.call("getStatus"))["versions"]
+    assert set(versions) == {"sidecar", "protocol", "python", "livekit", "livekit-api"}
+    for name in ("livekit", "livekit-api"):
+        assert versions[name] == importlib.metadata.version(name)
 
 
 async def test_a_failed_connect_says_category_detail_fix_and_whether_it_goes_on(sidecar_command):
