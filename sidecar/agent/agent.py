@@ -94,8 +94,8 @@ ANSWER_WITHIN_S = 15.0
 """`connect` answers within this time. The attempt itself continues afterwards."""
 FREED_EVERY_MS = 60_000
 """Milliseconds between two joins that free the memory of a Room."""
-CLOSES_A_TURN = 100
-"""Closes in one turn of the loop, about 3 ms; then requests are answered. A number, since the clock
+CLOSES_A_TURN = 25
+"""Closes in one turn of the loop, about 1 ms; then requests are answered. A number, since the clock
 of Windows has steps of 15 ms."""
 
 
@@ -508,7 +508,7 @@ class ClaraVoiceAgent:
         self._arm()
 
     def _announce_in_turns(self, changes: Iterator[Change]) -> None:
-        """Make and announce 100 of *changes*; later turns of the loop take the rest.
+        """Make and announce 25 of *changes*; later turns of the loop take the rest.
 
         The sessions are at all times as they were announced. A fact or an event that comes before
         the end waits for the rest: see `_announce_rest`.

@@ -349,8 +349,7 @@ class Writer:
     def _run(self) -> None:
         while items := self._outbox.take():
             lines = [each if isinstance(each, bytes) else self._encode(each) for each in items]
-            lines.append(b"")
-            if not _write(self._write_fd, b"\n".join(lines)):
+            if not _write_lines(self._write_fd, lines):
                 self._on_gone()
                 return
 
@@ -366,6 +365,13 @@ def _read(fd: int) -> bytes:
             select.select([fd], [], [])
         except OSError:
             return b""
+
+
+def _write_lines(fd: int, lines: list[bytes]) -> bool:
+    """Write *lines*, each with its newline; False when the reader has closed its end."""
+    if len(lines) == 1 and len(lines[0]) > WRITE_BYTES:  # to join it would copy it
+        return _write(fd, lines[0]) and _write(fd, b"\n")
+    return _write(fd, b"\n".join([*lines, b""]))
 
 
 def _write(fd: int, line: bytes) -> bool:

@@ -24,7 +24,7 @@ from tests.bench.samples import Act, Sample
 from tests.bench.start import FLOOR, FROZEN, SOURCE, Command, started
 
 CROWD = 10_000
-LISTS = 3
+LISTS = 6
 PING_EVERY_S = 0.005
 PONG = b'"pong"'
 CLOSED = b'"session-closed"'
@@ -58,16 +58,23 @@ def crowd(column: str, command: Command) -> Act:
     def act(place: Place) -> Iterator[Sample]:
         with started(place, command) as program:
             program.ask("initialize", {"protocolVersion": 1, "resume": entries()})
+            yield "first list", column, _list_ms(program)
+            _list_ms(program)  # the second one has memory to get
             for _ in range(LISTS):
-                began_s = time.perf_counter()
-                program.write(program.encoded("listSessions"))
-                program.message()
-                yield "list", column, (time.perf_counter() - began_s) * 1000
+                yield "list", column, _list_ms(program)
             per_second, worst_ms = _closed(program)
             yield "close", column, per_second
             yield "worst ping", column, worst_ms
 
     return act
+
+
+def _list_ms(program: Program) -> float:
+    """How long one list takes, from the request to the whole answer."""
+    began_s = time.perf_counter()
+    program.write(program.encoded("listSessions"))
+    program.message()
+    return (time.perf_counter() - began_s) * 1000
 
 
 def _closed(program: Program) -> tuple[float, float]:

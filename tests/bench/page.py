@@ -35,7 +35,8 @@ EXPLANATION = """\
 - The bench compiles the sidecar's source first, as the first start of an installation does.
 - A core of a virtual machine may have two thirds of its speed for some seconds. A program may meet
   that in all of its `ping`: then compare with another run.
-- Some goals are given up: `listSessions`, closes, memory, the frozen folder. Both figures and the
+- The first `listSessions` makes the JSON of each session; in a room, `session-created` has made it.
+- Some goals are given up: closes, memory, the frozen folder. Both figures and the
   reason stand in [decisions.md](decisions.md), under "Start and speed".
 - A figure that cannot be measured on a machine is left out, and named below.
 """
