@@ -36,8 +36,8 @@ EXPLANATION = """\
 - A core of a virtual machine may have two thirds of its speed for some seconds. A program may meet
   that in all of its `ping`: then compare with another run.
 - The first `listSessions` makes the JSON of each session; in a room, `session-created` has made it.
-- Some goals are given up: closes, memory, the frozen folder. Both figures and the
-  reason stand in [decisions.md](decisions.md), under "Start and speed".
+- Some goals are given up: `ping`, closes, memory, the frozen folder, the frozen start. Both figures
+  and the reason stand in [decisions.md](decisions.md), under "Start and speed".
 - A figure that cannot be measured on a machine is left out, and named below.
 """
 
