@@ -98,7 +98,8 @@ class RoomService:
             "Accept-Encoding": "identity",
         }
         url = f"{http_url(target.url).rstrip('/')}/twirp/livekit.RoomService/{method}"
-        connector = aiohttp.TCPConnector(ssl=await asyncio.to_thread(trust.context, os.environ))
+        trusted = await asyncio.to_thread(trust.of_request, url, proxy, os.environ)
+        connector = aiohttp.TCPConnector(ssl=trusted)
         async with (
             aiohttp.ClientSession(connector=connector, auto_decompress=False) as http,
             http.post(

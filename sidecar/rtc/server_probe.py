@@ -52,7 +52,9 @@ async def look_again(url: str, proxy: str | None) -> SecondLook:
     asked = urlsplit(url)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, proxy=proxy, connector=_trusting()) as http,
+            aiohttp.ClientSession(
+                timeout=timeout, proxy=proxy, connector=await _trusting(url, proxy)
+            ) as http,
             http.get(url, allow_redirects=False) as answer,
         ):
             to = urlsplit(answer.headers.get("Location", ""))
@@ -67,10 +69,11 @@ async def look_again(url: str, proxy: str | None) -> SecondLook:
     return SecondLook(wants_tls=await _speaks_tls(asked.hostname, asked.port or 80))
 
 
-def _trusting() -> aiohttp.TCPConnector:
+async def _trusting(url: str, proxy: str | None) -> aiohttp.TCPConnector:
     import aiohttp
 
-    return aiohttp.TCPConnector(ssl=trust.context(os.environ))
+    trusted = await asyncio.to_thread(trust.of_request, url, proxy, os.environ)
+    return aiohttp.TCPConnector(ssl=trusted)
 
 
 async def _speaks_tls(host: str | None, port: int) -> bool:
@@ -98,7 +101,7 @@ async def look(url: str, token: str, proxy: str | None) -> ServerProbe:
     timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S)
     try:
         async with aiohttp.ClientSession(
-            timeout=timeout, proxy=proxy, connector=_trusting()
+            timeout=timeout, proxy=proxy, connector=await _trusting(url, proxy)
         ) as http:
             status, time_ms = await _status(http, url, {})
             if status is None:

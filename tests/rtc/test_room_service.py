@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
 import ssl
 import sys
 import tracemalloc
@@ -243,3 +244,20 @@ def test_a_system_s_own_authorities_come_first_and_the_bundle_s_own_where_there_
     environ = {}
     trust.choose(environ, bundles)
     assert trust.context(environ).get_ca_certs()
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy", "reads"),
+    [
+        ("http://127.0.0.1:7880", None, False),
+        ("http://127.0.0.1:7880", "http://proxy:3128", False),
+        ("https://example.com", None, True),
+        ("http://127.0.0.1:7880", "https://proxy:3128", True),
+    ],
+)
+def test_a_request_reads_the_store_only_if_a_connection_of_it_has_tls(
+    url: str, proxy: str | None, *, reads: bool
+) -> None:
+    trusted = trust.of_request(url, proxy, {"SSL_CERT_FILE": os.devnull})
+    assert isinstance(trusted, ssl.SSLContext) is reads
+    assert trusted
