@@ -74,7 +74,7 @@ class Open:
     is_being_removed: bool = False
     removal_s: float | None = None
     lasted_ms: int = 0
-    """How long it had lasted when it was opened, by the server's clock; below 0: not begun."""
+    """How long it had lasted when it was opened, by the server's clock."""
 
     def why(self, otherwise: CloseReason, detail: str | None = None) -> Why:
         """Why it closes when LiveKit gave no reason: *otherwise*, unless it is being removed."""
@@ -92,7 +92,6 @@ class Model:
     up_since_s: float = 0.0
     server_ahead_ms: int = 0
     """By how much the server's clock is ahead of this machine's."""
-    has_joined: bool = False
     is_clock_known: bool = False
     """Whether the server's clock is, by a join or from an earlier process."""
     lost_s: float | None = None
@@ -264,9 +263,8 @@ class Model:
 
     def _opened(self, session: AgentSession) -> None:
         opened = Open(session.participant_id, self.linked_s(), self.now_s)
-        opened.lasted_ms = self.server_now_ms() - wall_ms(session.start_time)
-        if self.has_joined:  # the start is another node's word, and then it lasts from now on
-            opened.lasted_ms = max(0, opened.lasted_ms)
+        # A start that is ahead is another node's word, or an earlier process's: it lasts from now on.
+        opened.lasted_ms = max(0, self.server_now_ms() - wall_ms(session.start_time))
         self.shown[session.participant_sid] = session
         self.open[session.participant_sid] = opened
 
@@ -294,7 +292,7 @@ class Model:
         opened = self.open[sid]
         if self.is_clock_known:
             lasted_ms = wall_ms(session.end_time) - wall_ms(session.start_time)
-            expected_ms = max(0, opened.lasted_ms + (self.now_s - opened.opened_s) * 1000)
+            expected_ms = opened.lasted_ms + (self.now_s - opened.opened_s) * 1000
             assert abs(lasted_ms - expected_ms) <= 2, "a duration that is no time that passed"
         self.closed_ids.add(session.session_id)
         self.closed_s[session.participant_id] = self.now_s

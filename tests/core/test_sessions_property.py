@@ -104,7 +104,7 @@ class RegistryLaws(RuleBasedStateMachine):
     @rule(crowd=crowds)
     def snapshot(self, crowd: list[Participant]) -> None:
         self.model.goes_up()
-        self.model.has_joined = self.model.is_clock_known = True
+        self.model.is_clock_known = True
         server_ms = self.model.server_now_ms() if self.says_its_time else None
         joined = Joined(ROOM, OWN, tuple(crowd), server_ms)
         now = moment(self.model.now_s)
