@@ -102,7 +102,7 @@ class LineHandler(logging.Handler):
         return b"".join(lines)
 
     def _clean(self, text: str) -> str:
-        clean = _CONTROL.sub(_escaped, text)
+        clean = escaped(text)
         return clean if len(clean) <= MAX_MESSAGE_CHARS else clean[:MAX_MESSAGE_CHARS] + "…"
 
     def _line(self, record: logging.LogRecord, message: str, cause: str | None) -> bytes:
@@ -185,6 +185,11 @@ def _warning(
 
 def _remark(text: str) -> logging.LogRecord:
     return logging.LogRecord("sidecar.logs", logging.WARNING, "", 0, text, None, None)
+
+
+def escaped(text: str) -> str:
+    """Return *text* as one line: its control characters and line ends are written as `\\x1b`."""
+    return _CONTROL.sub(_escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:

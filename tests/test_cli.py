@@ -171,3 +171,10 @@ async def test_no_secret_is_in_the_command_line_of_the_process(sidecar_command, 
 def command_line(pid: int) -> str:
     """What every user of the machine may read of a process."""
     return Path(f"/proc/{pid}/cmdline").read_text()
+
+
+@pytest.mark.parametrize("given", ["x", "0", "-1", "inf", "nan"])
+def test_a_time_that_is_none_is_said_with_what_to_give(sidecar_command, given):
+    done = run([*sidecar_command, f"--session-warning={given}"])
+    assert done.returncode == 2
+    assert f"'{given}' is no number of minutes above 0, such as 30" in done.stderr

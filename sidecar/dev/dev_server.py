@@ -57,7 +57,8 @@ async def main(options: Options) -> int:
                 _say(f"Written to {options.env_file}: a sidecar started in its folder reads it.")
             for name, value in variables.items():
                 print(f"{name}={value}", flush=True)
-            _say("It runs until Ctrl-C. Next, in another terminal: `join --say hello`, and --help.")
+            file = "" if options.env_file is None else f" --env-file {options.env_file}"
+            _say(f"It runs until Ctrl-C. Next, in another terminal: `join --say hello{file}`.")
             if isinstance(server, DevServer):
                 _say(f"The server ended, status {await server.wait()}: {server.log[-999:]}")
                 return FAILED_STATUS

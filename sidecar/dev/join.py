@@ -21,6 +21,7 @@ from sidecar.core.contract.failures import failure
 from sidecar.dev.commands import FAILED_STATUS, WrongUsage
 from sidecar.dev.person import CHAT_TOPIC, SAMPLE_RATE_HZ, Person
 from sidecar.dev.tokens import person_token
+from sidecar.logs import escaped
 from sidecar.rtc.connect_errors import meaning_of
 
 TONE_HZ = 440.0
@@ -122,7 +123,9 @@ class _Lines:
         print(text, flush=True)
 
     def say(self, who: str, what: str) -> None:
-        self.show(f"{time.monotonic() - self._began_s:7.3f} s  {who:<{self._width}}  {what}")
+        """Print one line; *who* and *what* may be a stranger's, with an escape of the terminal."""
+        line = f"{time.monotonic() - self._began_s:7.3f} s  {who:<{self._width}}  {what}"
+        self.show(escaped(line).encode("utf-8", "backslashreplace").decode())
 
 
 def _joined(person: Person) -> str:

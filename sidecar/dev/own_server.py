@@ -21,7 +21,7 @@ KEPT_ROOM_S = 24 * 3600
 """With --keep: how long the server leaves the room open with only the agent in it."""
 IS_DOUBLE = (
     "This room is a test double, not a LiveKit server. "
-    "For a real one, installed or built: `python -m uv run python -m sidecar demo`."
+    "Without `--embedded` a real one runs, if it is installed or can be built."
 )
 
 Show = Callable[[str], None]

@@ -263,7 +263,7 @@ class Model:
 
     def _opened(self, session: AgentSession) -> None:
         opened = Open(session.participant_id, self.linked_s(), self.now_s)
-        # A start that is ahead is another node's word, or an earlier process's: it lasts from now on.
+        # A start that is ahead is the word of another node or process: it lasts from now on.
         opened.lasted_ms = max(0, self.server_now_ms() - wall_ms(session.start_time))
         self.shown[session.participant_sid] = session
         self.open[session.participant_sid] = opened

@@ -127,11 +127,12 @@ async def test_a_person_in_the_room_is_told_what_the_others_do(tmp_path, server)
         await place.until("^LIVEKIT_ROOM=dev")
         async with running(tmp_path, "join", "--name", "anna") as anna:
             await anna.until("anna +joins; also here: no one")
-            said = ["--name", "ben", "--tone", "--say", "hello", "--for", "2s"]
+            said = ["--name", "ben", "--tone", "--say", "hello\x1b[2J\nboss", "--for", "2s"]
             async with running(tmp_path, "join", *said) as ben:
                 await ben.until("ben +joins; also here: anna")
                 await anna.until("ben +leaves")
-            for act in ("joins", "publishes microphone", "says: hello"):
+            text = re.escape(r"says: hello\x1b[2J\x0aboss")
+            for act in ("joins", "publishes microphone", text):
                 assert any(re.search(f"ben +{act}", line) for line in anna.lines), anna.lines
             assert await anna.interrupted() == 0
             assert anna.lines[-1].endswith("anna  leaves")

@@ -49,7 +49,7 @@ async def test_the_embedded_demo_says_in_its_first_line_what_it_is_and_keeps_the
         lines = await _to_its_end(process)
         assert process.returncode == 0, "\n".join(lines)
     assert lines[0] == IS_DOUBLE
-    assert "`python -m uv run python -m sidecar demo`" in lines[0]
+    assert "Without `--embedded`" in lines[0]
     text = "\n".join(lines)
     assert "The promise held" in text
     assert "LiveKit server:" not in text
