@@ -61,7 +61,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {
     "rtc": {"core", "rtc", "tasks"},
     "voice": {"core", "tasks", "voice"},
     "core": {"core"},
-    "dev": {VERSION_FILE, "core", "dev", "env_files", "rpc", "rtc"},
+    "dev": {VERSION_FILE, "core", "dev", "env_files", "logs", "rpc", "rtc"},
 }
 """Folder or top file: what it may import of the sidecar."""
 
