@@ -32,7 +32,7 @@ const VERSION_TIMEOUT_MS = 60 * 1000;
  * @param {string} app.platform the app's system, as in `process.platform`
  * @param {string} app.arch the app's processor, as in `process.arch`
  * @param {string} [app.project] the folder of the app's own package.json
- * @throws {Error} when no package for the target is installed
+ * @throws {Error} when no package for the target, of the bridge's version, is installed
  */
 function bringSidecar({ resources, platform, arch, project = process.cwd() }) {
   const target = path.join(resources, 'sidecar');
@@ -47,6 +47,13 @@ function bringSidecar({ resources, platform, arch, project = process.cwd() }) {
     // npm installs the package of the machine it runs on alone.
     throw new Error(
       `The app has no sidecar for ${platform} ${arch}: ${name} is not installed. ` +
+        `Run: npm install --no-save --force ${name}@${VERSION}`,
+    );
+  }
+  const told = JSON.parse(fs.readFileSync(path.join(installed, 'package.json'), 'utf8'));
+  if (told.version !== VERSION) {
+    throw new Error(
+      `${installed} is version ${told.version}, and this app's clara-voice-bridge is ${VERSION}. ` +
         `Run: npm install --no-save --force ${name}@${VERSION}`,
     );
   }

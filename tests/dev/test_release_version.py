@@ -53,6 +53,7 @@ def test_one_command_writes_a_version_into_all_its_places(copy):
             name = path.relative_to(copy).as_posix()
             if path.suffix in (".py", ".cjs", ".ts", ".json") and name not in PRIVATE:
                 assert old.search(path.read_text(encoding="utf-8")) is None, name
+    assert f"-x64@{NEW}" in (copy / "docs/packaging.md").read_text(encoding="utf-8")
 
 
 def test_the_contract_s_documents_have_the_new_version(copy):
@@ -73,7 +74,9 @@ def test_what_was_unreleased_is_the_version_s_and_the_next_changes_have_a_place(
         change_version(copy, "7.9.0", TODAY)
 
 
-@pytest.mark.parametrize("version", ["1.2", "v1.2.3", "1.2.3-rc1", "next", ""])
+@pytest.mark.parametrize(
+    "version", ["1.2", "v1.2.3", "1.2.3-rc1", "next", "", "00.2.0", "\u0661.\u0662.\u0663"]
+)
 def test_what_is_no_version_is_refused_and_changes_nothing(version, copy):
     before = (copy / "pyproject.toml").read_bytes()
     with pytest.raises(NotChanged, match="three numbers"):
@@ -85,3 +88,21 @@ def test_a_version_that_was_released_is_refused(copy):
     change_version(copy, NEW, TODAY)
     with pytest.raises(NotChanged, match=f"has {NEW} already"):
         change_version(copy, NEW, TODAY)
+
+
+def test_a_version_before_the_current_one_is_refused(copy):
+    with pytest.raises(NotChanged, match=r"0\.0\.1 is before .* give a newer version"):
+        change_version(copy, "0.0.1", TODAY)
+
+
+def test_the_first_release_may_have_the_current_version_and_tells_what_changed(copy):
+    changed = change_version(copy, sidecar.__version__, TODAY)
+    assert changed == ["CHANGELOG.md", "what the contract's generator writes"]
+
+
+def test_a_place_without_its_version_is_named_and_nothing_is_changed(copy):
+    project = copy / "pyproject.toml"
+    project.write_text(project.read_text(encoding="utf-8").replace("\nversion =", "\nverzion ="))
+    with pytest.raises(NotChanged, match="pyproject.toml has no line with its version"):
+        change_version(copy, NEW, TODAY)
+    assert NEW not in (copy / "sidecar" / "__init__.py").read_text(encoding="utf-8")

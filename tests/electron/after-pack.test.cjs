@@ -148,6 +148,20 @@ test('without the package of the target the build fails and names the command', 
   );
 });
 
+test('a package of another version fails the build, which may not be able to run its program', () => {
+  const { resources, folder } = packed();
+  fs.rmSync(folder, { recursive: true });
+  const project = installed('darwin', 'arm64');
+  const name = 'clara-voice-sidecar-darwin-arm64';
+  const file = path.join(project, 'node_modules', name, 'package.json');
+  fs.writeFileSync(file, JSON.stringify({ name, version: '0.0.9' }));
+  assert.throws(
+    () => hooks.bringSidecar({ resources, platform: 'darwin', arch: 'arm64', project }),
+    (error) => error.message.includes('0.0.9') && error.message.includes(`${name}@${VERSION}`),
+  );
+  assert.ok(!fs.existsSync(folder));
+});
+
 test('a sidecar that is in the app a second time fails the build', () => {
   for (const app of ['app', 'app.asar.unpacked']) {
     const { resources } = packed();

@@ -70,7 +70,7 @@ def test_a_package_is_for_the_system_and_processor_that_the_program_s_header_nam
     assert told["version"] == __version__
 
 
-@pytest.mark.parametrize("header", [elf(3), b"#!/bin/sh\n", b""])
+@pytest.mark.parametrize("header", [elf(3), b"#!/bin/sh\n", b"", b"MZ", b"\x7fELF"])
 def test_a_program_of_another_kind_is_refused(header, tmp_path):
     program = tmp_path / "sidecar"
     program.write_bytes(header)
@@ -91,7 +91,13 @@ def folder_with(root: Path, *, notices: str = "", version: str = __version__) ->
     (root / "sidecar").write_bytes(elf(62))
     (root / "LICENSE").write_text("MIT")
     (root / NOTICES).write_text(notices)
-    told = {"metadata": {"component": {"version": version}}}
+    files = [{"name": "sidecar"}, {"name": "module sidecar.app"}]
+    inner = [{"components": [{"name": "_internal/lib.so"}]}, {"name": "no file"}]
+    (root / "_internal" / "lib.so").touch()
+    told = {
+        "metadata": {"component": {"version": version, "components": files}},
+        "components": inner,
+    }
     (root / SBOM).write_text(json.dumps(told))
     return root
 
@@ -103,7 +109,12 @@ LACKS = f"{'=' * 80}\nlibodd.so unknown, licence: see its texts\n{'=' * 80}\n"
     ("spoil", "message"),
     [
         (lambda folder: (folder / "sidecar").unlink(), "is no frozen sidecar"),
-        (lambda folder: (folder / SBOM).unlink(), "does not carry its licences"),
+        (lambda folder: (folder / SBOM).unlink(), r"its licences: .*sbom"),
+        (lambda folder: (folder / SBOM).write_text("{"), r"sbom.cdx.json cannot be read"),
+        (lambda folder: (folder / SBOM).write_text("{}"), r"json cannot be read"),
+        (lambda folder: (folder / "LICENSE").unlink(), r"its licences: .*LICENSE"),
+        (lambda folder: (folder / "_internal" / "lib.so").unlink(), r"lib\.so is missing"),
+        (lambda folder: (folder / "secret.env").touch(), r"secret\.env is no part of the build"),
         (
             lambda folder: (folder / NOTICES).write_text(f"{LACKS}No licence text was found on"),
             r"lacks the licence of libodd.so unknown\. Fix: ",

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
         else:
             for changed in change_version(REPOSITORY, given.version, date.today()):
                 print(f"changed: {changed}")
-    except (NotChanged, NotPacked, ToolMissing) as error:
+    except (NotChanged, NotPacked, ToolMissing, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -12,6 +12,7 @@ import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sidecar import __version__
 from sidecar.dev import toolchain
@@ -51,14 +52,14 @@ class Target:
 def target_of(program: Path) -> Target:
     """Read in a program's header for which system and processor it is. Raises NotPacked."""
     with program.open("rb") as file:
-        header = file.read(4096)
+        header = file.read(4096).ljust(4096, b"\0")
     found: tuple[str, str | None] = ("", None)
     if header.startswith(b"\x7fELF"):
         found = "linux", ELF_MACHINES.get(struct.unpack_from("<H", header, 18)[0])
     elif header.startswith(b"\xcf\xfa\xed\xfe"):
         found = "darwin", MACH_O_CPUS.get(struct.unpack_from("<I", header, 4)[0])
     elif header.startswith(b"MZ"):
-        (place,) = struct.unpack_from("<I", header, 0x3C)
+        place = min(struct.unpack_from("<I", header, 0x3C)[0], len(header) - 6)
         found = "win32", PE_MACHINES.get(struct.unpack_from("<H", header, place + 4)[0])
     system, processor = found
     if processor is None:
@@ -104,6 +105,7 @@ def packed_sidecar(frozen: Path, out: Path) -> Path:
             f"{links[0]} is a symbolic link, and npm packs none. Fix: build with a Python that is "
             "no macOS framework, such as uv's own."
         )
+    _check_files(frozen)
     target = target_of(program)
     package = out / target.package
     shutil.rmtree(package, ignore_errors=True)
@@ -123,13 +125,16 @@ def packed_bridge(out: Path) -> Path:
 
 def _check_licences(frozen: Path) -> None:
     try:
-        told = json.loads((frozen / SBOM).read_text(encoding="utf-8"))
+        told = _bill(frozen)
+        version = told["metadata"]["component"]["version"]
         text = (frozen / NOTICES).read_text(encoding="utf-8")
+        (frozen / "LICENSE").read_bytes()
     except OSError as error:
         raise NotPacked(
             f"{frozen} does not carry its licences: {error}. Fix: build it again with build.spec."
         ) from error
-    version = told["metadata"]["component"]["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotPacked(f"{frozen / SBOM} cannot be read. Fix: build it again.") from error
     if version != __version__:
         raise NotPacked(
             f"{frozen} is the sidecar {version}, and this is {__version__}. Fix: build it again."
@@ -141,6 +146,29 @@ def _check_licences(frozen: Path) -> None:
             f"{NOTICES} lacks the licence of {', '.join(names)}. Fix: build on a machine that "
             "installs it from a package, or add its text to sidecar/dev/release/texts."
         )
+
+
+def _check_files(frozen: Path) -> None:
+    """Compare the names with the SBOM, which lists each file but those of the licences.
+
+    Not the bytes: a program may have been signed since.
+    """
+    bill = _bill(frozen)
+    parts = [bill["metadata"]["component"], *bill["components"]]
+    names = [each["name"] for part in parts for each in part.get("components", ())]
+    listed = {each.replace("\\", "/") for each in names if not each.startswith("module ")}
+    there = {path.relative_to(frozen).as_posix() for path in frozen.rglob("*") if path.is_file()}
+    there -= {SBOM, NOTICES, "LICENSE"}
+    for odd, what in (
+        (listed - there, "is missing"),
+        (there - listed, "is no part of the build"),
+    ):
+        if odd:
+            raise NotPacked(f"{frozen / min(odd)} {what}. Fix: build it again with build.spec.")
+
+
+def _bill(frozen: Path) -> Any:
+    return json.loads((frozen / SBOM).read_text(encoding="utf-8"))
 
 
 def _readme(target: Target) -> str:
