@@ -18,6 +18,8 @@ const { VERSION } = require('./lib/protocol.cjs');
 
 /** How the names of the packages begin that bring the sidecar. */
 const PACKAGE = 'clara-voice-sidecar-';
+/** The packages that there are. */
+const PACKAGES = Object.keys(require('./package.json').optionalDependencies);
 /** Names of electron-builder's `Arch`, by number (builder-util, src/arch.ts). */
 const ELECTRON_BUILDER_ARCHS = Object.freeze(['ia32', 'x64', 'armv7l', 'arm64', 'universal']);
 /** Milliseconds for `sidecar --version`: a first run may wait for a virus scanner. */
@@ -38,6 +40,13 @@ function bringSidecar({ resources, platform, arch, project = process.cwd() }) {
   const target = path.join(resources, 'sidecar');
   if (isKind(target, 'isDirectory')) return;
   const name = `${PACKAGE}${platform}-${arch}`;
+  if (!PACKAGES.includes(name)) {
+    throw new Error(
+      `There is no sidecar for ${platform} ${arch}. There are packages for ` +
+        `${PACKAGES.map((each) => each.slice(PACKAGE.length)).join(', ')}. Bring your own as the ` +
+        'extra resource "sidecar".',
+    );
+  }
   let installed;
   try {
     installed = path.dirname(

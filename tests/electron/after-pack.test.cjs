@@ -148,6 +148,20 @@ test('without the package of the target the build fails and names the command', 
   );
 });
 
+test('a target without a package fails the build, which names those that there are', () => {
+  const { resources, folder } = packed();
+  fs.rmSync(folder, { recursive: true });
+  for (const [platform, arch] of [
+    ['windows', 'x64'],
+    ['linux', 'ia32'],
+  ]) {
+    assert.throws(
+      () => hooks.bringSidecar({ resources, platform, arch, project: newFolder() }),
+      /There is no sidecar for (windows x64|linux ia32).*linux-x64, .*win32-arm64/,
+    );
+  }
+});
+
 test('a package of another version fails the build, which may not be able to run its program', () => {
   const { resources, folder } = packed();
   fs.rmSync(folder, { recursive: true });
