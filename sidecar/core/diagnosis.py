@@ -74,7 +74,7 @@ def diagnosis(
         checks += [Check("configuration", False, f"The url {problem}.", "Correct the url.")]
     else:
         url = shown_url(target.url)
-        checks += [_configuration(target), _network(probe), _server(probe, url)]
+        checks += [_configuration(target), _network(probe), _server(probe, url, last_error)]
         if probe.status == 200:
             checks += _clock(probe, now_ms)
             if client_gives_tokens and target.needs_token(now_ms / 1000):
@@ -112,12 +112,21 @@ def _network(probe: ServerProbe) -> Check:
     )
 
 
-def _server(probe: ServerProbe, url: str) -> Check:
+_SERVER_ANSWERS = frozenset(
+    {Category.TLS, Category.USE_WSS, Category.UNTRUSTED_CERTIFICATE, Category.PROXY}
+)
+"""Causes of a failed join that leave the probe without an answer, too: a server, or a proxy, is
+there."""
+
+
+def _server(probe: ServerProbe, url: str, last_error: Failure | None) -> Check:
     if probe.status == 200:
         return Check("server", True, f"A LiveKit server answers at {url}.")
     if probe.is_name_unknown:
         unknown = name_unknown(url)
         return Check("server", False, unknown.detail, unknown.fix)
+    if probe.status is None and last_error is not None and last_error.category in _SERVER_ANSWERS:
+        return Check("server", False, last_error.detail, last_error.fix)
     if probe.status is None:
         return Check("server", False, *_words(Category.UNREACHABLE, url))
     return Check(

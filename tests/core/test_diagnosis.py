@@ -169,3 +169,14 @@ def test_an_agent_in_the_room_needs_no_token_before_its_next_join():
     state = AgentState.CONNECTED
     assert diagnosis(BY_TOKEN, refused, START_MS, state, None, client_gives_tokens=True).ok
     assert not diagnosis(BY_TOKEN, refused, START_MS, state, None).ok
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [Category.TLS, Category.USE_WSS, Category.UNTRUSTED_CERTIFICATE, Category.PROXY],
+)
+def test_a_server_that_is_there_and_gives_the_probe_no_answer_is_not_said_to_be_gone(cause):
+    found = diagnosed(ServerProbe(True), state=AgentState.BACKOFF, last=cause)
+    server = next(each for each in found.checks if each.name == "server")
+    told = failure(cause, URL)
+    assert (server.ok, server.detail, server.fix) == (False, told.detail, told.fix)
