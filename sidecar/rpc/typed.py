@@ -30,9 +30,11 @@ def hint(line: bytes) -> str | None:
         typed = json.loads(text)
     except (ValueError, RecursionError):
         typed = None
-    if isinstance(typed, list) or (isinstance(typed, dict) and typed.get("jsonrpc") == "2.0"):
+    if typed and isinstance(typed, list):
         return None
     if isinstance(typed, dict):
+        if typed.get("jsonrpc") == "2.0" and typed.keys() & {"method", "result", "error"}:
+            return None
         words = [str(typed.get("method", ""))]
         params = typed.get("params")
     else:

@@ -40,6 +40,8 @@ def call(method: str, **params: object) -> dict[str, object]:
             call("getSession", sessionId="s"),
         ),
         ("{'jsonrpc': '2.0', 'id': 1}", call("getStatus")),
+        ('{"jsonrpc":"2.0","id":1}', call("getStatus")),
+        ("[]", call("getStatus")),
         ("12", call("getStatus")),
         ("\xff", call("getStatus")),
     ],
@@ -54,7 +56,15 @@ def test_the_bare_name_of_each_method_suggests_that_method(method):
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"  \r", b'{"jsonrpc":"2.0","id":1,"method":"pign"}', b"[]", b"x" * 5000]
+    "line",
+    [
+        b"",
+        b"  \r",
+        b'{"jsonrpc":"2.0","id":1,"method":"pign"}',
+        b'{"jsonrpc":"2.0","id":1,"result":null}',
+        b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]',
+        b"x" * 5000,
+    ],
 )
 def test_nothing_is_suggested_for_a_message_an_empty_line_or_what_nobody_types(line):
     assert hint(line) is None
