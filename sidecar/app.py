@@ -342,9 +342,12 @@ class _App:
 def _versions() -> Mapping[str, str]:
     import platform  # here: the first answer needs no version of Python
 
-    found = {"sidecar": __version__, "protocol": str(PROTOCOL_VERSION)}
-    found["python"] = platform.python_version()
-    return {**found, **_installed({"livekit": "livekit", "livekit_api": "livekit-api"})}
+    return {
+        "sidecar": __version__,
+        "protocol": str(PROTOCOL_VERSION),
+        "python": platform.python_version(),
+        **_installed({"livekit": "livekit", "livekit_api": "livekit-api"}),
+    }
 
 
 def _installed(packages: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
@@ -325,11 +326,12 @@ class LiveKitCall:
             TimeoutError: the room did not take it within 5 s.
             ConnectionError: the room refused it.
         """
-        await self._sent(self._send_text(text, topic))
+        await self._sent(functools.partial(self._send_text, text, topic))
 
     async def transcribe(self, text: str, segment: str, *, is_user: bool, is_final: bool) -> None:
         """Show words to the person, as the user's or as the agent's. Raises like `send_text`."""
-        await self._sent(self._transcribe(text, segment, is_user, is_final))
+        show = functools.partial(self._transcribe, text, segment, is_user, is_final)
+        await self._sent(show)
 
     # On the agent's loop
 
@@ -463,15 +465,10 @@ class LiveKitCall:
         return found
 
     async def _send_text(self, text: str, topic: str) -> None:
-        async with self._sends:
-            local = await self._local()
-            await local.send_text(text, topic=topic, destination_identities=[self.identity])
+        local = await self._local()
+        await local.send_text(text, topic=topic, destination_identities=[self.identity])
 
     async def _transcribe(self, text: str, segment: str, is_user: bool, is_final: bool) -> None:
-        async with self._sends:
-            await self._show(text, segment, is_user, is_final)
-
-    async def _show(self, text: str, segment: str, is_user: bool, is_final: bool) -> None:
         local = await self._local()
         microphone = self._microphone()
         line_sid = "" if self.line is None else self.line.publication.sid
@@ -488,6 +485,10 @@ class LiveKitCall:
         await writer.write(text)
         await writer.aclose()
 
+    async def _in_turn(self, send: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async with self._sends:
+            await send()
+
     async def _local(self) -> rtc.LocalParticipant:
         while self._calls.room is None:
             await self._calls.in_room.wait()
@@ -495,12 +496,12 @@ class LiveKitCall:
 
     # On the plug-ins' loop
 
-    async def _sent(self, sending: Coroutine[Any, Any, None]) -> None:
+    async def _sent(self, send: Callable[[], Coroutine[Any, Any, None]]) -> None:
         from livekit.rtc.data_stream import StreamError
 
         try:
             async with asyncio.timeout(SEND_WITHIN_S):
-                await tasks.run_on(self._calls.agent_loop, sending)
+                await tasks.run_on(self._calls.agent_loop, self._in_turn(send))
         except TimeoutError:
             raise TimeoutError(f"the room did not take the text in {SEND_WITHIN_S:.0f} s") from None
         except StreamError as error:

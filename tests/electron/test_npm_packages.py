@@ -92,7 +92,7 @@ def folder_with(root: Path, *, notices: str = "", version: str = __version__) ->
     (root / "LICENSE").write_text("MIT")
     (root / NOTICES).write_text(notices)
     files = [{"name": "sidecar"}, {"name": "module sidecar.app"}]
-    inner = [{"components": [{"name": "_internal/lib.so"}]}, {"name": "no file"}]
+    inner = [{"components": [{"name": "_internal/lib.so"}]}, {"components": []}]
     (root / "_internal" / "lib.so").touch()
     told = {
         "metadata": {"component": {"version": version, "components": files}},

@@ -12,7 +12,6 @@ import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sidecar import __version__
 from sidecar.dev import toolchain
@@ -98,14 +97,15 @@ def packed_sidecar(frozen: Path, out: Path) -> Path:
     program = next((each for each in programs if each.is_file()), None)
     if program is None or not (frozen / "_internal").is_dir():
         raise NotPacked(f"{frozen} is no frozen sidecar. Fix: pyinstaller build.spec.")
-    _check_licences(frozen)
+    bill = _bill(frozen)
+    _check_licences(frozen, bill)
     links = [path for path in frozen.rglob("*") if path.is_symlink()]
     if links:
         raise NotPacked(
             f"{links[0]} is a symbolic link, and npm packs none. Fix: build with a Python that is "
             "no macOS framework, such as uv's own."
         )
-    _check_files(frozen)
+    _check_files(frozen, bill)
     target = target_of(program)
     package = out / target.package
     shutil.rmtree(package, ignore_errors=True)
@@ -123,21 +123,38 @@ def packed_bridge(out: Path) -> Path:
     return _pack(BRIDGE, out)
 
 
-def _check_licences(frozen: Path) -> None:
+@dataclass(frozen=True)
+class _Bill:
+    """What the SBOM of a frozen folder says."""
+
+    version: str
+    files: frozenset[str]
+    """Their paths in the folder, except those of the licences."""
+
+
+def _bill(frozen: Path) -> _Bill:
     try:
-        told = _bill(frozen)
-        version = told["metadata"]["component"]["version"]
+        told = json.loads((frozen / SBOM).read_text(encoding="utf-8"))
+        ours = told["metadata"]["component"]
+        listed = [part for each in (ours, *told["components"]) for part in each["components"]]
+        names = [each["name"] for each in listed if not each["name"].startswith("module ")]
+        return _Bill(ours["version"], frozenset(each.replace("\\", "/") for each in names))
+    except OSError as error:
+        raise _without_licences(frozen, error) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotPacked(f"{frozen / SBOM} cannot be read. Fix: build it again.") from error
+
+
+def _check_licences(frozen: Path, bill: _Bill) -> None:
+    try:
         text = (frozen / NOTICES).read_text(encoding="utf-8")
         (frozen / "LICENSE").read_bytes()
     except OSError as error:
+        raise _without_licences(frozen, error) from error
+    if bill.version != __version__:
         raise NotPacked(
-            f"{frozen} does not carry its licences: {error}. Fix: build it again with build.spec."
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise NotPacked(f"{frozen / SBOM} cannot be read. Fix: build it again.") from error
-    if version != __version__:
-        raise NotPacked(
-            f"{frozen} is the sidecar {version}, and this is {__version__}. Fix: build it again."
+            f"{frozen} is the sidecar {bill.version}, and this is {__version__}. "
+            "Fix: build it again."
         )
     titles = text.split("No licence text was found")[:-1]
     if titles:
@@ -148,27 +165,22 @@ def _check_licences(frozen: Path) -> None:
         )
 
 
-def _check_files(frozen: Path) -> None:
-    """Compare the names with the SBOM, which lists each file but those of the licences.
-
-    Not the bytes: a program may have been signed since.
-    """
-    bill = _bill(frozen)
-    parts = [bill["metadata"]["component"], *bill["components"]]
-    names = [each["name"] for part in parts for each in part.get("components", ())]
-    listed = {each.replace("\\", "/") for each in names if not each.startswith("module ")}
+def _check_files(frozen: Path, bill: _Bill) -> None:
+    """Compare the names of the files with the SBOM's, not their bytes: a program may be signed."""
     there = {path.relative_to(frozen).as_posix() for path in frozen.rglob("*") if path.is_file()}
     there -= {SBOM, NOTICES, "LICENSE"}
     for odd, what in (
-        (listed - there, "is missing"),
-        (there - listed, "is no part of the build"),
+        (bill.files - there, "is missing"),
+        (there - bill.files, "is no part of the build"),
     ):
         if odd:
             raise NotPacked(f"{frozen / min(odd)} {what}. Fix: build it again with build.spec.")
 
 
-def _bill(frozen: Path) -> Any:
-    return json.loads((frozen / SBOM).read_text(encoding="utf-8"))
+def _without_licences(frozen: Path, error: OSError) -> NotPacked:
+    return NotPacked(
+        f"{frozen} does not carry its licences: {error}. Fix: build it again with build.spec."
+    )
 
 
 def _readme(target: Target) -> str:

@@ -8,7 +8,6 @@ import time
 import pytest
 
 from sidecar.dev.stdio_client import RpcError, SidecarClient
-from tests.livekit.conftest import Remove
 from tests.livekit.stdio import session_of
 from tests.livekit.voice.conftest import Serve, Talk, arrived, asked, events_of
 
@@ -40,12 +39,7 @@ async def failed(sidecar: SidecarClient, word: str) -> None:
     ],
 )
 async def test_no_other_session_waits_for_what_a_plug_in_does(
-    serve: Serve,
-    talker: Talk,
-    remove: Remove,
-    does: str,
-    params: dict[str, object],
-    said: str,
+    serve: Serve, talker: Talk, does: str, params: dict[str, object], said: str
 ) -> None:
     async with serve() as sidecar:
         anna_id = await arrived(sidecar, talker("anna"))
@@ -55,12 +49,12 @@ async def test_no_other_session_waits_for_what_a_plug_in_does(
         began_s = time.monotonic()
         await sidecar.request("ping")
         pinged_s = time.monotonic()
-        ben_id = await arrived(sidecar, talker("ben"))
+        ben = talker("ben")
+        ben_id = await arrived(sidecar, ben)
         created_s = time.monotonic()
-        await remove("ben")
+        await ben.leave()
         closed = await sidecar.notified("session-closed")
-        told = session_of(closed.params)["sessionId"], closed.params["reason"]
-        assert told == (ben_id, "removed")
+        assert (session_of(closed.params)["sessionId"], closed.params["reason"]) == (ben_id, "left")
         assert pinged_s - began_s < PING_WITHIN_S
         assert created_s - pinged_s < CREATED_WITHIN_S
         await asyncio.wait({doing})
